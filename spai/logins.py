@@ -1,4 +1,4 @@
-"""Logins by password: limits for wrong ones, and the message for those who must wait.
+"""Logins by password and second factor: limits for wrong ones, and the message for those who must wait.
 
 django-axes counts the failures. It locks an account for one address; an address that tries many accounts is locked for
 all of them. An account that is tried from many addresses is locked for addresses from which nobody has logged in to it,
@@ -16,6 +16,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
+from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
 from django.db.models import Max, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +25,7 @@ from unfold.forms import AuthenticationForm
 
 from apps.api.services import address_of
 from apps.matches.locks import LockClass, try_lock_of
+from spai import second_factor
 
 ADDRESS_LIMIT: Final = 30
 """Wrong passwords from one address, for any accounts, that lock it for all of them."""
@@ -83,10 +85,21 @@ def too_many(request: HttpRequest, response: HttpResponse, credentials: dict[str
 
 
 class LoginForm(AuthenticationForm):
-    """The login form; it checks the passwords from one address one after the other, so that each failure is counted."""
+    """The login form; it checks the logins from one address one after the other, so that each failure is counted."""
+
+    code = second_factor.CodeField(
+        required=False,
+        label="Code",
+        help_text="Six digits of your app, or a backup code. Empty if you have no second factor.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not second_factor.is_asked_for():
+            del self.fields["code"]
 
     def clean(self) -> dict[str, Any]:
-        """Check name and password.
+        """Check name, password and, where the user has a second factor, its code.
 
         Raises
         ------
@@ -99,14 +112,30 @@ class LoginForm(AuthenticationForm):
                 raise self._refusal(timedelta(minutes=1), "Too many logins from your address are waiting.")
             try:
                 checked: dict[str, Any] = super().clean()
+                self._check_code()
             except ValidationError as error:
                 if not getattr(self.request, "axes_locked_out", False):
                     raise
                 reason, failures = locking_failures(self.request, self.cleaned_data)
                 latest = failures.aggregate(latest=Max("attempt_time"))["latest"] or timezone.now()
                 wait = max(latest + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta())
-                raise self._refusal(wait, f"Too many wrong passwords {reason or 'from your address'}.") from error
+                what = f"Too many wrong passwords or codes {reason or 'from your address'}."
+                raise self._refusal(wait, what) from error
         return checked
+
+    def _check_code(self) -> None:
+        """Check the second factor; a wrong code counts as a wrong password does."""
+        user: Any = self.get_user()
+        if not second_factor.is_set_up(user):
+            return
+        code = self.cleaned_data.get("code")
+        if not code:
+            raise ValidationError("Enter a code of your app, or a backup code.")
+        user.otp_device = second_factor.matching_device(user, code)
+        if user.otp_device is None:
+            credentials = {"username": user.get_username()}
+            user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            raise ValidationError(second_factor.WRONG)
 
     def _refusal(self, wait: timedelta, what: str) -> ValidationError:
         """Mark the request for `too_many`; return the error with the time to try again."""

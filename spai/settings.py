@@ -144,6 +144,12 @@ AXES_DISABLE_ACCESS_LOG = False
 AXES_VERBOSE = False
 # spai/admin.py shows failed logins in Unfold's forms.
 AXES_ENABLE_ADMIN = False
+# Neither passwords nor codes of the second factor are kept with a failed login.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
+
+SPAI_SECOND_FACTOR = one_of("SPAI_SECOND_FACTOR", ("optional", "required"), "optional")
+"""Whether staff must have a second factor; who has set one up is asked for its code in any case."""
+OTP_TOTP_ISSUER = "SPAI"
 
 # ── Access to the API ────────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_ANONYMOUS_API: bool = env.bool("SPAI_ANONYMOUS_API", default=True)
@@ -223,6 +229,9 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "channels",
     "django_celery_beat",
     "django_prometheus",
@@ -249,6 +258,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "spai.second_factor.SecondFactorMiddleware",
+    "spai.audit.origin_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -542,7 +554,13 @@ UNFOLD = {
     "LOGIN": {"form": "spai.logins.LoginForm"},
     "STYLES": [lambda request: static("spai/admin.css")],
     "SCRIPTS": [lambda request: static("spai/admin.js")],
-    "DASHBOARD_CALLBACK": "apps.api.admin.home_panel",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+            {"title": "Second factor", "link": reverse_lazy("admin:second_factor")},
+        ]
+    },
+    "DASHBOARD_CALLBACK": "spai.home.home",
 }
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,15 +1,14 @@
-"""The panels of the admin's home page, and the admin of API keys, uploads, prediction jobs and webhooks."""
+"""The admin of API keys, uploads, prediction jobs and webhooks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,7 +23,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from apps.api import selectors, services
+from apps.api import services
 from apps.api.alerting import RULES
 from apps.api.models import (
     Alert,
@@ -37,77 +36,8 @@ from apps.api.models import (
     WebhookDelivery,
 )
 from apps.matches.admin import FactAdmin
-from apps.matches.models import Ingest, Match, TeamAlias, World
-from apps.matches.selectors import Amount, amount
-from apps.ml import selectors as ml_selectors
-from apps.ml.models import PipelineRun, Prediction, Promotion, Score
-from apps.scraping import selectors as scraping_selectors
-from apps.scraping.services import why_off
-
-FAILURES_SHOWN = timedelta(days=1)
-COVERED = timedelta(days=15)
-NOT_EVALUATED_AFTER = timedelta(minutes=5)
-"""Age of the latest evaluation of the alerts from which on the home page says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorldPanel:
-    """Key figures of one world."""
-
-    world: World
-    is_served: bool
-    champion: Promotion | None
-    run: PipelineRun | None
-    matches: Amount
-    results: Amount
-    fresh_at: datetime | None
-    data_snapshot: int | None
-    fixtures: int
-    forecasts: int
-    scored: Amount
-
-
-def world_panel(world: World, *, served: World, now: datetime) -> WorldPanel:
-    """Collect the figures of one world."""
-    matches = Match.objects.filter(world=world)
-    fixtures = matches.filter(status=Match.Status.SCHEDULED, kickoff_at__gt=now, kickoff_at__lte=now + COVERED)
-    newest = Ingest.objects.filter(world=world, changed_facts=True).order_by("-id").first()
-    return WorldPanel(
-        world=world,
-        is_served=world == served,
-        champion=ml_selectors.champion(world),
-        run=ml_selectors.latest_run(world),
-        matches=amount(matches),
-        results=amount(matches.filter(status=Match.Status.FINISHED)),
-        fresh_at=newest.finished_at if newest else None,
-        data_snapshot=newest.pk if newest else None,
-        fixtures=fixtures.count(),
-        forecasts=fixtures.filter(Exists(Prediction.objects.filter(match_id=OuterRef("id")))).count(),
-        scored=amount(Score.objects.filter(world=world)),
-    )
-
-
-def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the panels to the context of the admin's home page."""
-    now = timezone.now()
-    served = ml_selectors.served_world()
-    since = now - FAILURES_SHOWN
-    evaluated_at = selectors.alerts_evaluated_at()
-    return context | {
-        "alerts": selectors.firing_alerts(),
-        "evaluated_at": evaluated_at,
-        "is_evaluated": evaluated_at is not None and now - evaluated_at <= NOT_EVALUATED_AFTER,
-        "panels": [
-            world_panel(world, served=served, now=now) for world in (served, *(w for w in World if w != served))
-        ],
-        "failed_runs": PipelineRun.objects.filter(status=PipelineRun.RunStatus.FAILED, finished_at__gte=since).order_by(
-            "-id"
-        )[:5],
-        "sources": [(source, why_off(source)) for source in scraping_selectors.sources()],
-        "troubled_runs": scraping_selectors.troubled_runs(since)[:5],
-        "halted_hosts": scraping_selectors.halted_hosts(),
-        "names_to_review": TeamAlias.objects.filter(reviewed_at__isnull=True).count(),
-    }
+from apps.matches.models import World
+from apps.matches.services import record_action
 
 
 class ApiKeyForm(forms.ModelForm):
@@ -217,6 +147,9 @@ class ApiKeyAdmin(FactAdmin):
         )
         obj.pk, obj.prefix, obj.token = made.row.pk, made.row.prefix, made.token
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Leave the entry to the service, which writes it for the command too."""
+
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """Show the secret in this response only: no message, session or row stores it."""
         context = self.admin_site.each_context(request) | {
@@ -247,7 +180,6 @@ class ApiKeyAdmin(FactAdmin):
     def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         key = ApiKey.objects.get(pk=object_id)
         if services.revoke_key(key=key, by=request.user.get_username(), now=timezone.now()):
-            self.log_change(request, key, "Revoked.")
             messages.success(request, f"{key} is revoked.")
         else:
             messages.warning(request, f"{key} was revoked before.")
@@ -397,10 +329,19 @@ class PredictionJobAdmin(FactAdmin):
             "form_submit_text": "Cancel the job",
         },
     )
+    @transaction.atomic
     def cancel(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         job = PredictionJob.objects.get(pk=object_id)
+        before = job.get_state_display()
         if services.cancel_job(job=job, now=timezone.now()):
-            self.log_change(request, job, "Cancelled.")
+            record_action(
+                by=request.user,
+                action="cancelled a job",
+                about=job,
+                before=before,
+                after="cancelled",
+                now=timezone.now(),
+            )
             messages.success(request, "The job is cancelled.")
         else:
             messages.info(request, "The job was over already.")
@@ -417,10 +358,14 @@ class PredictionJobAdmin(FactAdmin):
             "form_submit_text": "Retry",
         },
     )
+    @transaction.atomic
     def retry(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         job = PredictionJob.objects.get(pk=object_id)
+        before = job.get_state_display()
         if services.retry_job(job=job):
-            self.log_change(request, job, "Queued again.")
+            record_action(
+                by=request.user, action="retried a job", about=job, before=before, after="queued", now=timezone.now()
+            )
             messages.success(request, "The job is queued again.")
         else:
             messages.info(request, "Only a job that failed or was cancelled can be retried.")
@@ -483,10 +428,20 @@ class WebhookAdmin(FactAdmin):
     def switch_off(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         return self._switch(request, object_id, is_active=False)
 
+    @transaction.atomic
     def _switch(self, request: HttpRequest, webhook_id: int, *, is_active: bool) -> HttpResponse:
         webhook = Webhook.objects.get(pk=webhook_id)
+        before = self.shown_state(webhook)
         services.change_webhook(webhook=webhook, is_active=is_active)
-        self.log_change(request, webhook, "Switched on." if is_active else "Switched off.")
+        after = self.shown_state(webhook)
+        record_action(
+            by=request.user,
+            action=f"switched a webhook {'on' if is_active else 'off'}",
+            about=webhook,
+            before=before,
+            after=after,
+            now=timezone.now(),
+        )
         messages.success(request, f"The webhook is {'on' if is_active else 'off'}.")
         return HttpResponseClientRedirect(reverse("admin:api_webhook_change", args=[webhook.pk]))
 
@@ -520,9 +475,19 @@ class WebhookDeliveryAdmin(FactAdmin):
             "form_submit_text": "Send again",
         },
     )
+    @transaction.atomic
     def replay(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         delivery = WebhookDelivery.objects.get(pk=object_id)
+        before = self.shown_state(delivery)
         services.replay(delivery=delivery, now=timezone.now())
-        self.log_change(request, delivery, "Sent again.")
+        record_action(
+            by=request.user,
+            action="sent a message again",
+            about=delivery,
+            also=[delivery.webhook],
+            before=before,
+            after="pending",
+            now=timezone.now(),
+        )
         messages.success(request, "The message is sent again within seconds, if its webhook is on.")
         return HttpResponseClientRedirect(reverse("admin:api_webhookdelivery_change", args=[delivery.pk]))

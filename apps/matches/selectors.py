@@ -35,6 +35,7 @@ from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, 
 from apps.matches.clubs import plain, respelled
 from apps.matches.connections import Columns
 from apps.matches.models import (
+    AuditEntry,
     AwardedResult,
     Competition,
     Contradiction,
@@ -48,6 +49,7 @@ from apps.matches.models import (
     Team,
     TeamAlias,
     World,
+    subject_of,
 )
 from apps.matches.records import Moment, readable
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
@@ -398,6 +400,11 @@ def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
 def contradictions_of(match_id: int) -> QuerySet[Contradiction]:
     """Return the open contradictions of a match, ordered by source."""
     return Contradiction.objects.filter(match=match_id, resolved_at__isnull=True).order_by("source")
+
+
+def history_of(row: Model) -> QuerySet[AuditEntry]:
+    """Return what people did to a row, the latest first."""
+    return AuditEntry.objects.filter(subjects__contains=[subject_of(row)]).order_by("-id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ def prepare_site(stack: Stack, report: Report) -> str:
         compile_kernels(stack)
         report.step(f"Database: {site.migrate()}")
         report.step(f"Reference data: {site.load_reference_data()}")
+        report.step(f"Roles: {site.update_roles()}")
         report.step(f"Static files: {site.collect_static(stack)}")
         password = site.make_admin(stack, ADMIN, secrets.token_urlsafe(12))
     except Exception as error:  # anything that the site's own code raises

@@ -1,4 +1,4 @@
-"""Tables, reference data, static files and the first admin user of the site. Django must be set up."""
+"""Tables, reference data, roles, static files and the first admin user of the site. Django must be set up."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ def load_reference_data() -> str:
     """Store the facts that come with SPAI; return a summary."""
     output = io.StringIO()
     call_command("load_reference_data", stdout=output)
+    return output.getvalue().strip()
+
+
+def update_roles() -> str:
+    """Give the roles the permissions of this version; return a summary."""
+    output = io.StringIO()
+    call_command("staff", "roles", stdout=output)
     return output.getvalue().strip()
 
 

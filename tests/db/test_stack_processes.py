@@ -189,6 +189,7 @@ def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
     monkeypatch.setattr(preparation, "compile_kernels", lambda stack: None)
     monkeypatch.setattr(site, "migrate", lambda: prepared.append("tables"))
     monkeypatch.setattr(site, "load_reference_data", lambda: "there")
+    monkeypatch.setattr(site, "update_roles", lambda: "there")
     monkeypatch.setattr(site, "collect_static", lambda stack: "there")
     monkeypatch.setattr(site, "make_admin", lambda *given: "")
     for address in ("postgresql://a:b@127.0.0.1:1/one", "postgresql://a:b@127.0.0.1:1/one"):
@@ -271,6 +272,7 @@ def test_preparing_the_site_has_the_kernels_compiled_beside_it(stack, monkeypatc
     monkeypatch.setattr(preparation.subprocess, "Popen", lambda command, **how: started.append((command, how)))
     monkeypatch.setattr(site, "migrate", lambda: started.append("tables"))
     monkeypatch.setattr(site, "load_reference_data", lambda: "there")
+    monkeypatch.setattr(site, "update_roles", lambda: "there")
     monkeypatch.setattr(site, "collect_static", lambda stack: "there")
     monkeypatch.setattr(site, "make_admin", lambda *given: "")
     chosen = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@127.0.0.1:1/one"})

@@ -89,7 +89,7 @@ def operator(build, browser, admin_url):
 
 def addresses(user) -> list[str]:
     """Every list, and the form of the first row and of a new one of every model, and the pages for passwords."""
-    found = ["/admin/", "/admin/password_change/", f"/admin/auth/user/{user.pk}/password/"]
+    found = ["/admin/", "/admin/second-factor/", "/admin/password_change/", f"/admin/auth/user/{user.pk}/password/"]
     for model, admin in admin_site._registry.items():
         path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
         row = model._default_manager.order_by("pk").first()

@@ -24,7 +24,7 @@ from tests.web.processes import PATIENCE, start_admin, stop, strong_hash
 
 PASSWORD = "a-long-right-one"
 WRONG = "Please enter the correct username and password"
-TOO_MANY = "Too many wrong passwords from your address"
+TOO_MANY = "Too many wrong passwords or codes from your address"
 
 
 @pytest.fixture
@@ -88,7 +88,10 @@ def test_an_account_that_is_tried_from_many_addresses_is_locked_for_new_ones_alo
     answers = [tried("wrong", address=f"198.51.100.{number}").status_code for number in range(40)]
     assert answers == [200] * logins.ACCOUNT_LIMIT + [429] * 10
     refused = tried(PASSWORD, address="203.0.113.1")
-    assert (refused.status_code, "Too many wrong passwords for this account. Try again in" in refused.text) == (
+    assert (
+        refused.status_code,
+        "Too many wrong passwords or codes for this account. Try again in" in refused.text,
+    ) == (
         429,
         True,
     )

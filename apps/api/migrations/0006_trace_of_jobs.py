@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("api", "0004_prediction_jobs_and_webhooks")]
+    dependencies = [("api", "0005_alerts")]
 
     operations = [
         migrations.AddField(

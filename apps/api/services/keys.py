@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from apps.api.models import ApiKey, ApiKeyScope
 from apps.matches.models import Ingest, World
+from apps.matches.services import record_action
 from apps.scraping.models import Source
 from apps.scraping.services import SHIPPED
 from apps.scraping.sources import SOURCES
@@ -112,6 +113,7 @@ def create_key(
             expires_at=expires_at,
             requests_per_minute=requests_per_minute,
         )
+        record_action(by=created_by, action="created an API key", about=row, after=_in_words(row), now=now)
     return NewKey(row, token)
 
 
@@ -204,7 +206,12 @@ def use_is_due(key: ApiKey, *, now: datetime) -> bool:
 
 def revoke_key(*, key: ApiKey, by: str, now: datetime) -> bool:
     """Revoke a key at once and for good; return False if it was revoked before."""
-    return bool(ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by))
+    with transaction.atomic():
+        if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by):
+            return False
+        before = state_of(key, now=now)
+        record_action(by=by, action="revoked an API key", about=key, before=before, after="revoked", now=now)
+    return True
 
 
 def state_of(key: ApiKey, *, now: datetime) -> str:
@@ -217,6 +224,13 @@ def state_of(key: ApiKey, *, now: datetime) -> str:
 def worlds_of(key: ApiKey) -> frozenset[World]:
     """Return the worlds that a key may write to."""
     return frozenset(World(world) for world in key.worlds)
+
+
+def _in_words(key: ApiKey) -> str:
+    """Return what a key may do, in words."""
+    writes = f", stores under {key.source} in {', '.join(key.worlds)}" if key.source else ""
+    expires = f", until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else ""
+    return f"scopes {', '.join(key.scopes)}{writes}{expires}"
 
 
 def _sha256(token: str) -> str:

@@ -138,11 +138,11 @@ class CorrectionAdmin(CorrectingAdmin):
 
     @display(description="before")
     def shown_before(self, correction: Correction) -> str:
-        return _shown(correction.before)
+        return services.result_in_words(correction.before)
 
     @display(description="after")
     def shown_after(self, correction: Correction) -> str:
-        return _shown(correction.after)
+        return services.result_in_words(correction.after)
 
     @display(description="state", label={"in force": "success", "taken back": "info"})
     def shown_state(self, correction: Correction) -> str:
@@ -175,10 +175,3 @@ class CorrectionAdmin(CorrectingAdmin):
         else:
             messages.success(request, "The correction was taken back; the result before it is stored again.")
         return HttpResponseClientRedirect(reverse("admin:matches_correction_change", args=[object_id]))
-
-
-def _shown(result: dict[str, Any]) -> str:
-    """Return a kept result in words."""
-    if result["home_goals"] is None:
-        return f"{result['status']}, by {result['result_source']}"
-    return f"{result['home_goals']}–{result['away_goals']} by {result['result_source']}"

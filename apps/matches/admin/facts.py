@@ -10,12 +10,13 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.dataclasses import UnfoldAction
 from unfold.forms import BaseDialogForm
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from apps.matches.admin.audited import AuditedAdmin
 from apps.matches.models import World
 
 LARGEST_ID: Final = 2**63 - 1
@@ -63,7 +64,7 @@ class FactPaginator(Paginator):
         return page
 
 
-class OfferingAdmin(ModelAdmin):
+class OfferingAdmin(AuditedAdmin):
     """An admin that offers an action only where it would not be refused.
 
     A method `offers_NAME` decides it for the action `NAME`: it takes the id of the row, or nothing where the action

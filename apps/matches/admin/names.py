@@ -173,7 +173,9 @@ class TeamAliasAdmin(FactAdmin):
     @action(description="Confirm as a new team", permissions=["confirm"])
     def confirm_as_new(self, request: HttpRequest, queryset: QuerySet[TeamAlias]) -> None:
         """Take the chosen names off the list: each is the club that it became."""
-        confirmed = services.confirm_aliases(queryset.values_list("pk", flat=True), now=timezone.now())
+        confirmed = services.confirm_aliases(
+            queryset.values_list("pk", flat=True), by=request.user.get_username(), now=timezone.now()
+        )
         messages.success(request, f"{confirmed} names confirmed as teams of their own.")
 
     def has_confirm_permission(self, request: HttpRequest) -> bool:
@@ -215,11 +217,10 @@ class TeamAliasAdmin(FactAdmin):
     def split_off(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         alias_id = number_of(object_id)
         try:
-            team = services.split_off(alias_id=alias_id, now=timezone.now())
+            team = services.split_off(alias_id=alias_id, by=request.user.get_username(), now=timezone.now())
         except services.MergeRefusedError as refusal:
             messages.error(request, f"Nothing was changed: {refusal}.")
         else:
-            self.log_change(request, TeamAlias.objects.get(pk=alias_id), "Split off as a team of its own.")
             messages.success(request, f"{team.name} is a team of its own now.")
         return HttpResponseClientRedirect(reverse("admin:matches_teamalias_change", args=[object_id]))
 

@@ -33,7 +33,7 @@ DROP FUNCTION spai_event_kept();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("matches", "0012_events_by_filter")]
+    dependencies = [("matches", "0013_audit")]
 
     operations = [
         migrations.AddField(

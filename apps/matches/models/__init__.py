@@ -1,10 +1,12 @@
 """Competitions, teams, matches, prices, and the history of every change.
 
-Facts (`MatchChange`, `Event`) are append-only and PostgreSQL enforces it (migration 0002). Rows of matches, references,
-statistics and odds are written by `ingest` alone. A trigger of PostgreSQL copies the competition and the world
-of a match from its season, and a foreign key over all three columns keeps them equal (migration 0006).
+Facts (`MatchChange`, `Event`, `AuditEntry`) are append-only and PostgreSQL enforces it (migrations 0002, 0013). Rows of
+matches, references, statistics and odds are written by `ingest` alone. A trigger of PostgreSQL copies the competition
+and the world of a match from its season, and a foreign key over all three columns keeps them equal
+(migration 0006).
 """
 
+from apps.matches.models.audit import ActionOrigin, AuditEntry, subject_of
 from apps.matches.models.choices import choices_of
 from apps.matches.models.competitions import Competition, Region, Season, Stage
 from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
@@ -18,6 +20,8 @@ from apps.matches.models.worlds import World
 
 __all__ = [
     "Absence",
+    "ActionOrigin",
+    "AuditEntry",
     "AwardedResult",
     "Competition",
     "Contradiction",
@@ -46,4 +50,5 @@ __all__ = [
     "Topic",
     "World",
     "choices_of",
+    "subject_of",
 ]

@@ -1,10 +1,12 @@
-"""What operators decide about matches, teams and names; squad values; deletion of what is old."""
+"""What operators decide (corrections, league decisions, merges, reviews), the audit, squad values and retention."""
 
+from apps.matches.services.audit import acting_from, command_user, record_action
 from apps.matches.services.club_joins import join_clubs, split_off
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
     accept_contradiction,
     correct_result,
+    result_in_words,
     undo_correction,
     undo_correction_obstacle,
 )
@@ -47,7 +49,9 @@ __all__ = [
     "RoleMissingError",
     "SquadValueReport",
     "accept_contradiction",
+    "acting_from",
     "as_retention",
+    "command_user",
     "confirm_aliases",
     "correct_result",
     "delete_events",
@@ -60,8 +64,10 @@ __all__ = [
     "may_delete",
     "merge_teams",
     "plan_merge",
+    "record_action",
     "record_adjustment",
     "record_awarded_result",
+    "result_in_words",
     "split_off",
     "store_squad_values",
     "undo_correction",

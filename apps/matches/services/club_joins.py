@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from apps.matches.aliases import aliases_for
 from apps.matches.club_names import FOREIGN_LEAGUES, bare, letters, one_in_other, same_but_for_form
@@ -15,11 +15,9 @@ from apps.matches.ingest import known_clubs, tables
 from apps.matches.ingest.changes import publish_matches
 from apps.matches.ingest.names import free_slug
 from apps.matches.models import Ingest, Match, Team, TeamAlias, TeamMerge, World
-from apps.matches.services.decisions import operator_ingest
+from apps.matches.services.audit import record_action
+from apps.matches.services.decisions import SYSTEM, operator_ingest
 from apps.matches.services.merges import MergeRefusedError, merge_teams, moved
-
-SYSTEM: Final = "SPAI"
-"""Who joins teams, in merges that no operator asked for."""
 
 
 @dataclass(slots=True)
@@ -217,7 +215,7 @@ def _may_be_joined(one: _Club, other: _Club) -> bool:
     )
 
 
-def split_off(*, alias_id: int, now: datetime) -> Team:
+def split_off(*, alias_id: int, by: str, now: datetime) -> Team:
     """Give a name a team of its own, which the system had taken for another name of a club; never join it again.
 
     Matches whose result is its source's go with it, unless that source has more names for the club. All others stay
@@ -248,5 +246,14 @@ def split_off(*, alias_id: int, now: datetime) -> Team:
         alias.save(update_fields=["team", "found_by", "reviewed_at"])
         tables.update_matches(rows, ingest_id=ingest.pk, now=now)
         publish_matches(rows, now=now)
+        record_action(
+            by=by,
+            action="split off as a team of its own",
+            about=alias,
+            also=[club, team],
+            before=f"a name of {club}",
+            after=f"{team}, with {len(rows)} matches",
+            now=now,
+        )
         ingest.changed = len(rows)
     return team

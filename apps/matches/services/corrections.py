@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.models import Contradiction, Correction, Ingest, Match, World
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus, result_known_at
+from apps.matches.services.audit import record_action
 from apps.matches.services.decisions import acquire_ingest_lock, checked_reason, operator_ingest
 from apps.matches.trust import OPERATOR
 
@@ -36,6 +38,7 @@ def correct_result(
     reason: str,
     now: datetime,
     status: MatchStatus = MatchStatus.FINISHED,
+    accepted: Contradiction | None = None,
 ) -> Correction:
     """Set the result of a match, which no source overrules then.
 
@@ -53,6 +56,8 @@ def correct_result(
         Aware.
     status : MatchStatus, optional
         Finished, or awarded for a result by verdict.
+    accepted : Contradiction, optional
+        The contradiction whose reported result it is.
 
     Raises
     ------
@@ -74,7 +79,7 @@ def correct_result(
             raise CorrectionRefusedError("an operator has set this result already")
         before = {name: getattr(row, name) for name in KEPT}
         _set(row, result, ingest=ingest, now=now, resolution=Contradiction.Resolution.CORRECTED)
-        return Correction.objects.create(
+        correction = Correction.objects.create(
             match_id=match_id,
             ingest=ingest,
             before=before,
@@ -83,6 +88,24 @@ def correct_result(
             reason=reason,
             decided_at=now,
         )
+        record_action(
+            by=by,
+            action="accepted a reported result" if accepted else "corrected the result",
+            about=correction.match,
+            also=[correction, *([accepted] if accepted else [])],
+            before=result_in_words(correction.before),
+            after=result_in_words(correction.after),
+            reason=reason,
+            now=now,
+        )
+    return correction
+
+
+def result_in_words(result: Mapping[str, Any]) -> str:
+    """Return a result that a correction keeps, with its source, in words."""
+    if result["home_goals"] is None:
+        return f"{result['status']}, by {result['result_source']}"
+    return f"{result['home_goals']}–{result['away_goals']} by {result['result_source']}"
 
 
 def accept_contradiction(*, contradiction_id: int, by: str, reason: str, now: datetime) -> Correction:
@@ -107,6 +130,7 @@ def accept_contradiction(*, contradiction_id: int, by: str, reason: str, now: da
             by=by,
             reason=reason,
             now=now,
+            accepted=reported,
         )
 
 
@@ -146,6 +170,16 @@ def undo_correction(*, correction_id: int, by: str, reason: str, now: datetime) 
         _set(row, changed, ingest=ingest, now=now, resolution=Contradiction.Resolution.AGREED)
         correction.undone_at, correction.undone_by, correction.undo_reason = now, by, reason
         correction.save(update_fields=["undone_at", "undone_by", "undo_reason"])
+        record_action(
+            by=by,
+            action="took a correction back",
+            about=correction.match,
+            also=[correction],
+            before=result_in_words(correction.after),
+            after=result_in_words(correction.before),
+            reason=reason,
+            now=now,
+        )
     return correction
 
 

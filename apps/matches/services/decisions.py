@@ -18,6 +18,9 @@ from apps.matches.trust import OPERATOR
 
 REASON_LIMIT: Final = 400
 
+SYSTEM: Final = "SPAI"
+"""Who joins teams, in merges that no operator asked for."""
+
 PATIENCE: Final = timedelta(seconds=5)
 """Longest wait of an operator for another ingest, such as an import: meanwhile a thread of the admin is occupied."""
 

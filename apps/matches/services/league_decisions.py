@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
 
 from django.db import transaction
+from django.db.models import Model
 
 from apps.matches.events import start_tasks_after_commit
 from apps.matches.ingest import tables
 from apps.matches.ingest.reference import store_club_names, store_known_decisions
-from apps.matches.models import AwardedResult, Ingest, LeagueDecision, Match, PointsAdjustment, World
+from apps.matches.models import AwardedResult, Ingest, LeagueDecision, Match, PointsAdjustment, Team, World
 from apps.matches.records import GOALS_LIMIT
 from apps.matches.selectors import awarded_results_of, is_on
+from apps.matches.services.audit import record_action
 from apps.matches.services.decisions import checked_reason, operator_ingest
 
 R = TypeVar("R", bound=LeagueDecision)
@@ -89,7 +92,7 @@ def record_adjustment(
         raise DecisionRefusedError("the team has no match in this season")
     key = {"season_id": season_id, "team_id": team_id, "decided_on": decided_on}
     values = {"points": points, "reason": reason, "source": source}
-    return _record(PointsAdjustment, key, values, world=World(played.world), by=by, now=now)
+    return _record(PointsAdjustment, key, values, world=World(played.world), also=[Team(pk=team_id)], by=by, now=now)
 
 
 def record_awarded_result(
@@ -143,7 +146,7 @@ def record_awarded_result(
         "reason": reason,
         "source": source,
     }
-    return _record(AwardedResult, key, values, world=World(match.world), by=by, now=now)
+    return _record(AwardedResult, key, values, world=World(match.world), also=[match], by=by, now=now)
 
 
 def undo_league_decision(
@@ -167,10 +170,28 @@ def undo_league_decision(
             raise DecisionRefusedError("the decision was taken back before")
         found.undone_at, found.undone_by, found.undo_reason = now, by, reason
         found.save(update_fields=["undone_at", "undone_by", "undo_reason"])
+        record_action(
+            by=by,
+            action="took a decision of the league back",
+            about=found,
+            before="in force",
+            after="taken back",
+            reason=reason,
+            now=now,
+        )
         ingest.changed = 1
 
 
-def _record(model: type[R], key: dict[str, Any], values: dict[str, Any], *, world: World, by: str, now: datetime) -> R:
+def _record(
+    model: type[R],
+    key: dict[str, Any],
+    values: dict[str, Any],
+    *,
+    world: World,
+    also: Sequence[Model],
+    by: str,
+    now: datetime,
+) -> R:
     """Store a decision of an operator, after the checks that all kinds share."""
     values["reason"] = checked_reason(values["reason"], DecisionRefusedError)
     values["source"] = values["source"].strip()
@@ -184,4 +205,13 @@ def _record(model: type[R], key: dict[str, Any], values: dict[str, Any], *, worl
             raise DecisionRefusedError("a decision of this day is recorded already; take it back first")
         ingest.changed = 1
         recorded: R = rows.create(**key, **values, recorded_by=by, recorded_at=now)
+        record_action(
+            by=by,
+            action="recorded a decision of the league",
+            about=recorded,
+            also=also,
+            after=f"{recorded}, published by {recorded.source}",
+            reason=recorded.reason,
+            now=now,
+        )
     return recorded

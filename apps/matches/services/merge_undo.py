@@ -15,6 +15,7 @@ from apps.matches.ingest.changes import keep_history, publish_matches
 from apps.matches.ingest.rows import COLUMNS, MatchRow
 from apps.matches.models import Match, SquadValue, Team, TeamAlias, TeamMerge, World
 from apps.matches.services import joins
+from apps.matches.services.audit import record_action
 from apps.matches.services.decisions import checked_reason, operator_ingest
 from apps.matches.services.merges import DECISIONS, MergeRefusedError, by_pair, decisions_of, identity_of, moved
 from apps.matches.trust import OPERATOR
@@ -73,6 +74,16 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
         ingest.changed = len(rows)
         done.undone_at, done.undone_by, done.undo_reason = now, by, reason
         done.save(update_fields=["undone_at", "undone_by", "undo_reason"])
+        record_action(
+            by=by,
+            action="undid a merge",
+            about=done,
+            also=[into],
+            before=done.into_name,
+            after=f"{done.name} and {done.into_name}",
+            reason=reason,
+            now=now,
+        )
     return done
 
 

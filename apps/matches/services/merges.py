@@ -29,7 +29,8 @@ from apps.matches.models import (
 )
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
 from apps.matches.services import joins
-from apps.matches.services.decisions import checked_reason, operator_ingest
+from apps.matches.services.audit import record_action
+from apps.matches.services.decisions import SYSTEM, checked_reason, operator_ingest
 from apps.matches.services.joins import Join
 from apps.matches.trust import OPERATOR
 
@@ -177,7 +178,7 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
         plan.team.delete()
         publish_matches(changed, now=now)
         ingest.changed = len(changed)
-        return TeamMerge.objects.create(
+        done = TeamMerge.objects.create(
             name=plan.team.name,
             region=plan.team.region,
             into=plan.into,
@@ -190,6 +191,18 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
             reason=reason,
             merged_at=now,
         )
+        if by != SYSTEM:
+            record_action(
+                by=by,
+                action="merged two teams",
+                about=done,
+                also=[plan.into],
+                before=f"{done.name} and {done.into_name}",
+                after=f"{done.into_name}, with {done.matches_moved} more matches, {done.matches_joined} of them joined",
+                reason=reason,
+                now=now,
+            )
+    return done
 
 
 # ── What is refused ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -151,6 +151,6 @@ class ServedWorldAdmin(FactAdmin):
     )
     def choose(self, request: HttpRequest, form: ServedWorldForm) -> HttpResponse:
         world = World(form.cleaned_data["world"])
-        services.choose_served_world(world=world, now=timezone.now())
+        services.choose_served_world(world=world, by=request.user.get_username(), now=timezone.now())
         messages.success(request, f"Pages show the {world.label} world first.")
         return HttpResponseClientRedirect(reverse("admin:ml_servedworld_changelist"))

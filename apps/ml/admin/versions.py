@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -26,6 +27,7 @@ from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from apps.matches.admin import ExportedAdmin, FactAdmin, ReasonForm, csv_response
 from apps.matches.models import World
+from apps.matches.services import record_action
 from apps.ml import selectors, services
 from apps.ml.admin.side_by_side import SideBySideAdmin
 from apps.ml.charts import line_chart
@@ -264,8 +266,18 @@ class ModelVersionAdmin(SideBySideAdmin):
     )
     def compare_again(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         version = selectors.versions().get(pk=object_id)
+        now = timezone.now()
         try:
-            found = services.compare(version=version, now=timezone.now())
+            with transaction.atomic():
+                found = services.compare(version=version, now=now)
+                record_action(
+                    by=request.user,
+                    action="compared with the champion",
+                    about=version,
+                    also=[found],
+                    after=f"{found.get_verdict_display()}: {found.reason}",
+                    now=now,
+                )
         except services.NothingToCompareError as nothing:
             messages.warning(request, str(nothing))
         else:

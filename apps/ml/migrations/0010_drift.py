@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0008_ledger")]
+    dependencies = [("ml", "0009_policy_and_shadows")]
 
     operations = [
         migrations.CreateModel(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ml", "0008_ledger"),
+        ("ml", "0010_drift"),
     ]
 
     operations = [

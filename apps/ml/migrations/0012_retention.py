@@ -46,7 +46,7 @@ DROP FUNCTION spai_prediction_kept();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0008_ledger"), ("matches", "0014_retention")]
+    dependencies = [("ml", "0011_run_control"), ("matches", "0014_retention")]
 
     operations = [
         migrations.AddField(

@@ -13,10 +13,13 @@ from django.db.models.expressions import RawSQL
 
 from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
-from apps.ml.models import Prediction, Score, SeasonForecast
+from apps.ml.models import Prediction, Promotion, Score, SeasonForecast
 
 INTERVAL_FROM: Final = 30
 """Fewest matches for a bootstrap interval."""
+
+RECENT: Final = 200
+"""Matches of a live record."""
 
 
 def predictions_before_kickoff() -> QuerySet[Prediction]:
@@ -220,6 +223,49 @@ def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
         first_at=kickoffs[0],
         latest_at=kickoffs[-1],
         void=void,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRecord:
+    """Log loss of a champion on its latest graded matches, in nats, with that of the alternatives.
+
+    `market` is on the `n_market` matches of them that had prices, and `model_of_market` the champion on these.
+    `running` is the mean difference of log loss, champion less market (base rates where no match had prices), after
+    each match in the order of their grading.
+    """
+
+    n: int
+    model: float
+    base_rates: float
+    n_market: int
+    model_of_market: float | None
+    market: float | None
+    running: tuple[float, ...]
+
+
+def live_record(champion: Promotion) -> LiveRecord | None:
+    """Return the record of a champion on the latest `RECENT` matches graded in its reign; None before the first."""
+    rows = (
+        valid_scores(World(champion.world))
+        .filter(prediction__version=champion.version_id, settled_at__gte=champion.decided_at)
+        .order_by("-settled_at")
+        .values_list("log_loss", "base_log_loss", "market_log_loss")[:RECENT]
+    )
+    if not rows:
+        return None
+    model, base, market = np.array(rows[::-1], dtype=np.float64).T
+    priced = ~np.isnan(market)
+    difference = (model - market)[priced] if priced.any() else model - base
+    running = np.cumsum(difference) / np.arange(1, len(difference) + 1)
+    return LiveRecord(
+        n=len(rows),
+        model=float(model.mean()),
+        base_rates=float(base.mean()),
+        n_market=int(priced.sum()),
+        model_of_market=float(model[priced].mean()) if priced.any() else None,
+        market=float(market[priced].mean()) if priced.any() else None,
+        running=tuple(running.tolist()),
     )
 
 

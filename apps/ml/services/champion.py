@@ -14,6 +14,7 @@ from django.db import transaction
 from apps.matches import events
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import Topic, World
+from apps.matches.services import record_action
 from apps.ml import registry, selectors
 from apps.ml.models import ModelVersion, Promotion, ServedWorld
 from apps.ml.pipeline import card
@@ -107,6 +108,17 @@ def promote(
         reason=reason[:400],
         decided_at=now,
     )
+    if user is not None:
+        record_action(
+            by=user,
+            action="rolled back" if kind == Promotion.Action.ROLLBACK else "promoted",
+            about=version,
+            also=[promotion, *([present.version] if present else [])],
+            before=f"champion: {present.version}" if present else "no champion",
+            after=f"champion: {version}",
+            reason=promotion.reason,
+            now=now,
+        )
     events.publish(
         topic=Topic.PROMOTION_MADE,
         key=version.world,
@@ -189,9 +201,19 @@ def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
     return promote(version=passed[0], user=None, reason="first champion", now=now)
 
 
-def choose_served_world(*, world: World, now: datetime) -> ServedWorld:
+@transaction.atomic
+def choose_served_world(*, world: World, by: str, now: datetime) -> ServedWorld:
     """Make the pages show `world` first."""
+    before = selectors.served_world().label
     chosen, _ = ServedWorld.objects.update_or_create(pk=1, defaults={"world": world, "chosen_at": now})
+    record_action(
+        by=by,
+        action="chose the world that pages show first",
+        about=chosen,
+        before=before,
+        after=World(world).label,
+        now=now,
+    )
     return chosen
 
 

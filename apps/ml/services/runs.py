@@ -17,10 +17,12 @@ from apps.matches import events, tracing
 from apps.matches.locks import Lock, try_lock, wait_for
 from apps.matches.log_fields import logged_as
 from apps.matches.models import World
+from apps.matches.services import record_action
 from apps.ml import params_schema, selectors
 from apps.ml.models import PipelineRun
 from apps.ml.pipeline.progress import FAILED, RUNNING
 from apps.ml.services import workspaces
+from apps.ml.services.champion import SYSTEM
 from apps.ml.services.execution import execute_run, publish, running_stage
 
 logger = logging.getLogger(__name__)
@@ -138,6 +140,15 @@ def queue_once(wanted: Mapping[str, Any], described: Mapping[str, Any], now: dat
     run = waiting or PipelineRun.objects.create(**wanted, **described, created_at=now, trace=tracing.traceparent())
     with logged_as(run=run.pk):
         logger.info("%s of the %s world is queued: %s", run, run.world, run.reason)
+    if waiting is None and run.requested_by != SYSTEM:
+        record_action(
+            by=run.requested_by,
+            action="requested a pipeline run",
+            about=run,
+            after=f"{World(run.world).label} world, profile {run.profile}, as of {_moment(run.as_of)}",
+            reason=run.reason,
+            now=now,
+        )
     publish(run, now)
     events.start_tasks_after_commit("run_requested")
     return run

@@ -122,7 +122,7 @@ class ScrapeRunAdmin(FactAdmin):
     )
     def accept_counts(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         run = ScrapeRun.objects.select_related("source").get(pk=object_id)
-        pages = services.accept_counts(run=run)
+        pages = services.accept_counts(run=run, by=request.user.get_username(), now=timezone.now())
         messages.success(request, f"Earlier counts of {pages} pages are forgotten; now scrape {run.source.name} again.")
         return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
 

@@ -17,9 +17,11 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urljoin
 
+from django.db import transaction
 from django.utils import timezone
 
 from apps.matches.locks import LockClass, try_lock_of
+from apps.matches.services import record_action
 from apps.scraping import metrics, politeness
 from apps.scraping.models import HostState
 from apps.scraping.politeness import LONGEST_DELAY, host_of
@@ -108,8 +110,11 @@ def pause(url: str, policy: FetchPolicy) -> None:
     policy.sleep(_delay(politeness.Robots(state.robots if state else ""), policy).total_seconds())
 
 
-def resume(*, state: HostState) -> None:
+@transaction.atomic
+def resume(*, state: HostState, by: str, now: datetime) -> None:
     """Close the breaker of a halted host; the next request fetches robots.txt first."""
+    before = f"{state.get_state_display()}: {state.reason}"
+    record_action(by=by, action="resumed a host", about=state, before=before, after="open for requests", now=now)
     _save_breaker(state, politeness.Breaker())
     state.robots_until = None
     state.save(update_fields=["robots_until"])

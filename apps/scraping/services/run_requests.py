@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from apps.matches.events import start_tasks_after_commit
 from apps.matches.models import Match, World
+from apps.matches.services import record_action
 from apps.scraping import selectors
 from apps.scraping.models import ScrapeRun, Snapshot, Source
 from apps.scraping.scopes import ScrapeScope
@@ -105,6 +106,7 @@ def request_run(*, source: Source, scope: str, by: str, now: datetime) -> Scrape
     start, end = window_of(source, _scope(scope), now)
     with transaction.atomic():
         run = _request(source, _scope(scope), start, end, by=by, now=now)
+        _record_request(run, by=by, now=now)
         start_tasks_after_commit("scrape_requested")
     return run
 
@@ -132,6 +134,13 @@ def request_backfill(*, source: Source, start: date, end: date, by: str, now: da
             _request(source, ScrapeScope.BACKFILL, first, last, by=by, now=now, batch=batch)
             for first, last in months(start, end)
         ]
+        record_action(
+            by=by,
+            action="requested a back-fill",
+            about=source,
+            after=f"{start} to {end}, in {len(runs)} runs",
+            now=now,
+        )
         start_tasks_after_commit("scrape_requested")
     return runs
 
@@ -150,17 +159,20 @@ def request_reparse(*, source: Source, by: str, now: datetime) -> ScrapeRun:
     last = (newest.fetched_at + FIXTURES_AHEAD).date()
     with transaction.atomic():
         run = _request(source, ScrapeScope.REPARSE, FIRST_DAY, last, by=by, now=now)
+        _record_request(run, by=by, now=now)
         start_tasks_after_commit("scrape_requested")
     return run
 
 
 def cancel(*, run: ScrapeRun, by: str, now: datetime) -> bool:
     """End a run that is not over; a worker that is at it stops after its page. Return False for one that is over."""
-    return bool(
-        ScrapeRun.objects.filter(pk=run.pk, finished_at__isnull=True).update(
-            finished_at=now, outcome="failed", detail=f"Cancelled by {by}.", doing=""
-        )
-    )
+    open_run = ScrapeRun.objects.filter(pk=run.pk, finished_at__isnull=True)
+    with transaction.atomic():
+        if not open_run.update(finished_at=now, outcome="failed", detail=f"Cancelled by {by}.", doing=""):
+            return False
+        before = "running" if run.started_at else "waiting"
+        record_action(by=by, action="cancelled a scrape run", about=run, before=before, after="cancelled", now=now)
+    return True
 
 
 def window_of(source: Source, scope: str, now: datetime) -> tuple[date, date]:
@@ -192,6 +204,13 @@ def _scope(scope: str) -> str:
     if scope not in list(ScrapeScope):
         raise UnknownSourceError(f"there is no scope {scope!r}; choose one of {', '.join(ScrapeScope)}")
     return ScrapeScope(scope).value
+
+
+def _record_request(run: ScrapeRun, *, by: str, now: datetime) -> None:
+    """Record who requested a run; one that waited already was requested by somebody else, or by a first click."""
+    if run.requested_at == now:
+        what = f"{run.get_scope_display()}, {run.window_start} to {run.window_end}"
+        record_action(by=by, action="requested a scrape run", about=run, also=[run.source], after=what, now=now)
 
 
 def _refuse_if_off(source: Source) -> None:

@@ -25,7 +25,7 @@ from apps.matches.ingest import IngestReport, ingest
 from apps.matches.locks import LockClass, try_lock_of
 from apps.matches.models import Topic
 from apps.matches.records import readable
-from apps.matches.services import join_clubs
+from apps.matches.services import join_clubs, record_action
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import FetchOutcome
@@ -165,12 +165,17 @@ def scrape_due(
             yield _work(run, make_site, make_fetcher, clock, slice_seconds, end)
 
 
-def accept_counts(*, run: ScrapeRun) -> int:
+@transaction.atomic
+def accept_counts(*, run: ScrapeRun, by: str, now: datetime) -> int:
     """Forget the earlier counts of the pages whose counts a run refused; return the number of pages.
 
     The next run accepts them. The other pages of the run are compared with their earlier counts as before.
     """
-    return selectors.doubted_addresses(run).update(counts=[], doubts=[])
+    pages = selectors.doubted_addresses(run).update(counts=[], doubts=[])
+    if pages:
+        what = f"earlier counts of {pages} pages are forgotten"
+        record_action(by=by, action="accepted the counts of a run", about=run, also=[run.source], after=what, now=now)
+    return pages
 
 
 def _work(

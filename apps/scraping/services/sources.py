@@ -8,7 +8,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import transaction
 
+from apps.matches.services import record_action
 from apps.scraping.models import Source
 from apps.scraping.politeness import host_of
 from apps.scraping.sources import FootballDataSite, OpenfootballSite, Site, UnderstatSite, WhoScored
@@ -117,18 +119,26 @@ def confirm_permission(*, source: Source, by: str, note: str, now: datetime) -> 
     source.permission_confirmed_at = now
     source.permission_confirmed_by = by
     source.permission_note = note.strip()
-    source.save(update_fields=["permission_confirmed_at", "permission_confirmed_by", "permission_note"])
+    with transaction.atomic():
+        source.save(update_fields=["permission_confirmed_at", "permission_confirmed_by", "permission_note"])
+        record_action(
+            by=by, action="confirmed a permission", about=source, before="none", after=source.permission_note, now=now
+        )
 
 
-def withdraw_permission(*, source: Source) -> None:
+@transaction.atomic
+def withdraw_permission(*, source: Source, by: str, now: datetime) -> None:
     """Withdraw a permission and switch the source off."""
+    record_action(
+        by=by, action="withdrew a permission", about=source, before=source.permission_note, after="none; off", now=now
+    )
     source.is_enabled = False
     source.permission_confirmed_at, source.permission_confirmed_by, source.permission_note = None, "", ""
     source.save(update_fields=["is_enabled", "permission_confirmed_at", "permission_confirmed_by", "permission_note"])
 
 
-def switch(*, source: Source, is_on: bool) -> None:
-    """Switch a source on or off.
+def switch(*, source: Source, is_on: bool, by: str, now: datetime) -> None:
+    """Switch a source on or off; one that is so already is left as it is.
 
     Raises
     ------
@@ -137,8 +147,12 @@ def switch(*, source: Source, is_on: bool) -> None:
     """
     if is_on and source.needs_permission and source.permission_confirmed_at is None:
         raise PermissionMissingError(why_off(source))
-    source.is_enabled = is_on
-    source.save(update_fields=["is_enabled"])
+    with transaction.atomic():
+        if not Source.objects.filter(pk=source.pk).exclude(is_enabled=is_on).update(is_enabled=is_on):
+            return
+        source.is_enabled = is_on
+        before, after = ("off", "on") if is_on else ("on", "off")
+        record_action(by=by, action=f"switched {after}", about=source, before=before, after=after, now=now)
 
 
 def why_off(source: Source) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from apps.api import services
 from apps.api.models import PredictionJob, Webhook, WebhookDelivery
+from apps.matches.models import AuditEntry
 from tests.db.api.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,8 @@ def test_a_job_is_cancelled_and_retried_where_that_is_offered(admin, job):
     act(admin, "predictionjob", "retry", job.pk)
     job.refresh_from_db()
     assert job.state == "queued"
-    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == ["Cancelled.", "Queued again."]
+    entries = AuditEntry.objects.filter(by="admin").order_by("pk").values_list("action", "before", "after")
+    assert list(entries) == [("cancelled a job", "Queued", "cancelled"), ("retried a job", "Cancelled", "queued")]
 
 
 def test_a_webhook_that_was_switched_off_says_why_and_is_switched_on_again(admin, hook):

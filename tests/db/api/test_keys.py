@@ -11,7 +11,6 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
@@ -21,6 +20,7 @@ from django.utils import timezone
 
 from apps.api import services
 from apps.api.models import ApiKey
+from apps.matches.models import AuditEntry
 from tests.db.api.conftest import NOW
 from tests.factories import IngestFactory
 
@@ -286,14 +286,14 @@ def test_the_admin_shows_a_new_key_once(admin):
         reverse("admin:index"),
     ]
     for page in pages:
-        shown = admin.get(page)
+        shown = admin.get(page, follow=True)
         assert shown.status_code == 200
         assert secret not in shown.content.decode()
         assert row.secret_sha256 not in shown.content.decode()
     assert secret not in everything_stored()
     assert secret not in str(admin.cookies)
     assert all(secret not in str(session.get_decoded()) for session in Session.objects.all())
-    assert LogEntry.objects.get().object_id == str(row.pk)
+    assert AuditEntry.objects.get().subjects == [f"api.apikey/{row.pk}"]
 
 
 @pytest.mark.parametrize(

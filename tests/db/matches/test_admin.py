@@ -29,6 +29,7 @@ from apps.matches.models import (
     TeamAlias,
     TeamMerge,
 )
+from apps.matches.services import record_action
 from tests.db.matches.conftest import record
 from tests.factories import ContradictionFactory, MatchFactory, MatchStatsFactory, OddsFactory, TeamAliasFactory
 
@@ -53,6 +54,7 @@ def a_bit_of_everything():
         match=match, source="whoscored", number=1, kind="goal", side="home", minute=88, player=player
     )
     ContradictionFactory(match=match)
+    record_action(by="ann", action="looked at it", about=match, now=timezone.now())
     result = {"result_source": "football-data", "status": "finished", "home_goals": 2, "away_goals": 1}
     Correction.objects.create(
         match=match, ingest=match.ingest, before=result, after=result, decided_by="ann", reason="seen",

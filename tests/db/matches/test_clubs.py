@@ -181,9 +181,9 @@ def test_clubs_of_the_alias_table_are_never_joined(take):
 
 def test_teams_that_an_operator_confirmed_stay_apart(take):
     take(league(("Como", "Lecce", "Parma"), season="2022-23"), source="football-data")
-    confirm_aliases(TeamAlias.objects.values_list("pk", flat=True), now=NOW)
+    confirm_aliases(TeamAlias.objects.values_list("pk", flat=True), by="ann", now=NOW)
     ingest(league(("Como 1907", "Lecce", "Parma")), source="openfootball", now=NOW)
-    confirm_aliases(TeamAlias.objects.values_list("pk", flat=True), now=NOW)
+    confirm_aliases(TeamAlias.objects.values_list("pk", flat=True), by="ann", now=NOW)
     take(league(("Como 1907", "Lecce", "Pisa")), source="openfootball")
     assert {"Como", "Como 1907"} <= teams()
 
@@ -200,7 +200,7 @@ def test_teams_that_an_operator_separated_stay_apart(take):
 def test_a_name_found_by_its_results_can_be_split_off_and_is_not_joined_again(take):
     take(league(SHORT), source="football-data")
     take(league(LONG) + league(("Como 1907", "Lecce"), season="2022-23"), source="openfootball")
-    como = split_off(alias_id=TeamAlias.objects.get(name="Como 1907").pk, now=NOW)
+    como = split_off(alias_id=TeamAlias.objects.get(name="Como 1907").pk, by="ann", now=NOW)
     assert set(Match.objects.filter(home_team=como).values_list("season__label", flat=True)) == {"2022-23"}
     take(league(LONG), source="openfootball")
     take(league(SHORT), source="football-data")

@@ -100,6 +100,6 @@ def test_simulated_teams_need_no_review(store):
 def test_confirming_takes_names_off_the_review_list_once(store):
     store(record("2024-03-02"))
     ids = list(TeamAlias.objects.values_list("pk", flat=True))
-    assert confirm_aliases(ids, now=NOW) == 2
-    assert confirm_aliases(ids, now=NOW) == 0
+    assert confirm_aliases(ids, by="ann", now=NOW) == 2
+    assert confirm_aliases(ids, by="ann", now=NOW) == 0
     assert not TeamAlias.objects.filter(reviewed_at=None).exists()

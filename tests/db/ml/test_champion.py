@@ -144,6 +144,6 @@ def test_a_deleted_account_leaves_its_decisions(make_version, operator, now):
 
 def test_the_served_world_is_the_sandbox_until_the_operator_chooses(db, now):
     assert selectors.served_world() == World.SANDBOX
-    services.choose_served_world(world=World.REAL, now=now)
-    services.choose_served_world(world=World.REAL, now=now)
+    services.choose_served_world(world=World.REAL, by="ann", now=now)
+    services.choose_served_world(world=World.REAL, by="ann", now=now)
     assert selectors.served_world() == World.REAL

@@ -262,7 +262,7 @@ def test_accepting_counts_is_offered_where_a_count_was_not_believed_and_nowhere_
     assert (contradicting.outcome, shrunk.outcome) == ("invalid", "invalid")
     shown = admin.get(reverse("admin:scraping_scraperun_change", args=[shrunk.pk])).content.decode()
     assert "Accept its counts" in shown
-    services.accept_counts(run=shrunk)
+    services.accept_counts(run=shrunk, by="ann", now=timezone.now())
     for run in (contradicting, shrunk):
         shown = admin.get(reverse("admin:scraping_scraperun_change", args=[run.pk])).content.decode()
         assert "Accept its counts" not in shown

@@ -71,7 +71,7 @@ def opened(source: Source, clock, *, then: Callable[[], object] = lambda: None) 
 
 
 def switch_off() -> None:
-    services.switch(source=Source.objects.get(name="sandbox-files"), is_on=False)
+    services.switch(source=Source.objects.get(name="sandbox-files"), is_on=False, by="ann", now=NOW)
 
 
 def test_headers_that_a_site_wants_go_with_the_page_and_not_with_its_robots_txt(source, server, clock):

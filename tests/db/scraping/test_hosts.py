@@ -214,7 +214,7 @@ def test_an_operator_resumes_a_host(visitor):
     visitor.answers = [refused(403)]
     with pytest.raises(FetchError):
         visitor.go()
-    services.resume(state=selectors.host_state_of(SITE))
+    services.resume(state=selectors.host_state_of(SITE), by="ann", now=NOW)
     assert visitor.go().status == 200
 
 

@@ -231,7 +231,7 @@ def test_whoscored_is_off_until_a_permission_is_confirmed_and_says_so(whoscored)
     with pytest.raises(services.SourceIsOffError, match="needs its owners' permission"):
         services.request_run(source=whoscored, scope="results", by="ann", now=NOW)
     with pytest.raises(services.PermissionMissingError):
-        services.switch(source=whoscored, is_on=True)
+        services.switch(source=whoscored, is_on=True, by="ann", now=NOW)
 
 
 def test_the_database_refuses_to_switch_it_on_without_a_permission(whoscored):
@@ -247,17 +247,17 @@ def test_a_permission_needs_words(whoscored):
 def test_with_a_permission_it_can_be_switched_on_and_withdrawing_it_switches_it_off(whoscored):
     services.confirm_permission(source=whoscored, by="ann", note="Mail of their desk, 2026-11-20", now=NOW)
     assert services.why_off(whoscored) == "It is switched off. Switch it on in the admin under Sources."
-    services.switch(source=whoscored, is_on=True)
+    services.switch(source=whoscored, is_on=True, by="ann", now=NOW)
     whoscored.refresh_from_db()
     assert (whoscored.permission_confirmed_by, whoscored.permission_confirmed_at) == ("ann", NOW)
     assert services.why_off(whoscored) == ""
-    services.withdraw_permission(source=whoscored)
+    services.withdraw_permission(source=whoscored, by="ann", now=NOW)
     assert Source.objects.get(pk=whoscored.pk).is_enabled is False
 
 
 def test_no_request_leaves_for_a_source_that_was_switched_off_while_its_run_waited(stage):
     stage.ask()
-    services.switch(source=stage.source, is_on=False)
+    services.switch(source=stage.source, is_on=False, by="ann", now=NOW)
     report = stage.work()[-1]
     assert report.outcome == "failed"
     assert report.detail.startswith("No request was sent: It is switched off")

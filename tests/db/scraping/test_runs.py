@@ -161,8 +161,8 @@ def test_counts_that_the_operator_accepts_are_believed_from_then_on(filled):
     filled.fetcher.pages[FEED] = page_of({"number": 1, "goals": (5, 5)})
     refused = filled.visit()
     run = ScrapeRun.objects.get(pk=refused.run_id)
-    assert services.accept_counts(run=run) == 1
-    assert services.accept_counts(run=run) == 0
+    assert services.accept_counts(run=run, by="ann", now=NOW) == 1
+    assert services.accept_counts(run=run, by="ann", now=NOW) == 0
     assert Address.objects.get(url=HOME).counts == [0, 0, 0]
     filled.clock.later(minutes=2)
     assert filled.visit().outcome == "stored"
@@ -514,7 +514,7 @@ def test_a_back_fill_waits_while_its_host_is_halted(filled):
         host=host_of(services.base_url_of(filled.source)), state="open", open_until=NOW + timedelta(minutes=9)
     )
     assert filled.work() == []
-    services.resume(state=state)
+    services.resume(state=state, by="ann", now=NOW)
     assert filled.work()[-1].outcome == "stored"
 
 

@@ -285,7 +285,7 @@ def test_no_request_leaves_for_whoscored_while_it_is_off(sandbox):
 def test_a_real_source_without_a_browser_says_how_to_get_one(sandbox, settings):
     whoscored = Source.objects.get(name="whoscored")
     services.confirm_permission(source=whoscored, by="ann", note="a letter", now=sandbox.now)
-    services.switch(source=whoscored, is_on=True)
+    services.switch(source=whoscored, is_on=True, by="ann", now=sandbox.now)
     run = sandbox.visit(source=Source.objects.get(name="whoscored"))
     assert run.outcome == "failed"
     assert "needs a browser, and there is none" in run.detail

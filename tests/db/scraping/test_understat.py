@@ -81,7 +81,7 @@ def test_a_run_adds_xg_to_the_matches_of_other_sources_and_nothing_else(stage, t
         source = Source.objects.get(name="understat")
         source.base_url, source.delay = server.url, timedelta(0)
         source.save()
-        services.switch(source=source, is_on=True)
+        services.switch(source=source, is_on=True, by="ann", now=NOW)
         services.request_run(source=source, scope="results", by="somebody", now=NOW)
         (report,) = scrape_due(now=NOW, clock=lambda: NOW)
         assert (report.outcome, report.created, report.changed) == ("stored", 0, 2)

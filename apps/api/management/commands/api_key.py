@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from argparse import ArgumentParser
@@ -17,6 +16,7 @@ from django.utils import timezone
 from apps.api import services
 from apps.api.models import ApiKey, ApiKeyScope
 from apps.matches.models import World
+from apps.matches.services import command_user
 
 LONGEST_NAME = 80
 LONGEST_SOURCE = 40
@@ -88,7 +88,7 @@ class Command(BaseCommand):
                 scopes=scopes,
                 source=source,
                 worlds=worlds,
-                created_by=_operator(),
+                created_by=command_user(),
                 now=now,
                 expires_at=now + timedelta(days=days) if days else None,
                 requests_per_minute=limit,
@@ -144,7 +144,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no key {prefix!r}; `manage.py api_key list` shows all.")
         if not options["yes"] and not _agreed(f"Revoke {key} for good? [y/N] "):
             raise CommandError("Nothing was revoked.")
-        if services.revoke_key(key=key, by=_operator(), now=timezone.now()):
+        if services.revoke_key(key=key, by=command_user(), now=timezone.now()):
             self.stdout.write(f"{key} is revoked.")
         else:
             self.stdout.write(f"{key} was revoked before.")
@@ -157,11 +157,3 @@ def _agreed(question: str) -> bool:
     except (EOFError, RuntimeError):
         # Ctrl-D at a terminal means no; empty or closed input means that there is no terminal.
         return sys.stdin is None or not sys.stdin.isatty()
-
-
-def _operator() -> str:
-    """Return the name of the operator for `created_by`."""
-    try:
-        return f"{getpass.getuser()} (command)"
-    except (KeyError, OSError):
-        return "command"

@@ -167,7 +167,7 @@ class SourceActions(OfferingAdmin):
     def _switch(self, request: HttpRequest, object_id: int, *, is_on: bool) -> HttpResponse:
         source = Source.objects.get(pk=object_id)
         try:
-            services.switch(source=source, is_on=is_on)
+            services.switch(source=source, is_on=is_on, by=request.user.get_username(), now=timezone.now())
         except services.REFUSALS as refusal:
             return _show_refusal(request, refusal, source)
         messages.success(
@@ -214,7 +214,7 @@ class SourceActions(OfferingAdmin):
     )
     def withdraw_permission(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         source = Source.objects.get(pk=object_id)
-        services.withdraw_permission(source=source)
+        services.withdraw_permission(source=source, by=request.user.get_username(), now=timezone.now())
         messages.success(request, f"{source.name} is off, its permission withdrawn.")
         return HttpResponseClientRedirect(_page_of(source))
 
@@ -236,7 +236,7 @@ class SourceActions(OfferingAdmin):
         if state is None or state.state == BreakerState.CLOSED:
             messages.info(request, "Its host is not halted.")
         else:
-            services.resume(state=state)
+            services.resume(state=state, by=request.user.get_username(), now=timezone.now())
             messages.success(request, f"Requests to {state.host} may be sent again.")
         return HttpResponseClientRedirect(_page_of(source))
 

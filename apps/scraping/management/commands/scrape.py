@@ -109,12 +109,12 @@ class Command(BaseCommand):
 
     def _on(self, options: dict[str, Any]) -> None:
         source = services.source_named(options["source"])
-        services.switch(source=source, is_on=True)
+        services.switch(source=source, is_on=True, by=OPERATOR, now=timezone.now())
         self.stdout.write(f"{source.name} is on; its timetable is in the admin under Periodic tasks.")
 
     def _off(self, options: dict[str, Any]) -> None:
         source = services.source_named(options["source"])
-        services.switch(source=source, is_on=False)
+        services.switch(source=source, is_on=False, by=OPERATOR, now=timezone.now())
         self.stdout.write(f"{source.name} is off: no request is sent to it.")
 
     def _follow(self, runs: list[ScrapeRun]) -> None:
