@@ -96,8 +96,8 @@ def looked_at(seasons: Seasons, day: pd.Timestamp, age: timedelta, section: dict
         tests["features"] = drift.compare(seasons.values[part], seasons.of[part], seasons.names, made, level)
     # It has served since, and was evaluated on the forecasts of the years before.
     live = slice(trained, end)
-    at = seasons.matches["as_of"].to_numpy()
-    begin = int(np.searchsorted(at, (day - age - EVALUATED).to_datetime64()))
+    at = seasons.matches["as_of"].to_numpy(dtype="datetime64[us]")
+    begin = int(np.searchsorted(at, np.datetime64((day - age - EVALUATED).tz_localize(None))))
     begin = max(begin, int(np.isnan(seasons.p[:, 0]).sum()))
     both = drift.plan(end - begin, trained - begin, section, at_most=end - trained)
     if both is not None and end - trained >= section["least_matches"]:

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS
-from apps.ml.pipeline import columns, featurize, files, preprocess
+from apps.ml.pipeline import batch_checks, columns, featurize, files, preprocess
 from apps.ml.pipeline.columns import KEYS
 from tests.pure.pipeline.small_world import AS_OF, matches, write_export
 
@@ -145,6 +145,7 @@ ODDS_ROWS: list[tuple[str, Spoil]] = [
     ("a price is there once", again()),
     ("the moment is opening or closing", put("moment", "later")),
     *((f"the {outcome} price lies above 1", put(outcome, 1.0)) for outcome in ("home", "draw", "away")),
+    ("the inverse prices of a line sum to 0.7 to 2.0", put("home", 0.5)),
 ]
 
 LINEUP_ROWS: list[tuple[str, Spoil]] = [
@@ -248,6 +249,9 @@ def test_a_bad_feature_stops_the_gate_and_is_named(good, spoiled, capsys):
     ("gate", "path", "name", "rows"),
     [
         ("raw", files.MATCHES, "there are matches", 0),
+        ("raw", files.MATCHES, "there are as many matches as were exported", 50),
+        ("raw", files.ODDS, "there are as many prices as were exported", 50),
+        ("raw", files.LINEUPS, "there are as many players as were exported", 50),
         ("finished", files.FINISHED, f"there are at least {LEAST_ROWS} matches", LEAST_ROWS - 1),
         ("features", files.FEATURES, "there is a row for each match", 50),
     ],
@@ -262,12 +266,14 @@ def test_every_expectation_has_a_bad_row_in_these_tests(good):
     tried = {(gate, path.as_posix(), name) for gate, path, name, _ in CASES}
     tried |= {("features", files.FEATURES.as_posix(), name) for name, _ in feature_rows(good)}
     counts = {"there are matches", f"there are at least {LEAST_ROWS} matches", "there is a row for each match"}
+    counts |= {f"there are as many {what} as were exported" for what in ("matches", "prices", "players")}
     declared = {
         (gate, subject.path.as_posix(), check.name)
         for gate in validate.GATES
         for subject in validate.subjects_of(gate, good)
         for check in subject.checks
-        if check.name not in counts
+        # Those of rows against other rows have their own tests: test_data_faults.py.
+        if check.name not in counts and check.name not in batch_checks.CHECKS
     }
     assert declared == tried
 
