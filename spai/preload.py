@@ -10,7 +10,6 @@ task in a fresh process and compares its imports with this table.
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
 from importlib import import_module
@@ -60,13 +59,15 @@ PRELOADED: Final[dict[str, tuple[str, ...]]] = {
     "scrape": _SITES,
     "ml": _MODELS + _MLFLOW,
     "forecast": _MODELS,
-    "jobs": _MODELS,
+    # The first job imports them, because many installations never have one. Its task has no soft time limit; the hard
+    # one ends the process, and leaves no module half imported.
+    "jobs": (),
     "webhooks": (),
     "default": (),
 }
 """Queue → modules that its tasks import inside functions, including late imports of the libraries."""
 
-USE_KERNELS: Final = frozenset({"ml", "forecast", "jobs"})
+USE_KERNELS: Final = frozenset({"ml", "forecast"})
 """Queues whose tasks, or the pipeline stages that they start, call compiled kernels."""
 
 
@@ -89,6 +90,3 @@ def _before_the_first_task(sender: Any, **_: Any) -> None:
     # Runs in the parent of the processes that execute tasks, before it starts them.
     for queue in sender.app.amqp.queues.consume_from:
         preload(queue)
-    # What is imported stays: where the collector does not visit it, its memory is not copied for the child processes.
-    gc.collect()
-    gc.freeze()
