@@ -32,7 +32,7 @@ PAUSE = 10
 PATIENCE = 120
 """Seconds after which an interpreter or apt counts as not working: a busy machine takes long, and then .venv stays."""
 MEGABYTE = 1_000_000
-# Left out are the tests of packages, and 15,000 generated files for the charts of a report that a worker makes at times.
+# Left out: tests of packages, and 15,000 generated files for the charts of a report that a worker makes at times.
 COMPILE = r"""
 import compileall, re, sysconfig
 left_out = re.compile(r"[/\\](tests?|plotly)[/\\]")
