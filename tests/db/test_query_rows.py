@@ -297,6 +297,9 @@ class TestRowsThatAreRead(TestCase):
             "simulate": lambda: services.simulate_due(now=NOW),
             "compare": lambda: services.compare_due(now=NOW),
             "retrain": lambda: services.retrain_due(now=NOW),
+            "shadow": lambda: services.shadow_due(now=NOW),
+            "promote": lambda: services.promote_due(now=NOW),
+            "fall back": lambda: services.fall_back_due(now=NOW),
             "visit": visits,
         }
         answers = []

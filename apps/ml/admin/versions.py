@@ -33,6 +33,7 @@ from apps.ml.admin.side_by_side import SideBySideAdmin
 from apps.ml.charts import line_chart
 from apps.ml.models import Comparison, EvaluationArtifacts, FeatureCatalogue, ModelVersion
 from apps.ml.pipeline import card
+from apps.ml.policy import AUTOMATIC
 
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 """Content security policy of the report: it may use its own styles and pictures, and run nothing."""
@@ -354,9 +355,15 @@ class ModelVersionAdmin(SideBySideAdmin):
         if version is not None:
             compared = list(selectors.comparisons(version)[:COMPARISONS_SHOWN])
             facts = selectors.card_facts(version, compared[0] if compared else None)
+            world = World(version.world)
+            stage, policy = selectors.stages(world).of(version), selectors.policy(world)
+            is_judged = stage == selectors.VersionStage.CHALLENGER and policy.mode == AUTOMATIC
             context |= {
                 "version": version,
-                "stage": selectors.stages(World(version.world)).of(version),
+                "stage": stage,
+                "why_not_by_itself": services.why_not_by_itself(version, policy=policy, now=timezone.now())
+                if is_judged
+                else "",
                 "why_not_champion": services.why_not_champion(version),
                 "compared": compared,
                 "has_report": EvaluationArtifacts.objects.filter(version=version).exists(),

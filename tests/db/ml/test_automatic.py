@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import IntegrityError, InternalError, transaction
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from apps.matches.models import World
@@ -136,13 +137,24 @@ def test_after_a_rollback_nothing_is_promoted_by_itself_for_a_while(make_version
     assert promotion.version == newer
 
 
-def test_a_challenger_waits_for_its_graded_matches_in_shadow_where_the_policy_asks_for_them(challenger, now):
+def test_what_waits_for_a_decision_is_named_with_its_reasons(admin_process, challenger, now):
+    version = challenger("better")
+    services.compare_due(now=now)
+    panel = render_to_string("admin/decisions_panel.html", {"proposals": selectors.proposals(SANDBOX)})
+    assert reverse("admin:ml_modelversion_change", args=[version.pk]) in panel
+    assert "may take over from model 1 (sandbox): all 10 criteria are met on 600 matches" in " ".join(panel.split())
+    assert "Nothing." in render_to_string("admin/decisions_panel.html", {"proposals": []})
+
+
+def test_a_challenger_waits_for_its_graded_matches_in_shadow_where_the_policy_asks_for_them(admin, challenger, now):
     set_policy(now, promote__mode="automatic", promote__shadow_matches=50)
     version = challenger("better")
     services.compare_due(now=now)
     assert services.promote_due(now=now) == []
     why = services.why_not_by_itself(version, policy=selectors.policy(SANDBOX), now=now)
     assert why == "It has forecast 0 graded matches in shadow; the policy asks for 50."
+    page = admin.get(reverse("admin:ml_modelversion_change", args=[version.pk])).content.decode()
+    assert f"Not promoted by itself: {why}" in page
 
 
 def test_other_rules_are_applied_before_anything_is_promoted_by_them(challenger, now):
