@@ -157,10 +157,12 @@ class BurnRate:
     def found(self, snapshot: MetricsSnapshot) -> dict[Labels, float]:
         """Return the ratio of bad events in the long window, where it holds."""
         points = snapshot.history.get(self.level, ())
-        bad, total = increase(points, since=snapshot.at - self.long)
+        # Counts are of whole minutes.
+        now = points[-1].at if points else snapshot.at
+        bad, total = increase(points, since=now - self.long)
         if total < self.least or total == 0 or bad / total <= self.bound:
             return {}
-        bad_now, total_now = increase(points, since=snapshot.at - self.short)
+        bad_now, total_now = increase(points, since=now - self.short)
         if total_now == 0 or bad_now / total_now <= self.bound:
             return {}
         return {(("slo", self.level),): bad / total}
