@@ -202,23 +202,17 @@ def decisions() -> list[Decision]:
         for world in World
         for proposal in ml_selectors.proposals(world)
     ]
+    names = TeamAlias.objects.filter(reviewed_at=None)
+    contradictions = Contradiction.objects.filter(resolved_at=None)
     disabled = Webhook.objects.filter(is_active=False).exclude(disabled_reason="")
-    for rows, what, page in (
-        (
-            TeamAlias.objects.filter(reviewed_at=None),
-            "team names to review",
-            "matches_teamalias_changelist review=waiting",
-        ),
-        (
-            Contradiction.objects.filter(resolved_at=None),
-            "open contradictions",
-            "matches_contradiction_changelist state=open",
-        ),
-        (disabled, "webhooks that failed and are off", "api_webhook_changelist is_active__exact=0"),
-    ):
-        name, query = page.split()
+    waiting: tuple[tuple[QuerySet[Any], str, str, str], ...] = (
+        (names, "team names to review", "matches_teamalias", "review=waiting"),
+        (contradictions, "open contradictions", "matches_contradiction", "state=open"),
+        (disabled, "webhooks that failed and are off", "api_webhook", "is_active__exact=0"),
+    )
+    for rows, what, page, query in waiting:
         if count := rows.order_by()[:MOST_COUNTED].count():
-            found.append(Decision(count, what, f"{reverse(f'admin:{name}')}?{query}"))
+            found.append(Decision(count, what, f"{reverse(f'admin:{page}_changelist')}?{query}"))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,21 +45,19 @@ class AuditedAdmin(ModelAdmin):
 
     change_form_outer_after_template = "admin/history_panel.html"
 
-    def construct_change_message(
-        self, request: HttpRequest, form: forms.BaseForm, formsets: Iterable[Any] | None, add: bool = False
-    ) -> FormChange:
-        """Return the changed fields; Django passes them on to `log_addition` and `log_change`."""
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Return the changed fields (`FormChange`); Django passes them on to `log_addition` and `log_change`."""
         return change_of(form)
 
-    def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self._record(request, "added", obj, FormChange("", message.after))
 
-    def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> None:
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Write an entry where a field has changed."""
         if message.before != message.after:
             self._record(request, "changed", obj, message)
 
-    def log_deletions(self, request: HttpRequest, queryset: Iterable[models.Model]) -> None:
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         for row in queryset:
             self._record(request, "deleted", row, FormChange(str(row), ""))
 
