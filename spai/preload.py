@@ -57,7 +57,7 @@ _SITES: Final = (
 
 PRELOADED: Final[dict[str, tuple[str, ...]]] = {
     "scrape": _SITES,
-    "ml": _MODELS + _MLFLOW,
+    "ml": (*_MODELS, *_MLFLOW, "apps.api.services.retention"),
     "forecast": _MODELS,
     "jobs": _MODELS,
     "webhooks": (),
