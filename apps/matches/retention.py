@@ -39,9 +39,13 @@ KINDS: Final = {
             "kick-off. The latest of each version, every graded one and the leaves of the ledger stay.",
             90,
         ),
-        RetentionKind("sandbox-forecasts", "The same, of the sandbox.", 3),
+        RetentionKind(
+            "sandbox-forecasts", "Forecasts of the sandbox that were replaced, as those of the real world.", 3
+        ),
         RetentionKind("season-forecasts", "Simulated seasons of the real world; the latest of each season stays.", 365),
-        RetentionKind("sandbox-season-forecasts", "The same, of the sandbox.", 3),
+        RetentionKind(
+            "sandbox-season-forecasts", "Simulated seasons of the sandbox; the latest of each season stays.", 3
+        ),
         RetentionKind(
             "events",
             "Events of the push feed. The newest 10,000 stay, and those that a webhook has not been told yet. "
@@ -54,7 +58,12 @@ KINDS: Final = {
             "each scope stay.",
             365,
         ),
-        RetentionKind("sandbox-pages", "The same, of the sandbox; addresses that are not seen any more go too.", 2),
+        RetentionKind(
+            "sandbox-pages",
+            "Raw pages and scrape runs of the sandbox, as those of real sources; addresses that are not seen any more "
+            "go too.",
+            2,
+        ),
         RetentionKind(
             "workspaces",
             "Folders of pipeline runs that have ended, and what only they use in DVC's cache and remote.",

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import filesizeformat
+from django.template.defaultfilters import filesizeformat, pluralize
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -17,6 +17,10 @@ from apps.matches.admin.facts import FactAdmin
 from apps.matches.models import RetentionPeriod, RetentionRun
 from apps.matches.retention import KINDS
 from apps.matches.services import Keeping
+
+
+def _in_words(days: int) -> str:
+    return f"{days} day{pluralize(days)}" if days else "for ever"
 
 
 @admin.register(RetentionPeriod)
@@ -51,7 +55,7 @@ class RetentionPeriodAdmin(ModelAdmin):
         keeping = self._keeping(period)
         if keeping is None:
             return "no longer a kind"
-        kept = f"{keeping.days} day{'s' if keeping.days != 1 else ''}" if keeping.days else "for ever"
+        kept = _in_words(keeping.days)
         return kept if keeping.is_default else f"{kept} (changed)"
 
     @display(description="newest that stay")
@@ -69,7 +73,7 @@ class RetentionPeriodAdmin(ModelAdmin):
         kind = KINDS.get(period.kind)
         if kind is None:
             return ""
-        kept = f"{kind.days} days" if kind.days else "for ever"
+        kept = _in_words(services.default_days(kind))
         return kept if kind.newest is None else f"{kept}, and the newest {kind.newest} of each world"
 
 
@@ -79,8 +83,10 @@ class RetentionRunAdmin(FactAdmin):
 
     list_display = ("started_at", "requested_by", "shown_deleted", "shown_freed", "shown_size", "finished_at")
     ordering = ("-started_at",)
-    fields = (*("started_at", "finished_at", "requested_by", "shown_kinds", "errors", "shown_sizes", "free_bytes"),)
-    readonly_fields = ("shown_kinds", "shown_sizes")
+    fields = (
+        *("started_at", "finished_at", "requested_by", "shown_kinds", "shown_errors", "shown_sizes", "shown_free"),
+    )
+    readonly_fields = ("shown_kinds", "shown_errors", "shown_sizes", "shown_free")
 
     @display(description="rows deleted")
     def shown_deleted(self, run: RetentionRun) -> str:
@@ -101,6 +107,14 @@ class RetentionRunAdmin(FactAdmin):
             for kind, gone in run.deleted.items()
         )
         return format_html_join("", "{}: {} rows, {} files, {}<br>", lines) or SafeString("nothing")
+
+    @display(description="not finished")
+    def shown_errors(self, run: RetentionRun) -> SafeString:
+        return format_html_join("", "{}: {}<br>", run.errors.items()) or SafeString("nothing")
+
+    @display(description="free afterwards")
+    def shown_free(self, run: RetentionRun) -> str:
+        return filesizeformat(run.free_bytes) if run.free_bytes is not None else "–"
 
     @display(description="on disk afterwards")
     def shown_sizes(self, run: RetentionRun) -> SafeString:

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "kind",
-                    models.CharField(help_text="A name of `KINDS`.", max_length=30, primary_key=True, serialize=False),
+                    models.CharField(max_length=30, primary_key=True, serialize=False),
                 ),
                 (
                     "days",

@@ -11,7 +11,7 @@ LONGEST = 36_500
 class RetentionPeriod(models.Model):
     """What the operator decided about one kind; a kind without a row has its defaults."""
 
-    kind = models.CharField(max_length=30, primary_key=True, help_text="A name of `KINDS`.")
+    kind = models.CharField(max_length=30, primary_key=True)
     days = models.PositiveIntegerField(
         null=True,
         blank=True,

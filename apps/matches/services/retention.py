@@ -57,10 +57,11 @@ class Keeping:
     @property
     def is_default(self) -> bool:
         """Whether the operator has decided nothing else."""
-        return (self.days, self.newest) == (_default_days(self.kind), self.kind.newest or 0)
+        return (self.days, self.newest) == (default_days(self.kind), self.kind.newest or 0)
 
 
-def _default_days(kind: RetentionKind) -> int:
+def default_days(kind: RetentionKind) -> int:
+    """Return how long a kind is kept by default; 0 for ever. `SPAI_KEEP_DAYS` says it for pages of real sources."""
     kept: timedelta | None = settings.SPAI_KEEP
     return (kept.days if kept else 0) if kind.name == PAGES else kind.days
 
@@ -71,7 +72,7 @@ def keepings() -> dict[str, Keeping]:
     found = {}
     for name, kind in KINDS.items():
         row = decided.get(name)
-        days = row.days if row is not None and row.days is not None else _default_days(kind)
+        days = row.days if row is not None and row.days is not None else default_days(kind)
         newest = row.newest if row is not None and row.newest is not None else kind.newest
         found[name] = Keeping(kind, days, newest or 0)
     return found
