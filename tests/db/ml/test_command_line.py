@@ -304,12 +304,11 @@ def test_a_database_that_is_away_is_one_sentence(db, monkeypatch):
     def lost():
         raise OperationalError("connection refused\n\tIs the server running?")
 
-    with (
-        monkeypatch.context() as patched,
-        pytest.raises(CommandError, match=r"^PostgreSQL does not answer \(connection refused\)\. `make up` starts it"),
-    ):
+    with monkeypatch.context() as patched:
         patched.setattr("django.db.connection.ensure_connection", lost)
-        said("compare")
+        with pytest.raises(CommandError) as refused:
+            said("compare")
+    assert str(refused.value).startswith("PostgreSQL does not answer (connection refused). `make up` starts it")
 
 
 def test_columns_of_numbers_are_aligned_to_the_right():
