@@ -32,10 +32,10 @@ PAUSE = 10
 PATIENCE = 120
 """Seconds after which an interpreter or apt counts as not working: a busy machine takes long, and then .venv stays."""
 MEGABYTE = 1_000_000
-# Left out: tests of packages, and 15,000 generated files for the charts of a report that a worker makes at times.
+# Left out are tests of packages, and 15,000 generated files for the charts of a report that a worker makes at times.
 COMPILE = r"""
 import compileall, re, sysconfig
-left_out = re.compile(r"[/\\](tests?|plotly)[/\\]")
+left_out = re.compile(r"site-packages[/\\](.*[/\\])?(tests?|plotly)[/\\]")
 compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2, workers=0, rx=left_out)
 """
 # Run by each candidate: its version, whether it is an ordinary CPython, whether it can make environments, and the
@@ -300,7 +300,7 @@ def main() -> None:
     run([uv, "pip", "sync", *certificates(), "--require-hashes", "--python", own, str(LOCK)], "installing packages")
     # Compiled once, here: Python may be told to keep no bytecode (PYTHONDONTWRITEBYTECODE, a folder that it may not
     # write to), and then every process of the stack and every stage of the pipeline compiles all that it imports.
-    say("compiling the packages to bytecode, once: the longest step, minutes on two processors")
+    say("compiling the packages to bytecode, once: this takes longest, a minute or more on two processors")
     run([own, "-c", COMPILE], "compiling the packages")
     STAMP.write_text(stamp())
     say("the environment is ready")

@@ -293,3 +293,14 @@ def test_what_looks_at_a_stack_or_ends_it_installs_nothing(tmp_path, target):
     done = make(target, tmp_path)
     assert done.returncode == 0
     assert f"asked: manage.py stack {target}" in done.stdout
+
+
+def test_what_no_process_imports_is_not_compiled(install, tmp_path):
+    # Below a folder whose own name is one of those that are left out.
+    packages = tmp_path / "tests" / "site-packages"
+    for name in ("a/x.py", "a/tests/t.py", "plotly/p.py", "b.py"):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_text("x = 1\n")
+    code = f"import sysconfig; sysconfig.get_path = lambda name: {str(packages)!r}\n{install.COMPILE}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert {path.name.split(".")[0] for path in packages.rglob("*.pyc")} == {"x", "b"}

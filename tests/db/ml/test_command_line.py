@@ -306,10 +306,9 @@ def test_a_database_that_is_away_is_one_sentence(db, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr("django.db.connection.ensure_connection", lost)
-        with pytest.raises(
-            CommandError, match=r"^PostgreSQL does not answer \(connection refused\)\. `make up` starts"
-        ):
+        with pytest.raises(CommandError) as refused:
             said("compare")
+    assert str(refused.value).startswith("PostgreSQL does not answer (connection refused). `make up` starts it")
 
 
 def test_columns_of_numbers_are_aligned_to_the_right():
