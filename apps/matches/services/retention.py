@@ -179,7 +179,7 @@ def as_retention() -> Iterator[None]:
             raise RoleMissingError(
                 f"the database has no role {ROLE} that this user may take; have a superuser run: "
                 f"CREATE ROLE {ROLE} NOLOGIN; GRANT {ROLE} TO <user>; and grant it SELECT and DELETE on "
-                "scraping_snapshot, scraping_scraperun, matches_event and ml_prediction"
+                "scraping_snapshot, scraping_scraperun, matches_event, ml_prediction and ml_shadowforecast"
             )
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL ROLE {ROLE}")

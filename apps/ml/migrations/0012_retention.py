@@ -1,4 +1,6 @@
-"""The role of retention may delete forecasts that were replaced before kick-off; versions can lose their files."""
+"""The role of retention may delete forecasts that were replaced before kick-off, with their shadows; versions can lose
+their files.
+"""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -28,10 +30,31 @@ END $$;
 DROP TRIGGER append_only ON ml_prediction;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ml_prediction
     FOR EACH ROW EXECUTE FUNCTION spai_prediction_kept();
+CREATE FUNCTION spai_shadow_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_user = 'spai_retention' AND EXISTS (
+        SELECT FROM ml_prediction AS made
+        JOIN matches_match AS match ON match.id = made.match_id
+        JOIN ml_prediction AS later ON later.match_id = made.match_id AND later.version_id = made.version_id
+        WHERE made.id = OLD.prediction_id
+          AND match.kickoff_at < clock_timestamp() - interval '1 day'
+          AND later.published_at < match.kickoff_at
+          AND (later.published_at, later.id) > (made.published_at, made.id)
+          AND NOT EXISTS (SELECT FROM ml_score WHERE prediction_id = made.id)
+    ) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'ml_shadowforecast is append-only: % refused', TG_OP
+        USING ERRCODE = 'restrict_violation',
+              HINT = 'Retention deletes shadows of forecasts that were replaced before kick-off.';
+END $$;
+DROP TRIGGER append_only ON ml_shadowforecast;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ml_shadowforecast
+    FOR EACH ROW EXECUTE FUNCTION spai_shadow_kept();
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'spai_retention') THEN
-        GRANT SELECT, DELETE ON ml_prediction TO spai_retention;
+        GRANT SELECT, DELETE ON ml_prediction, ml_shadowforecast TO spai_retention;
         GRANT SELECT ON matches_match, ml_score, ml_ledgerleaf TO spai_retention;
     END IF;
 END $$;
@@ -42,6 +65,10 @@ DROP TRIGGER append_only ON ml_prediction;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ml_prediction
     FOR EACH ROW EXECUTE FUNCTION spai_append_only();
 DROP FUNCTION spai_prediction_kept();
+DROP TRIGGER append_only ON ml_shadowforecast;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON ml_shadowforecast
+    FOR EACH ROW EXECUTE FUNCTION spai_append_only();
+DROP FUNCTION spai_shadow_kept();
 """
 
 

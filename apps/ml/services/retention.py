@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Length
 
 from apps.matches import disk
 from apps.matches.locks import Lock, try_lock, wait_for
 from apps.matches.models import World
-from apps.matches.services import Deletion, Retention
+from apps.matches.services import Deletion, Retention, as_retention
 from apps.ml import registry, selectors
 from apps.ml.models import (
     EvaluationArtifacts,
@@ -54,6 +54,7 @@ def delete_forecasts(run: Retention, kind: str, world: World) -> Deletion:
     """Delete forecasts of a world that the same version replaced before kick-off, some time after the kick-off.
 
     A trigger of PostgreSQL demands the same, and that the forecast is in the ledger: its leaf stays, with its proof.
+    What other versions forecast in its shadow goes too.
     """
     before = run.before(kind)
     if before is None:
@@ -73,7 +74,14 @@ def delete_forecasts(run: Retention, kind: str, world: World) -> Deletion:
         # The same, by an index: each was published before its kick-off.
         published_at__lt=before,
     )
-    return run.rows(replaced, by_role=True)
+    return run.rows(replaced, by_role=True, first=_delete_shadows)
+
+
+def _delete_shadows(prediction_ids: list[int]) -> Deletion:
+    """Delete the shadows of some forecasts."""
+    with as_retention(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ml_shadowforecast WHERE prediction_id = ANY(%s)", [prediction_ids])
+        return Deletion(cursor.rowcount)
 
 
 def delete_season_forecasts(run: Retention, kind: str, world: World) -> Deletion:

@@ -16,7 +16,15 @@ from apps.matches.locks import Lock
 from apps.matches.models import RetentionPeriod, World
 from apps.matches.services import Deletion, Retention, as_retention
 from apps.ml import registry, selectors, services, serving
-from apps.ml.models import EvaluationArtifacts, FeatureSnapshot, ModelVersion, PipelineRun, Prediction, SeasonForecast
+from apps.ml.models import (
+    EvaluationArtifacts,
+    FeatureSnapshot,
+    ModelVersion,
+    PipelineRun,
+    Prediction,
+    SeasonForecast,
+    ShadowForecast,
+)
 from apps.ml.services import retention, workspaces
 from apps.ml.services.processes import dvc
 from tests.database import locked_elsewhere
@@ -83,6 +91,31 @@ def test_a_forecast_that_was_replaced_before_kick_off_goes_and_its_proof_stays(f
     assert selectors.inclusion_proof(first.pk) == before
     assert selectors.inclusion_proof(second.pk) is not None
     assert services.close_due(now=now + DAY).missing == {}
+
+
+def shadow_of(prediction: Prediction, version: ModelVersion) -> ShadowForecast:
+    """Store a shadow as if the match had not kicked off."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        made = ShadowForecast.objects.create(
+            prediction=prediction, version=version, p_home=0.5, p_draw=0.3, p_away=0.2, made_at=prediction.published_at
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    return made
+
+
+def test_shadows_go_with_the_forecast_that_was_replaced_and_not_before(forecast, build, now):
+    other = old_version(build, 2)
+    replaced, graded = forecast(9), forecast(2)
+    shadows = [shadow_of(each, other) for each in (replaced, graded)]
+    build.score(graded)
+    assert deleted(now) == Deletion()
+    assert ShadowForecast.objects.count() == 2
+    services.close_due(now=now)
+    assert deleted(now) == Deletion(2)
+    assert list(ShadowForecast.objects.all()) == shadows[1:]
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), as_retention():
+        ShadowForecast.objects.filter(pk=shadows[1].pk)._raw_delete("default")
 
 
 def test_the_graded_forecast_and_the_last_of_every_version_stay(forecast, build, match, now):
