@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.api import services as keys
 from apps.matches import services as matches
-from apps.matches.models import Correction, World
+from apps.matches.models import Correction
 from apps.matches.records import MatchStatus
 from apps.ml import services as models
 from apps.ml.models import Promotion
