@@ -47,7 +47,7 @@ LEAST_LATELY: Final = 20
 LEAST_BEFORE: Final = 200
 """Matches of a competition, lately and before, from which on its counts are compared."""
 
-FACTOR: Final = 1.6
+FACTOR: Final = 2.5
 """Largest plausible ratio of the mean of a count to that of earlier years, or of that to it …"""
 
 ERRORS: Final = 6.0
@@ -75,15 +75,25 @@ def met_again_at_once(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 
 
 def hosted_twice_never_visited(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
-    """Return matches of clubs that host another one twice and never visit it, where all others meet once at each."""
-    # Seasons as a whole: half of one in which all meet twice at each ground looks like another format.
-    rows = matches[matches["season_id"].isin(_recent(matches, as_of)["season_id"]) & ~matches["status"].isin(_OFF)]
+    """Return matches of clubs that host another one twice and never visit it, where all others meet once at each.
+
+    Where they do is told by the seasons of the competition that have ended.
+    """
+    rows = matches[_kicked_off(matches, as_of - BEFORE, as_of + RECENT) & ~matches["status"].isin(_OFF)]
     rows = rows[(rows["stage"] == "") & (rows["level"] > 0) & ~rows["is_neutral"]]
-    pair = ["season_id", "home_team_id", "away_team_id"]
+    pair = ["competition_id", "season_id", "home_team_id", "away_team_id"]
     times = rows.groupby(pair).size()
-    usual = (times == 1).groupby("season_id").mean() >= ONE_FORMAT
-    twice = times[times >= 2]
-    lonely = [key for key in twice.index if usual[key[0]] and (key[0], key[2], key[1]) not in times.index]
+    latest = rows.groupby("season_id")["kickoff_at"].max()
+    ended = latest.index[latest < as_of - SILENT]
+    past = times[times.index.get_level_values("season_id").isin(ended)]
+    once = (past == 1).groupby("competition_id").mean()
+    usual = set(once.index[once >= ONE_FORMAT])
+    recent = set(_recent(rows, as_of)["season_id"])
+    lonely = [
+        key
+        for key in times.index[times >= 2]
+        if key[0] in usual and key[1] in recent and (*key[:2], key[3], key[2]) not in times.index
+    ]
     return _marked(matches, rows.index[rows.set_index(pair).index.isin(lonely)])
 
 
@@ -137,9 +147,11 @@ def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     """
 
     def playing(years: int) -> set[int]:
-        window = _kicked_off(matches, as_of - SILENT - years * YEAR, as_of + AHEAD - years * YEAR)
+        # A season may begin two weeks later than it did.
+        end = as_of + AHEAD if years == 0 else as_of - AHEAD - years * YEAR
+        window = _kicked_off(matches, as_of - SILENT - years * YEAR, end)
         counts = matches.loc[window & ~matches["status"].isin(_OFF), "competition_id"].value_counts()
-        return set(counts.index[counts >= (LEAST_LATELY if years else 1)])
+        return set(counts.index[counts >= (LEAST_LATELY / 2 if years else 1)])
 
     expected = playing(1) & playing(2)
     silent = expected - playing(0)
