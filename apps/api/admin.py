@@ -209,7 +209,8 @@ class AlertAdmin(FactAdmin):
     actions_detail = ("acknowledge",)
 
     def get_fields(self, request: HttpRequest, obj: Alert | None = None) -> list[str]:
-        return [field.name for field in Alert._meta.fields if field.name not in ("id", "labels")] + ["runbook"]
+        first = ["summary", "severity", "state", "runbook"]
+        return first + [each.name for each in Alert._meta.fields if each.name not in ("id", "name", "labels", *first)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Alert | None = None) -> list[str]:
         return self.get_fields(request, obj)
