@@ -399,7 +399,8 @@ class Execution:
             self._store()
 
     def _decide(self) -> None:
-        """Promote a first champion, or compare new candidates with the champion."""
+        """Promote a first champion, or compare new candidates with the champion; not for a cancelled run."""
+        self._persist(lambda: self._write(WRITTEN_WHILE_RUNNING))
         world = World(self.run.world)
         self._persist(lambda: promote_first_champion(world=world, now=self.clock()))
         for made in self._persist(lambda: compare_due(now=self.clock())):

@@ -465,6 +465,22 @@ def test_a_running_run_that_is_cancelled_ends_with_its_processes_and_gives_way_t
 
 
 @pytest.mark.django_db
+def test_a_run_that_is_cancelled_after_its_last_stage_promotes_nothing(toy, version, wakes, monkeypatch):
+    version(created=True)
+    run = queued()
+    succeed = execution.Execution._succeed
+
+    def cancel_first(self, *place) -> None:
+        cancel_run(run_id=run.pk, by="ann", now=NOW)
+        succeed(self, *place)
+
+    monkeypatch.setattr(execution.Execution, "_succeed", cancel_first)
+    runs.run_due(now=NOW)
+    assert _fresh(run).status == "cancelled"
+    assert not Promotion.objects.exists()
+
+
+@pytest.mark.django_db
 def test_a_retry_keeps_the_earlier_stages_and_makes_the_others_anew(toy, version, wakes):
     version(created=True)
     (toy / "toy.py").write_text(TOY.replace('elif stage == "train":', 'elif stage == "train":\n    sys.exit("full")'))
