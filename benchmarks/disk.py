@@ -19,8 +19,8 @@ from benchmarks.report import Measure, folder_of, parser, tell
 
 LIMIT_MB = 5_000
 MONTH = 30
-RUNS_A_DAY = {"sandbox": 4.0, "real": 1.0}
-"""How often retraining by itself makes a run, at most."""
+RUNS_A_DAY = {"sandbox": 1.0, "real": 0.3}
+"""How often retraining by itself makes a run: at most once a day, and of the real world after some 500 results."""
 LOG_FILES, LOG_MB = 17, 40
 """Processes of the stack, and what supervisor keeps of the log of each."""
 FOLDERS_OF_RUN = ("run workspaces", "DVC cache", "DVC remote")
@@ -114,6 +114,7 @@ def run_pipeline(world: str, profile: str) -> dict[str, float]:
 
 def live(minutes: int, anchor: datetime) -> dict[str, float]:
     """Scrape, forecast and grade the sandbox for some minutes of its time; return what a day writes."""
+    from apps.matches import events
     from apps.matches.models import Match
     from apps.ml import services as ml
     from apps.ml.models import LedgerLeaf, Prediction
@@ -136,6 +137,8 @@ def live(minutes: int, anchor: datetime) -> dict[str, float]:
                 pass
             ml.predict_due(now=clock())
             ml.settle_due(now=clock())
+            while events.number_events():
+                pass
             if number % 10 == 0:
                 ml.simulate_due(now=clock())
 

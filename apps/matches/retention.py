@@ -50,7 +50,7 @@ KINDS: Final = {
             "events",
             "Events of the push feed. The newest 10,000 stay, and those that a webhook has not been told yet. "
             "A client that asks for an older one is told to begin anew.",
-            7,
+            3,
         ),
         RetentionKind(
             PAGES,

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.disk import LIMIT_MB, MONTH, Growth, growths
 
 MEASURED = json.loads((Path(__file__).parent / "measured_disk.json").read_text())
-"""Megabytes, as `python -m benchmarks.disk` measured them; the file says when and how."""
+"""Megabytes a day and a run; the file says how each was measured or estimated."""
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ MEASURED = json.loads((Path(__file__).parent / "measured_disk.json").read_text()
     [
         # 10 MB a day for 30 days, of which nothing is deleted.
         (Growth("kept for ever", 10.0), 300.0),
-        # Events are kept for 7 days.
-        (Growth("events", 10.0, "events"), 70.0),
+        # Events are kept for 3 days.
+        (Growth("events", 10.0, "events"), 30.0),
         # A fifth stays for 30 days, the rest for 3: 2 × 30 + 8 × 3.
         (Growth("forecasts", 10.0, "sandbox-forecasts", stays=0.2), 84.0),
         # One day, and the newest two.

@@ -83,10 +83,8 @@ class RetentionRunAdmin(FactAdmin):
 
     list_display = ("started_at", "requested_by", "shown_deleted", "shown_freed", "shown_size", "finished_at")
     ordering = ("-started_at",)
-    fields = (
-        *("started_at", "finished_at", "requested_by", "shown_kinds", "shown_errors", "shown_sizes", "shown_free"),
-    )
     readonly_fields = ("shown_kinds", "shown_errors", "shown_sizes", "shown_free")
+    fields = ("started_at", "finished_at", "requested_by", *readonly_fields)
 
     @display(description="rows deleted")
     def shown_deleted(self, run: RetentionRun) -> str:

@@ -249,7 +249,7 @@ def command(*arguments: str) -> str:
 def test_the_command_says_what_would_go_and_what_uses_the_disk(old_events):
     said = command("--dry-run")
     (line,) = (line for line in said.splitlines() if line.startswith("events "))
-    assert line.split() == ["events", "7", "days", "4", "0", "-"]
+    assert line.split() == ["events", "3", "days", "4", "0", "-"]
     assert "would go" in said
     assert "on disk" in said
     document = json.loads(command("--dry-run", "--json"))
