@@ -236,7 +236,7 @@ def _lengths(broker: str) -> dict[str, int]:
     if not broker.startswith("redis"):
         return {}
     with redis.Redis.from_url(broker, socket_timeout=health.PATIENCE) as client:
-        return {queue: int(client.llen(queue)) for queue in QUEUES}  # type: ignore[arg-type]
+        return {queue: int(client.llen(queue)) for queue in QUEUES}
 
 
 def _mlflow(stack: Stack) -> Checks:

@@ -42,7 +42,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     is_number = [
-        bool(column) and all(cell[:1].isdigit() or cell[:1] in "-+−–" for cell in column)
+        any(cell[:1].isdigit() for cell in column) and all(cell[:1].isdigit() or cell[:1] in "-+−–" for cell in column)
         for column in zip(*cells, strict=True)
     ] or [False] * len(heads)
     return "\n".join(
