@@ -249,24 +249,28 @@ def promote(options: Namespace) -> Answer:
         raise CommandError(refusal)
     warnings = selectors.promotion_warnings(version)
     _confirm(options, f"Make {version} the champion?", warnings)
-    made = services.promote(version=version, user=user, reason=options.reason, now=timezone.now())
+    made = services.promote(
+        version=version, user=user, reason=options.reason, now=timezone.now(), despite=bool(warnings)
+    )
     return Answer(
         _promotion_shape(made) | {"warnings": warnings}, f"{version} is champion, decided by {made.decided_by}."
     )
 
 
 def rollback_arguments(parser: CommandParser) -> None:
-    """Declare the reason and who decides."""
+    """Declare the version, the reason and who decides."""
+    parser.add_argument("--to", dest="version", type=int, help="its number; default: the champion before")
     add_world(parser)
     _decision_arguments(parser)
 
 
 def rollback(options: Namespace) -> Answer:
-    """Make the champion before the present one champion again."""
+    """Make the champion before the present one, or any version, champion without a comparison."""
     world, user = world_of(options), _decider(options.by)
-    present, before = selectors.champion(world), services.champion_before(world)
-    if present is not None and before is not None:
-        previous = ModelVersion.objects.defer("bundle").get(pk=before)
+    present, before = selectors.champion(world), selectors.champion_before(world)
+    to = None if options.version is None else _version(options, world)
+    if present is not None and (to is not None or before is not None):
+        previous = to or ModelVersion.objects.defer("bundle").get(pk=before)
         _confirm(options, f"Roll back from {present.version} to {previous}?", [])
     made = services.rollback(
         world=world,
@@ -274,6 +278,7 @@ def rollback(options: Namespace) -> Answer:
         reason=options.reason,
         now=timezone.now(),
         seen=present.pk if present else None,
+        to=to,
     )
     return Answer(_promotion_shape(made), f"{made.version} is champion again, decided by {made.decided_by}.")
 

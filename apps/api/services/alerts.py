@@ -28,6 +28,7 @@ from apps.api.services.webhook_requests import send
 from apps.api.services.webhooks import signature
 from apps.matches.locks import Lock, try_lock
 from apps.matches.models import World
+from apps.matches.services import record_action
 from apps.ml import selectors as ml_selectors
 from apps.scraping import selectors as scraping_selectors
 
@@ -103,10 +104,14 @@ def watch(
     return AlertsReport(len(fired), len(firing), len(resolved), sent, unsent)
 
 
+@transaction.atomic
 def acknowledge_alert(*, alert: Alert, by: str, note: str, now: datetime) -> bool:
     """Note that a person looks after a firing alert, so that it is not told again; return False for any other."""
     firing = Alert.objects.filter(pk=alert.pk, state=State.FIRING, acknowledged_at__isnull=True)
-    return bool(firing.update(acknowledged_at=now, acknowledged_by=by, note=note))
+    is_done = bool(firing.update(acknowledged_at=now, acknowledged_by=by, note=note))
+    if is_done:
+        record_action(by=by, action="acknowledged an alert", about=alert, after=alert.summary, reason=note, now=now)
+    return is_done
 
 
 # ── Service levels ───────────────────────────────────────────────────────────────────────────────────────────────────

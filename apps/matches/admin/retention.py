@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat, pluralize
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from apps.matches import services
+from apps.matches.admin.audited import AuditedAdmin
 from apps.matches.admin.facts import FactAdmin
 from apps.matches.models import RetentionPeriod, RetentionRun
 from apps.matches.retention import KINDS
@@ -24,7 +24,7 @@ def _in_words(days: int) -> str:
 
 
 @admin.register(RetentionPeriod)
-class RetentionPeriodAdmin(ModelAdmin):
+class RetentionPeriodAdmin(AuditedAdmin):
     """Periods of all kinds."""
 
     list_display = ("kind", "shown_days", "shown_newest", "shown_what")

@@ -241,7 +241,13 @@ class PipelineRunAdmin(SideBySideAdmin):
     )
     def describe_run(self, request: HttpRequest, form: DescriptionForm, object_id: str) -> HttpResponse:
         run = get_object_or_404(PipelineRun, pk=number_of(object_id))
-        services.describe_run(run_id=run.pk, notes=form.cleaned_data["notes"], tags=form.cleaned_data["tags"])
+        services.describe_run(
+            run_id=run.pk,
+            notes=form.cleaned_data["notes"],
+            tags=form.cleaned_data["tags"],
+            by=request.user.get_username(),
+            now=timezone.now(),
+        )
         messages.success(request, "Notes and tags are saved.")
         return _page_of(run)
 

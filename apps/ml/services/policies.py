@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.db import transaction
 from apps.matches import events
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import World
+from apps.matches.services import record_action
 from apps.ml import policy, selectors
 from apps.ml.models import PolicyRevision
 
@@ -45,5 +46,19 @@ def change_policy(
     made = PolicyRevision.objects.create(
         world=world, changes=wanted, decided_by=user.get_username(), reason=reason[:400], decided_at=now
     )
+    names = sorted({*kept, *wanted})
+    record_action(
+        by=user,
+        action="changed the policy",
+        about=made,
+        before=_in_words(names, kept),
+        after=_in_words(names, wanted),
+        reason=made.reason,
+        now=now,
+    )
     events.start_tasks_after_commit("policy_changed")
     return made
+
+
+def _in_words(names: Sequence[str], changes: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name}: {changes.get(name, 'as in params.yaml')}" for name in names)

@@ -12,6 +12,7 @@ import yaml
 from django.db import transaction
 
 from apps.matches import events
+from apps.matches.services import record_action
 from apps.ml.models import PipelineRun
 from apps.ml.pipeline import progress
 from apps.ml.services import workspaces
@@ -50,12 +51,13 @@ def cancel_run(*, run_id: int, by: str, now: datetime) -> Cancellation:
         return Cancellation(run, is_new=False)
     if run.is_over:
         raise RunRefusedError(f"Run {run.pk} has ended already: {run.get_status_display().lower()}.")
-    at_work = (progress.RUNNING, progress.INTERRUPTED)
+    before, at_work = run.get_status_display().lower(), (progress.RUNNING, progress.INTERRUPTED)
     run.stages = [
         stage | {"status": progress.CANCELLED} if stage["status"] in at_work else stage for stage in run.stages
     ]
     run.status, run.cancelled_by, run.finished_at, run.executor = PipelineRun.RunStatus.CANCELLED, by, now, ""
     run.save(update_fields=["status", "cancelled_by", "finished_at", "executor", "stages"])
+    record_action(by=by, action="cancelled a pipeline run", about=run, before=before, after="cancelled", now=now)
     publish(run, now)
     events.start_tasks_after_commit("run_requested")
     return Cancellation(run, is_new=True)
@@ -103,7 +105,7 @@ def retry_run(*, run_id: int, stage: str, by: str, now: datetime) -> PipelineRun
 
 
 @transaction.atomic
-def describe_run(*, run_id: int, notes: str, tags: Sequence[str]) -> PipelineRun:
+def describe_run(*, run_id: int, notes: str, tags: Sequence[str], by: str, now: datetime) -> PipelineRun:
     """Set notes and tags of a run.
 
     Raises
@@ -112,9 +114,16 @@ def describe_run(*, run_id: int, notes: str, tags: Sequence[str]) -> PipelineRun
         When there is no such run, or a tag is not one.
     """
     run = _locked(run_id)
+    before = _description_of(run)
     run.notes, run.tags = notes, tags_of(" ".join(tags))
-    run.save(update_fields=["notes", "tags"])
+    if (after := _description_of(run)) != before:
+        run.save(update_fields=["notes", "tags"])
+        record_action(by=by, action="described a pipeline run", about=run, before=before, after=after, now=now)
     return run
+
+
+def _description_of(run: PipelineRun) -> str:
+    return f"tags: {' '.join(run.tags) or 'none'}\nnotes: {run.notes or 'none'}"
 
 
 def tags_of(text: str) -> list[str]:
