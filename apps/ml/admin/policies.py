@@ -128,6 +128,9 @@ class PolicyRevisionAdmin(FactAdmin):
         asked = request.POST.get("world") or request.GET.get("world")
         return World(asked) if asked in World.values else selectors.served_world()
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Leave the entry to the service."""
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Change the policy; the object becomes the row that was made."""
         made = services.change_policy(

@@ -104,7 +104,7 @@ def test_what_is_decided_about_no_run_is_refused():
     for decide in (
         lambda: services.cancel_run(run_id=999, by="ann", now=NOW),
         lambda: services.retry_run(run_id=999, stage="train", by="ann", now=NOW),
-        lambda: services.describe_run(run_id=999, notes="", tags=[], by="ada", now=timezone.now()),
+        lambda: services.describe_run(run_id=999, notes="", tags=[], by="ada", now=NOW),
     ):
         with pytest.raises(services.RunRefusedError, match="There is no run 999"):
             decide()
@@ -142,9 +142,7 @@ def test_a_retry_has_the_parameters_of_its_run_and_the_results_before_its_stage(
 @pytest.mark.django_db
 def test_notes_and_tags_are_set_and_tags_are_found():
     run = ended(1.0, 2.0)
-    services.describe_run(
-        run_id=run.pk, notes="<b>odd</b>", tags=["Night", "night", "v1.2"], by="ada", now=timezone.now()
-    )
+    services.describe_run(run_id=run.pk, notes="<b>odd</b>", tags=["Night", "night", "v1.2"], by="ada", now=NOW)
     run.refresh_from_db()
     assert (run.notes, run.tags) == ("<b>odd</b>", ["night", "v1.2"])
     assert selectors.run_tags() == ["night", "v1.2"]
