@@ -152,12 +152,14 @@ def live(minutes: int, anchor: datetime) -> dict[str, float]:
             offset.value += 60.0
         grown = {name: size - before[name] for name, size in megabytes().items()}
         forecasts = Prediction.objects.count() - first
+        lasted = clock() - began
         played = Match.objects.filter(world="sandbox", kickoff_at__gte=began, kickoff_at__lt=clock()).count()
         until_close = timedelta(days=1, minutes=31)
         leaves_before = megabytes()["ledger"]
         ml.close_due(now=clock() + until_close)
         leaf_mb = (megabytes()["ledger"] - leaves_before) / max(1, LedgerLeaf.objects.count())
-    days = minutes / 1440
+        # The clock of the site also went on while this worked.
+        days = lasted / timedelta(days=1)
     parts = ("forecasts", "season forecasts", "events", "matches", "raw pages", "scrape runs")
     return {
         **{f"day {part}": grown[part] / days for part in parts},
