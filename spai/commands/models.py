@@ -269,8 +269,8 @@ def rollback(options: Namespace) -> Answer:
     world, user = world_of(options), _decider(options.by)
     present, before = selectors.champion(world), selectors.champion_before(world)
     to = None if options.version is None else _version(options, world)
-    if present is not None and (to is not None or before is not None):
-        previous = to or ModelVersion.objects.defer("bundle").get(pk=before)
+    previous = to if before is None else to or ModelVersion.objects.defer("bundle").get(pk=before)
+    if present is not None and previous is not None:
         _confirm(options, f"Roll back from {present.version} to {previous}?", [])
     made = services.rollback(
         world=world,
