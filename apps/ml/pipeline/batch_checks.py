@@ -86,7 +86,7 @@ def hosted_twice_never_visited(matches: pd.DataFrame, as_of: pd.Timestamp) -> Ro
     latest = rows.groupby("season_id")["kickoff_at"].max()
     ended = latest.index[latest < as_of - SILENT]
     past = times[times.index.get_level_values("season_id").isin(ended)]
-    reverse = past.index.reorder_levels([0, 1, 3, 2]).isin(past.index)
+    reverse = past.reorder_levels([0, 1, 3, 2]).index.isin(past.index)
     once = ((past == 1) & reverse).groupby("competition_id").mean()
     usual = set(once.index[once >= ONE_FORMAT])
     recent = set(_recent(rows, as_of)["season_id"])
