@@ -297,8 +297,8 @@ def _distances(codes: NDArray[np.uint8], of: Integers, bins: int, made: Plan) ->
         until = min(start - made.lag, made.reference)
         add(done, until)
         done = until
-        observed = np.bincount((codes[start : start + made.n] + offset).ravel(), minlength=cells)
-        observed = observed.reshape(columns, bins) / made.n
+        seen = np.bincount((codes[start : start + made.n] + offset).ravel(), minlength=cells)
+        observed = seen.reshape(columns, bins) / made.n
         expected = expected_of(start)
         distances[number] = _jensen_shannon(observed, expected)
     return _Distances(distances, observed, expected)

@@ -37,7 +37,7 @@ BEFORE: Final = 3 * 365 * DAY
 """Results that the latest ones are compared with."""
 
 SILENT: Final = 60 * DAY
-"""A competition without any match for so long, though it had some in this part of the last two years, is missing."""
+"""A competition without any match for so long, though it had some in this part of the last three years, is missing."""
 
 AHEAD: Final = 14 * DAY
 
@@ -86,7 +86,8 @@ def hosted_twice_never_visited(matches: pd.DataFrame, as_of: pd.Timestamp) -> Ro
     latest = rows.groupby("season_id")["kickoff_at"].max()
     ended = latest.index[latest < as_of - SILENT]
     past = times[times.index.get_level_values("season_id").isin(ended)]
-    once = (past == 1).groupby("competition_id").mean()
+    reverse = past.reorder_levels([0, 1, 3, 2]).index.isin(past.index)
+    once = ((past == 1) & reverse).groupby("competition_id").mean()
     usual = set(once.index[once >= ONE_FORMAT])
     recent = set(_recent(rows, as_of)["season_id"])
     lonely = [
@@ -112,10 +113,10 @@ def another_name(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 
 
 def outside_its_season(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
-    """Return matches that kick off neither in the year in which their season begins nor in the next one."""
+    """Return matches that kick off before the year in which their season begins, or three years later and more."""
     begins = matches["season"].str.extract(r"^(\d{4})(?:-\d{2})?$", expand=False).astype(float)
     later = matches["kickoff_at"].dt.year - begins
-    return later.notna() & ~later.between(0, 1)
+    return later.notna() & ~later.between(0, 2)
 
 
 def no_whole_number(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
@@ -141,9 +142,9 @@ def without_results(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 
 
 def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
-    """Return the last match of each competition that has none now, though it played at this time of the last two years.
+    """Return the last match of each competition that has none now, but had some at this time of the last three years.
 
-    Where most are silent there is no football, or nothing was imported lately.
+    Where more than one in ten is silent, there is no football, or files were not renewed.
     """
 
     def playing(years: int) -> set[int]:
@@ -153,9 +154,9 @@ def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
         counts = matches.loc[window & ~matches["status"].isin(_OFF), "competition_id"].value_counts()
         return set(counts.index[counts >= (LEAST_LATELY / 2 if years else 1)])
 
-    expected = playing(1) & playing(2)
+    expected = playing(1) & playing(2) & playing(3)
     silent = expected - playing(0)
-    if 2 * len(silent) > len(expected):
+    if len(silent) > max(1, len(expected) // 10):
         return _none(matches)
     rows = matches[matches["competition_id"].isin(silent)]
     return _marked(matches, rows.groupby("competition_id")["kickoff_at"].idxmax())
@@ -167,7 +168,7 @@ def counts_in_other_units(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     def is_odd(own: pd.Series, usual: pd.Series) -> bool:
         if len(own) < LEAST_LATELY or len(usual) < LEAST_BEFORE:
             return False
-        error = np.sqrt(own.var() / len(own) + usual.var() / len(usual))
+        error = np.sqrt(usual.var() * (1 / len(own) + 1 / len(usual)))
         high, low = max(own.mean(), usual.mean()), min(own.mean(), usual.mean())
         return bool(high > FACTOR * low and high - low > ERRORS * error)
 

@@ -63,7 +63,7 @@ class History:
     """The matches of a world that its champion was trained on, and those since, in the order of time."""
 
     matches: pd.DataFrame  # finished, with `as_of`
-    values: Floats  # features that the champion reads, shape (matches, columns), in 32 bits
+    values: Any  # features that the champion reads, shape (matches, columns), in 32 bits
     names: tuple[str, ...]
     trained: int  # the first ones, which it was trained on
 
@@ -157,7 +157,7 @@ def _history(version: ModelVersion, *, most_rows: int, now: datetime) -> History
     ]
     state = FeatureState.new(params["features"], families)
     results = dataset.results_between(world, after=None, before=now)
-    matches = preprocess.finished_matches(results, params)
+    matches = preprocess.finished_matches(results, dict(params))
     names = tuple(name for name in state.names if name in read)
     places = [state.names.index(name) for name in names]
     values = np.empty((len(matches), len(names)), dtype=np.float32)
@@ -223,7 +223,7 @@ def _page(history: History, of: Integers, made: drift.Plan, test: drift.DriftTes
     if find_spec("evidently") is None:
         return b""
     shown = test.measured[: section["page_columns"]]
-    places = [history.names.index(each.name) for each in shown]
+    places = np.array([history.names.index(each.name) for each in shown])
     current = np.arange(len(of) - made.n, len(of))
     rows = _alike(of, made.reference, current)
     with tempfile.TemporaryDirectory() as folder:
