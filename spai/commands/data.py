@@ -1,4 +1,4 @@
-"""Commands that bring matches in and write them out: `scrape`, `import`, `export`."""
+"""Commands that bring matches in, write them out and delete what is old: `scrape`, `import`, `export`, `retention`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from apps.api.management.commands import retention
 from apps.matches.models import World
 from apps.ml.management.commands import export_matches
 from apps.ml.pipeline import files
@@ -110,5 +111,10 @@ def export(options: Namespace) -> Answer:
 COMMANDS = {
     "scrape": Subcommand("scrape a source now, or list all sources", scrape_arguments, scrape),
     "import": Subcommand("import files of matches", import_matches.Command().add_arguments, import_files),
+    "retention": Subcommand(
+        retention.Command.help,
+        retention.Command().add_arguments,
+        lambda options: answer_of(retention.Command, options),
+    ),
     "export": Subcommand("write the facts known at an instant as parquet files", export_arguments, export),
 }

@@ -1,4 +1,4 @@
-"""Commands of runs and model versions: `run`, `evaluate`, `compare`, `promote`, `rollback`."""
+"""Commands of runs and model versions: `run`, `evaluate`, `compare`, `promote`, `rollback`, `drift`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 from argparse import Namespace
+from dataclasses import asdict
 from typing import Any, Final
 
 from django.conf import settings
@@ -283,6 +284,18 @@ def rollback(options: Namespace) -> Answer:
     return Answer(_promotion_shape(made), f"{made.version} is champion again, decided by {made.decided_by}.")
 
 
+def drift(options: Namespace) -> Answer:
+    """Show the latest report on drift."""
+    found = selectors.latest_drift(world_of(options))
+    if found is None:
+        raise CommandError("Drift has not been measured yet: it is, once a day, of the champion.")
+    rows = [
+        (name, "drift" if test.is_drifted else "no", f"{test.score:.2f}", test.n, test.note)
+        for name, test in found.tests.items()
+    ]
+    return Answer(asdict(found), table(("test", "drift", "score", "matches", "note"), rows))
+
+
 def _decision_arguments(parser: CommandParser) -> None:
     parser.add_argument("--reason", required=True, help="kept with the decision, so that others understand it later")
     parser.add_argument("--by", default="", metavar="USER", help="who decides; default: the only user who may")
@@ -343,4 +356,5 @@ COMMANDS = {
     "compare": Subcommand("compare a version with the champion, or list all", compare_arguments, compare),
     "promote": Subcommand("make a version the champion", promote_arguments, promote),
     "rollback": Subcommand("make the champion before champion again", rollback_arguments, rollback),
+    "drift": Subcommand("show the latest report on drift", add_world, drift),
 }

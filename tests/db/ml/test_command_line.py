@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apps.matches.models import Match, World
 from apps.ml import selectors, services
-from apps.ml.models import PipelineRun, Prediction, Promotion
+from apps.ml.models import DriftReport, PipelineRun, Prediction, Promotion
 from apps.scraping.models import ScrapeRun
 from spai.commands import models as of_models
 from spai.commands.answers import table
@@ -318,3 +318,27 @@ def test_columns_of_numbers_are_aligned_to_the_right():
         "Hull       12",
     ]
     assert table(("club", "points"), []) == "club  points"
+
+
+def test_the_latest_report_on_drift_is_shown(db, make_version, now):
+    with pytest.raises(CommandError, match="not been measured yet"):
+        said("drift", "--world", "sandbox")
+    nothing = {"measured": [], "n": 0, "reference": 0, "windows": 0, "note": "too few matches"}
+    DriftReport.objects.create(
+        world="sandbox",
+        day=now.date(),
+        version=make_version(1),
+        data_snapshot=1,
+        is_drifted=False,
+        score=0.0,
+        features=nothing,
+        predictions=nothing,
+        concept=nothing,
+        page=b"",
+        computed_at=now,
+    )
+    assert "too few matches" in said("drift", "--world", "sandbox")
+
+
+def test_what_retention_would_delete_is_counted_and_stays(db):
+    assert "would go" in said("retention", "--dry-run")
