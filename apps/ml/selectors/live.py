@@ -19,7 +19,6 @@ from apps.ml.selectors.registered_versions import (
     VersionStages,
     champion_before,
     model_versions,
-    newest_comparison,
     stages,
 )
 
@@ -124,8 +123,14 @@ def live_comparison(world: World) -> list[LiveComparison]:
 
 
 def proposals(world: World) -> list[Comparison]:
-    """Return the comparisons of the challengers that wait for a decision; none in the other modes."""
+    """Return the newest comparisons of the challengers that wait for a decision; none in the other modes."""
     if policy(world).mode != PROPOSE:
         return []
-    found = (newest_comparison(version) for version in challengers(world))
-    return [comparison for comparison in found if comparison is not None]
+    rows = Comparison.objects.filter(candidate__in=[version.pk for version in challengers(world)])
+    # By columns, because bundles and metrics are large.
+    rows = rows.select_related("candidate", "champion").only(
+        *("world", "reason", "decided_at"),
+        *(f"{role}__{name}" for role in ("candidate", "champion") for name in ("world", "number")),
+    )
+    newest = rows.order_by("candidate_id", "-id").distinct("candidate_id")
+    return sorted(newest, key=lambda comparison: -comparison.candidate.number)

@@ -82,9 +82,11 @@ def test_at_a_terminal_a_decision_is_asked_for(make_version, champion, ada, monk
 
 
 def test_a_rollback_brings_the_version_before_back(make_version, champion, ada, now):
-    services.promote(version=make_version(2), user=ada, reason="newer", now=now)
+    services.promote(version=make_version(2), user=ada, reason="newer", now=now, despite=True)
     found = told("rollback", "--reason", "worse on derbies")
     assert (found["version"], found["previous"], found["kind"]) == (1, 2, "rollback")
+    found = told("rollback", "--to", 2, "--reason", "it was better after all")
+    assert (found["version"], found["previous"], found["kind"]) == (2, 1, "rollback")
 
 
 @pytest.mark.parametrize(("names", "by", "expected"), [((), "", "no user who may"), (("ada", "bob"), "", "ada, bob")])
