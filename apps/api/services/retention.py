@@ -19,6 +19,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
+from django.db.models import Model
 from django.utils import timezone
 
 from apps.api.models import PredictionJob, WebhookDelivery
@@ -30,9 +31,11 @@ from apps.matches.connections import first_line
 from apps.matches.locks import Lock, try_lock
 from apps.matches.models import RetentionRun, World
 from apps.matches.services import Deletion, Retention, RoleMissingError
+from apps.ml.models import DriftReport, RetrainingDecision
 from apps.ml.registry import RegistryError
 from apps.ml.services import retention as ml
 from apps.scraping import services as scraping
+from apps.scraping.models import SourceDay
 
 logger = logging.getLogger(__name__)
 
@@ -53,14 +56,11 @@ def _delete_events(run: Retention) -> Deletion:
     return matches.delete_events(run, told_until=told_until(now=run.now))
 
 
-def _delete_deliveries(run: Retention) -> Deletion:
-    before = run.before("webhook-deliveries")
-    return Deletion() if before is None else run.rows(WebhookDelivery.objects.filter(finished_at__lt=before))
-
-
-def _delete_jobs(run: Retention) -> Deletion:
-    before = run.before("prediction-jobs")
-    return Deletion() if before is None else run.rows(PredictionJob.objects.filter(expires_at__lt=before))
+def _delete_rows(run: Retention, *, kind: str, model: type[Model], moment: str) -> Deletion:
+    """Delete the rows whose `moment`, a column, lies before the period of a kind."""
+    before = run.before(kind)
+    rows = model._default_manager
+    return Deletion() if before is None else run.rows(rows.filter(**{f"{moment}__lt": before}))
 
 
 def _delete_logins(run: Retention) -> Deletion:
@@ -131,8 +131,16 @@ STEPS: Final[dict[str, Step]] = {
     "runs": ml.delete_runs,
     "feature-states": ml.delete_feature_states,
     "model-copies": ml.delete_model_copies,
-    "webhook-deliveries": _delete_deliveries,
-    "prediction-jobs": _delete_jobs,
+    **{
+        kind: partial(_delete_rows, kind=kind, model=model, moment=moment)
+        for kind, model, moment in (
+            ("drift-reports", DriftReport, "computed_at"),
+            ("retraining-decisions", RetrainingDecision, "latest_at"),
+            ("source-days", SourceDay, "day"),
+            ("webhook-deliveries", WebhookDelivery, "finished_at"),
+            ("prediction-jobs", PredictionJob, "expires_at"),
+        )
+    },
     "logins": _delete_logins,
     "metric-files": _merge_metric_files,
     "retention-runs": matches.delete_reports,

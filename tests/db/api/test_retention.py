@@ -29,7 +29,9 @@ from apps.matches.models import Event, RetentionRun
 from apps.matches.retention import KINDS
 from apps.matches.services import Deletion, Retention
 from apps.matches.services import retention as matches_retention
+from apps.ml.models import DriftReport, RetrainingDecision
 from tests.database import locked_elsewhere
+from tests.web.conftest import Builder
 
 DAY = timedelta(days=1)
 
@@ -166,11 +168,11 @@ def ended_pid() -> int:
     return process.pid
 
 
-def count(folder: Path, kind: str, pid: object, value: float, *, days: float = 2) -> Path:
+def count(folder: Path, kind: str, pid: object, value: float, *, days: float = 2, name: str = "spai_tries") -> Path:
     """Write the file of a process whose counter has a value."""
     path = folder / f"{kind}_{pid}.db"
     written = MmapedDict(str(path))
-    written.write_value(mmap_key("spai_tries", "spai_tries_total", ["world"], ["real"], "Tries."), value, 1.0)
+    written.write_value(mmap_key(name, f"{name}_total", ["world"], ["real"], "Tries."), value, 1.0)
     written.close()
     old = timezone.now().timestamp() - days * 86_400
     os.utime(path, (old, old))
@@ -198,7 +200,7 @@ def merge(folder: Path, now, **options) -> Deletion:
 @pytest.mark.django_db
 def test_files_of_ended_processes_become_one_and_no_count_is_lost(folder, ended_pid, now):
     count(folder, "counter", ended_pid, 3)
-    count(folder, "gauge_all", ended_pid, 7)
+    count(folder, "gauge_all", ended_pid, 7, name="spai_open")
     running = count(folder, "counter", os.getpid(), 4)
     before = total(folder)
     assert merge(folder, now, is_dry=True).files == 2
@@ -289,3 +291,32 @@ def test_the_panel_shows_the_largest_parts_and_what_was_not_deleted(db, admin_pr
     assert "Logs" in shown
     assert "Model copies" not in shown
     assert "Not deleted: workspaces." in shown
+
+
+def test_rows_of_plain_kinds_go_after_their_periods(db, now):
+    version = Builder(now).version(1)
+    for age in (600, 10):
+        then = now - timedelta(days=age)
+        nothing = {"measured": [], "n": 0, "note": "too few"}
+        DriftReport.objects.create(
+            world="sandbox",
+            day=then.date(),
+            version=version,
+            data_snapshot=1,
+            is_drifted=False,
+            score=0.0,
+            features=nothing,
+            predictions=nothing,
+            concept=nothing,
+            page=b"",
+            computed_at=then,
+        )
+        RetrainingDecision.objects.create(
+            world="sandbox", answer="no", cause="no reason", reason="", triggers=[], decided_at=then, latest_at=then
+        )
+    report = apply()
+    assert {name: report.deleted[name].rows for name in ("drift-reports", "retraining-decisions", "source-days")} == {
+        "drift-reports": 1,
+        "retraining-decisions": 1,
+        "source-days": 0,
+    }
