@@ -57,7 +57,7 @@ _SITES: Final = (
 
 PRELOADED: Final[dict[str, tuple[str, ...]]] = {
     "scrape": _SITES,
-    "ml": (*_MODELS, *_MLFLOW, "apps.api.services.retention"),
+    "ml": (*_MODELS, *_MLFLOW, "apps.api.services.retention", "apps.ml.pipeline.preprocess"),
     "forecast": _MODELS,
     # The first job imports them, because many installations never have one. Its task has no soft time limit; the hard
     # one ends the process, and leaves no module half imported.

@@ -18,7 +18,7 @@ from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from pythonjsonlogger.core import RESERVED_ATTRS
 
 from spai.stack import renamed
@@ -556,8 +556,8 @@ UNFOLD = {
     "SCRIPTS": [lambda request: static("spai/admin.js")],
     "ACCOUNT": {
         "navigation": [
-            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
-            {"title": "Second factor", "link": reverse_lazy("admin:second_factor")},
+            {"title": "Change password", "link": lambda request: reverse("admin:password_change")},
+            {"title": "Second factor", "link": lambda request: reverse("admin:second_factor")},
         ]
     },
     "DASHBOARD_CALLBACK": "spai.home.home",

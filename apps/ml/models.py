@@ -281,12 +281,12 @@ class RetrainingDecision(models.Model):
     The same “no” again, for the same cause, is counted on its row, so that the table grows only when something happens.
     """
 
-    class Answer(models.TextChoices):
+    class RetrainingAnswer(models.TextChoices):
         RUN = "run", "a run was queued"
         NO = "no", "no"
 
     world = models.CharField(max_length=7, choices=World)
-    answer = models.CharField(max_length=3, choices=Answer)
+    answer = models.CharField(max_length=3, choices=RetrainingAnswer)
     cause = models.CharField(max_length=200, help_text="What decided it; a “no” for another cause has its own row.")
     reason = models.TextField(help_text="In one sentence, with the latest numbers.")
     triggers = models.JSONField(help_text="[{name, is_due, value, bound, reason}], as of the latest time.")

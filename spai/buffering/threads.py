@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from spai.buffering.refusals import ClientGoneError, overloaded
-from spai.buffering.wsgi import Environ, Stream, WsgiApplication, WsgiResponse, call
+from spai.buffering.wsgi import BodyStream, Environ, WsgiApplication, WsgiResponse, call
 
 WAITING_LIMIT: Final = 64
 """Requests that may wait for a thread; further ones are refused."""
@@ -30,9 +30,9 @@ class Job:
     # request has not been executed.
     claim: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, response: WsgiResponse) -> Stream:
+    def begin(self, response: WsgiResponse) -> BodyStream:
         """Answer with a response whose body the thread goes on making."""
-        response.stream = stream = Stream(self.done.get_loop())
+        response.stream = stream = BodyStream(self.done.get_loop())
         self.set_outcome(response)
         return stream
 

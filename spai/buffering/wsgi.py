@@ -18,7 +18,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 WsgiApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class Stream:
+class BodyStream:
     """The pieces of a body that a thread makes while the event loop sends them; the thread never waits for a client."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -46,7 +46,7 @@ class WsgiResponse:
     headers: Headers
     body: bytes = b""  # all of it, or what there was when `error` occurred
     error: Exception | None = None  # the error that ended the body after the response had begun
-    stream: Stream | None = None  # in place of `body`: pieces that are still being made; it has no Content-Length
+    stream: BodyStream | None = None  # in place of `body`: pieces that are still being made; it has no Content-Length
 
     async def send_to(self, send: Send) -> None:
         """Send the response to the server."""
@@ -95,7 +95,7 @@ def environ_of(scope: Scope) -> Environ:
 
 
 def call(
-    application: WsgiApplication, environ: Environ, begin: Callable[[WsgiResponse], Stream] | None = None
+    application: WsgiApplication, environ: Environ, begin: Callable[[WsgiResponse], BodyStream] | None = None
 ) -> WsgiResponse | None:
     """Run a WSGI application for one request and collect its response.
 
@@ -118,7 +118,7 @@ def call(
         return written.append
 
     pieces: Iterable[bytes] = ()
-    stream: Stream | None = None
+    stream: BodyStream | None = None
     failure: Exception | None = None
     try:
         pieces = application(environ, start_response)

@@ -39,7 +39,10 @@ OF_A_STACK = (
     "PG",
 )
 """Prefixes of the variables that settings, the stack and their libraries read."""
-ALSO_OF_A_STACK = ("SECRET_KEY", "EMAIL_URL", "DEBUG", "LOG_LEVEL", "ALLOWED_HOSTS", "DO_NOT_TRACK")
+ALSO_OF_A_STACK = (
+    *("SECRET_KEY", "EMAIL_URL", "DEBUG", "LOG_LEVEL", "LOG_FORMAT", "ALLOWED_HOSTS", "DO_NOT_TRACK"),
+    *("SENTRY_DSN", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+)
 OF_THE_MACHINE = ("SPAI_SERVERS", "SPAI_REAL_DATA", "SPAI_BROWSER")
 """Variables that name programs and files of this machine, not a server."""
 

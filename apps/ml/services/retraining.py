@@ -82,7 +82,11 @@ def retrain_due(*, now: datetime, drift: Callable[[World], Drift | None] = selec
         Returns what was last measured about the drift of a world; None before the first time.
     """
     decisions = [_decide(world, drift=drift, now=now) for world in World]
-    return [decision.run for decision in decisions if decision.answer == RetrainingDecision.Answer.RUN and decision.run]
+    return [
+        decision.run
+        for decision in decisions
+        if decision.answer == RetrainingDecision.RetrainingAnswer.RUN and decision.run
+    ]
 
 
 @transaction.atomic
@@ -109,7 +113,7 @@ def _decide(world: World, *, drift: Callable[[World], Drift | None], now: dateti
     )
     return RetrainingDecision.objects.create(
         world=world,
-        answer=RetrainingDecision.Answer.RUN,
+        answer=RetrainingDecision.RetrainingAnswer.RUN,
         cause=", ".join(trigger.name for trigger in due),
         reason=reasons,
         triggers=[asdict(trigger) for trigger in triggers],
@@ -122,9 +126,9 @@ def _decide(world: World, *, drift: Callable[[World], Drift | None], now: dateti
 def _no(world: World, cause: str, reason: str, triggers: list[Trigger], now: datetime) -> RetrainingDecision:
     """Store that nothing is done, on the row that says so already for the same cause."""
     latest = RetrainingDecision.objects.filter(world=world).order_by("-id").first()
-    if latest is None or (latest.answer, latest.cause) != (RetrainingDecision.Answer.NO, cause):
+    if latest is None or (latest.answer, latest.cause) != (RetrainingDecision.RetrainingAnswer.NO, cause):
         latest = RetrainingDecision(
-            world=world, answer=RetrainingDecision.Answer.NO, cause=cause, times=0, decided_at=now
+            world=world, answer=RetrainingDecision.RetrainingAnswer.NO, cause=cause, times=0, decided_at=now
         )
     latest.reason, latest.triggers = reason, [asdict(trigger) for trigger in triggers]
     latest.times, latest.latest_at = latest.times + 1, now

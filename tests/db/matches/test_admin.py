@@ -24,12 +24,13 @@ from apps.matches.models import (
     MatchRef,
     Player,
     PointsAdjustment,
+    RetentionRun,
     SquadValue,
     Team,
     TeamAlias,
     TeamMerge,
 )
-from apps.matches.services import record_action
+from apps.matches.services import ensure_periods, record_action
 from tests.db.matches.conftest import record
 from tests.factories import ContradictionFactory, MatchFactory, MatchStatsFactory, OddsFactory, TeamAliasFactory
 
@@ -73,6 +74,8 @@ def a_bit_of_everything():
         moved={"team": {"id": 0, "slug": "arsenal-fc"}, "joins": [], "after": {}},
         merged_at=timezone.now(),
     )  # fmt: skip
+    ensure_periods()
+    RetentionRun.objects.create(started_at=timezone.now(), requested_by="ann")
     return match
 
 

@@ -82,7 +82,7 @@ class Command(BaseCommand):
     def _prepared(self, world: World, profile: str, as_of: datetime, params: dict[str, Any]) -> Path:
         """Return a workspace in which the stages up to the split have run; all processes of a study share it."""
         name = f"tune-{world.value}-{profile}"
-        run = SimpleNamespace(pk=name, params=params, world=world.value, profile=profile, as_of=as_of)
+        run = SimpleNamespace(pk=name, params=params, world=world.value, profile=profile, as_of=as_of, first_stage="")
         with try_lock(Lock.RUN) as is_ours:
             if not is_ours:
                 raise CommandError("A pipeline run is in progress; try again when it has ended.")
