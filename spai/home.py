@@ -35,7 +35,6 @@ from apps.scraping.admin.sources.summaries import (
     Bar,
     add_summaries,
     bars,
-    is_stale,
     next_request_of,
 )
 from apps.scraping.models import ScrapeRun
@@ -71,7 +70,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "queues": queues(now),
         "decisions": decisions(),
         "worlds": [world_panel(world, served=served, now=now) for world in sorted(World, key=lambda w: w != served)],
-        "sources": [source_line(source, now=now) for source in with_summaries(scraping_selectors.sources())],
+        "sources": [source_line(source) for source in with_summaries(scraping_selectors.sources())],
         "disk": sizes(),
         "drifts": [drift for world in World if (drift := ml_selectors.latest_drift(world))],
         "runs": runs,
@@ -223,12 +222,12 @@ def _page_of(row: Model) -> str:
 # ── Sources and runs ─────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A source with its latest complete and its next visit, and the bars of its latest runs."""
+    """A source with its next visit, what its history speaks against, and the bars of its latest runs."""
 
     source: Any
     why_off: str
     next_at: datetime | None
-    is_stale: bool
+    troubles: str
     bars: list[Bar]
 
 
@@ -239,13 +238,12 @@ def with_summaries(found: QuerySet[Any]) -> list[Any]:
     return sources
 
 
-def source_line(source: Any, *, now: datetime) -> SourceLine:
+def source_line(source: Any) -> SourceLine:
     """Return the line of a source; one that is off is neither visited nor stale."""
     reason = why_off(source)
     coming = [] if reason else [next_request_of(row) for row in source.summary.timetable]
-    return SourceLine(
-        source, reason, min(coming, default=None), not reason and is_stale(source, now=now), bars(source.summary.runs)
-    )
+    troubles = "" if reason else "; ".join(source.summary.health.troubles)
+    return SourceLine(source, reason, min(coming, default=None), troubles, bars(source.summary.runs))
 
 
 def latest_runs() -> list[PipelineRun]:

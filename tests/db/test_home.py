@@ -21,7 +21,7 @@ from apps.ml import selectors
 from apps.ml import services as ml
 from apps.scraping import services as scraping
 from apps.scraping.admin.sources import summaries
-from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.models import ScrapeRun, Source, SourceDay
 from spai import home
 from spai.beat import write_timetable
 from spai.celery import TIMETABLE
@@ -155,40 +155,28 @@ def test_a_queue_shows_its_length_and_age_and_whether_that_is_too_long(admin, bu
     assert "1, the oldest since 2 hours" in shown(admin).replace("\xa0", " ")
 
 
-def line_of(name: str, now) -> home.SourceLine:
-    lines = [home.source_line(source, now=now) for source in home.with_summaries(summaries.selectors.sources())]
+def line_of(name: str) -> home.SourceLine:
+    lines = [home.source_line(source) for source in home.with_summaries(summaries.selectors.sources())]
     return next(line for line in lines if line.source.name == name)
 
 
-@pytest.mark.parametrize(
-    ("ages", "stale"),
-    [
-        ([10, 20, 30, 40, 50, 60], False),
-        ([31, 41, 51, 61, 71, 81], True),
-        ([9, 10, 11, 12, 13, 14], False),
-        ([60 * 23], False),
-        ([60 * 25], True),
-    ],
-)
-def test_a_source_is_stale_by_its_own_history(build, ages, stale):
+def test_a_source_whose_history_speaks_against_it_says_why(admin, build):
     scraping.ensure_sources(now=build.now)
-    for age in ages:
-        visit(Source.objects.get(name="sandbox"), build.now - timedelta(minutes=age))
-    assert line_of("sandbox", build.now).is_stale == stale
-
-
-def test_a_source_that_never_was_complete_is_stale_once_it_was_visited(build):
-    scraping.ensure_sources(now=build.now)
-    assert not line_of("sandbox", build.now).is_stale
-    visit(Source.objects.get(name="sandbox"), build.now, outcome="blocked")
-    assert line_of("sandbox", build.now).is_stale
+    source = Source.objects.get(name="sandbox")
+    assert line_of("sandbox").troubles == ""
+    for age in range(1, 9):
+        SourceDay.objects.create(
+            source=source, day=build.now.date() - timedelta(days=age), complete=24, stored=1, refused=0
+        )
+    assert "no complete run; usually there is one every 60 minutes" in line_of("sandbox").troubles
+    assert 'title="no complete run' in shown(admin)
 
 
 def test_a_source_that_is_off_is_not_stale(build):
     scraping.ensure_sources(now=build.now)
     visit(Source.objects.get(name="openfootball"), build.now - timedelta(days=90))
-    assert not line_of("openfootball", build.now).is_stale
-    assert line_of("openfootball", build.now).next_at is None
+    assert line_of("openfootball").troubles == ""
+    assert line_of("openfootball").next_at is None
 
 
 def test_runs_are_shown_with_their_duration(admin, filled):

@@ -97,8 +97,8 @@ class ModelVersionAdmin(SideBySideAdmin):
     )
     list_filter = ("world", "estimator", "profile")
     ordering = ("-id",)
-    # The report and the model card show metrics and columns in readable form.
-    exclude = ("bundle", "metrics", "columns")
+    # The panel above, the report and the model card show these in readable form.
+    exclude = ("bundle", "metrics", "gates", "columns")
     actions_detail = ("promote_version", "roll_back_to", "compare_again")
     list_links = (("admin:ml_modelversion_charts", "Charts across versions"),)
     csv_columns = (

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
-from statistics import median
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.humanize.templatetags.humanize import naturaltime
@@ -51,27 +49,6 @@ def add_summaries(sources: Iterable[Any]) -> None:
         except ValueError:
             host = None  # The address has no host: `why_off` says so.
         source.summary = SourceSummary(host, rows.get(source.name, []), sparks[source.pk], healths[source.name])
-
-
-STALE_AFTER: Final = 3
-"""A source is stale when its latest complete run is this many of its usual gaps ago."""
-
-LEAST_STALE: Final = timedelta(minutes=10)
-FIRST_STALE: Final = timedelta(days=1)
-"""Shortest time after which a source is stale, and the time before its usual gap is known."""
-
-GAPS_KNOWN: Final = 5
-"""Complete runs from which on the gap between them is known."""
-
-
-def is_stale(source: Any, *, now: datetime) -> bool:
-    """Whether the latest complete run of a source is long ago, by the usual gap between its latest ones."""
-    if source.complete_at is None:
-        return bool(source.summary.runs)
-    complete = [run.requested_at for run in source.summary.runs if run.outcome in selectors.COMPLETE]
-    gaps = [later - earlier for earlier, later in pairwise(complete)]
-    usual = median(gaps) if len(complete) >= GAPS_KNOWN else FIRST_STALE / STALE_AFTER
-    return bool(now - source.complete_at > max(STALE_AFTER * usual, LEAST_STALE))
 
 
 @dataclass(frozen=True, slots=True)
