@@ -8,6 +8,7 @@ be said (no forecast, a wrong key, parameters, an error), Django says.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +18,6 @@ from uuid import uuid4
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
-from django.db import Error
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
@@ -25,7 +25,6 @@ from rest_framework.renderers import JSONRenderer
 from apps.api import services
 from apps.api.rest import PREDICTION_PATH, PREDICTION_VIEW, conditional, keep
 from apps.api.rest.access import access_to_kept
-from apps.ml import services as ml_services
 from spai.buffering import KEEP, OF_CONTENT, OWN, Environ, Headers
 from spai.compression import CompressionMiddleware
 from spai.request_metrics import count
@@ -68,7 +67,12 @@ class StoredForecasts:
             return self._application(environ, start_response)
         seen = tuple(environ.get(name) for name in _SEEN)
         shared = self._headers.get(seen)
-        if shared is not None and (response := self._answer(environ, int(path["id"]), shared)) is not None:
+        response = None
+        if shared is not None:
+            # Whatever fails here fails there too, where it is logged and answered as a problem.
+            with contextlib.suppress(Exception):
+                response = self._answer(environ, int(path["id"]), shared)
+        if response is not None:
             start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
             return [response.content]
 
@@ -82,19 +86,16 @@ class StoredForecasts:
         return self._application(environ, learn)
 
     def _answer(self, environ: Environ, match_id: int, shared: Headers) -> Any:
-        """Return the response; None where Django must answer."""
+        """Return the response; None, or any error, where Django must answer."""
         began, now = time.perf_counter(), timezone.now()
-        access = access_to_kept(environ)
-        if access is None:
-            return None
         request_started.send(type(self), environ=environ)
         try:
             match, details = services.forecast_of(match_id, now=now)
-        except (services.UnknownMatchError, ml_services.NoForecastError, ml_services.StillLoadingError, Error):
-            return None
         finally:
             request_finished.send(type(self))
-        if details.published_at is None:
+        # Access comes last, because it counts the request against the limit, which Django would do again.
+        access = None if details.published_at is None else access_to_kept(environ)
+        if access is None:
             return None
         body = JSONRenderer().render(services.forecast_shape(match, details, now=now))
         request = WSGIRequest(environ)

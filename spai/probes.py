@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from apps.api.methods import read_only
 from apps.ml import serving
 from spai.metrics import registries
+from spai.second_factor import lacks_second_factor
 
 
 @read_only
@@ -37,7 +38,7 @@ def _refusal_of_metrics(request: HttpRequest) -> HttpResponse | None:
         if secrets.compare_digest(token.strip().encode(), settings.SPAI_METRICS_TOKEN.encode()):
             return None
     elif request.user.is_authenticated:
-        if request.user.is_active and request.user.is_staff:
+        if request.user.is_active and request.user.is_staff and not lacks_second_factor(request.user):
             return None
         reason = "Metrics are shown to staff. Log in as a user with staff status.\n"
         return HttpResponse(reason, status=403, content_type="text/plain; charset=utf-8")

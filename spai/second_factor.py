@@ -67,6 +67,11 @@ def is_set_up(user: AbstractBaseUser) -> bool:
     return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
 
 
+def lacks_second_factor(user: AbstractBaseUser) -> bool:
+    """Return whether the setting requires a second factor that a user has not set up."""
+    return settings.SPAI_SECOND_FACTOR == "required" and not is_set_up(user)
+
+
 def is_asked_for() -> bool:
     """Return whether any user has a second factor, so that the login page asks for a code."""
     return TOTPDevice.objects.filter(confirmed=True).exists()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+import redis
 from django.db import connection
 from django.utils import timezone
 
@@ -109,6 +110,8 @@ def test_a_queue_without_a_worker_is_a_fault(tmp_path, settings, monkeypatch):
     def inspect(**_):
         return SimpleNamespace(active_queues=lambda: {"forecast@x": [{"name": "forecast"}]})
 
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete("ml")  # other tests leave messages
     control = SimpleNamespace(inspect=inspect)
     monkeypatch.setattr(doctor.health, "bare_celery", lambda broker: SimpleNamespace(control=control))
     found = by_name(doctor._workers(stack_of(tmp_path, REDIS_URL=settings.REDIS_URL)))

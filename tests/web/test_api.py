@@ -178,6 +178,16 @@ class TestForecastsByName:
         assert "had been published at that moment" in body["detail"]
         problem_of(client.get(f"{address}?as_of=yesterday"), 400)
 
+    def test_the_forecast_of_a_moment_is_not_another_when_retention_may_have_deleted_it(self, client, build, champion):
+        match = build.match(kickoff_at=build.now - timedelta(days=5), goals=(2, 1))
+        build.prediction(match, champion, (0.4, 0.3, 0.3), before_kickoff=timedelta(hours=5))
+        build.prediction(match, champion, (0.5, 0.3, 0.2), before_kickoff=timedelta(hours=2), data_snapshot=2)
+        address = f"{LIST}{match.pk}/prediction/?as_of="
+        at = (match.kickoff_at - timedelta(hours=3)).isoformat().replace("+00:00", "Z")
+        assert "are kept for 3 days after the match" in problem_of(client.get(address + at), 404)["detail"]
+        at = (match.kickoff_at - timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+        assert client.get(address + at).json()["probabilities"]["home"] == 0.5
+
     def test_an_unknown_parameter_or_member_is_refused(self, client, build, champion):
         address = f"{LIST}{build.match().pk}/prediction/"
         body = problem_of(client.get(f"{address}?include=grid"), 400)

@@ -140,3 +140,19 @@ def test_a_forecast_that_was_replaced_is_read_anew(direct, build, champion, path
     build.prediction(match, champion, p=(0.2, 0.3, 0.5), before_kickoff=timedelta(minutes=9), data_snapshot=2)
     assert direct(paths[1]).body != before
     assert direct.asked == 1
+
+
+def test_what_django_answers_is_counted_once(direct, build, champion, paths, token, settings, monkeypatch):
+    monkeypatch.setattr(ml_services, "forecast", lambda match_id, *, now: made_now(champion, match_id, now))
+    settings.SPAI_LIMIT_KEY = 1600
+    live = build.match("Oldgate", "Southam", kickoff_at=build.now + timedelta(days=40))
+    addresses = (paths[0], f"/api/v1/matches/{live.pk}/prediction/", "/api/v1/matches/999999/prediction/", paths[1])
+    answers = [dict(direct(path, Authorization=f"Bearer {token}").headers) for path in addresses]
+    assert [answer["RateLimit"].split(";")[1] for answer in answers] == ["r=1599", "r=1598", "r=1597", "r=1596"]
+
+
+def test_a_fault_in_it_is_left_to_django(direct, paths, monkeypatch):
+    direct(paths[0])
+    monkeypatch.setattr("spai.direct.conditional", lambda request, response: 1 / 0)
+    assert direct(paths[1]).status == 200
+    assert direct.asked == 2

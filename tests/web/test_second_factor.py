@@ -9,14 +9,14 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import clear_url_caches, reverse
 from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.matches.models import AuditEntry
-from spai import second_factor
+from spai import probes, second_factor
 
 pytestmark = pytest.mark.usefixtures("_no_pause")
 
@@ -200,6 +200,9 @@ def test_where_it_is_required_staff_without_one_see_its_page_alone(ann, settings
     for name in ("admin:index", "admin:matches_match_changelist", "admin:password_change", "admin:health"):
         assert client.get(reverse(name))["Location"] == reverse("admin:second_factor")
     assert client.post(reverse("admin:auth_group_add"), {"name": "x"})["Location"] == reverse("admin:second_factor")
+    request = RequestFactory().get("/metrics")
+    request.user = ann
+    assert probes.metrics(request).status_code == 403
     assert "requires a second factor" in page(client).text
     set_up(client, ann)
     assert client.get(reverse("admin:index")).status_code == 200

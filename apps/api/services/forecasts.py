@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 from apps.matches.models import Competition, Match, Team, World
+from apps.matches.services import keepings
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
 from apps.ml.forecasting import goals
@@ -111,12 +112,25 @@ def forecast_of(
     if found is None:
         raise UnknownMatchError("There is no such match.")
     match, prediction = found
+    if at is not None:
+        _check_kept(match, at, now)
     if prediction is None and at is not None:
         raise ml_services.NoForecastError("No forecast of this match had been published at that moment.")
     if prediction is not None or version is None:
         return match, forecast_details(match, prediction, now=now)
     _check_fixture(match, now)
     return match, _live(match, ml_services.forecast_by(version, match, now=now))
+
+
+def _check_kept(match: Match, at: datetime, now: datetime) -> None:
+    """Raise `NoForecastError` where retention may have deleted the forecast that stood at a moment."""
+    days = keepings()["forecasts" if match.world == World.REAL else "sandbox-forecasts"].days
+    later = Prediction.objects.filter(match=match, published_at__gt=at, published_at__lt=match.kickoff_at)
+    if days and match.kickoff_at < now - timedelta(days=days) and later.exists():
+        raise ml_services.NoForecastError(
+            f"Forecasts that were replaced before kick-off are kept for {days} days after the match; the ledger still "
+            "proves them. Leave as_of out for the last one."
+        )
 
 
 def _version(world: World, model: str) -> ModelVersion:

@@ -73,6 +73,9 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     with transaction.atomic():
         # Otherwise two simultaneous comparisons would store two equal rows.
         wait_for(Lock.PROMOTION)
+        version.refresh_from_db(fields=["files_deleted_at"])
+        if version.files_deleted_at is not None:
+            raise NothingToCompareError(why_not_compared(version))
         present = Comparison.objects.filter(candidate=version, champion=champion).order_by("-id").first()
         if present is not None and present.key == key:
             return present

@@ -11,13 +11,13 @@ from typing import Any, Final, Protocol
 import numpy as np
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import Ingest, Match, World
 from apps.ml import selectors
 from apps.ml.forecasting import scoring
-from apps.ml.models import ModelVersion, PipelineRun, Promotion, RetrainingDecision
+from apps.ml.models import DriftReport, ModelVersion, PipelineRun, Promotion, RetrainingDecision
 from apps.ml.pipeline import files, revision
 from apps.ml.policy import Policy
 from apps.ml.services import workspaces
@@ -36,6 +36,7 @@ ONE_AT_A_TIME: Final = "one at a time"
 """Cause of a “no” while a run of the world is unfinished."""
 
 FAILED: Final = PipelineRun.RunStatus.FAILED
+CANCELLED: Final = PipelineRun.RunStatus.CANCELLED
 
 
 class Drift(Protocol):
@@ -154,24 +155,38 @@ def _triggers(
 ) -> list[Trigger]:
     """Return all reasons to train a world again that has a champion."""
     world, section = World(promotion.world), policy.retrain
-    newest = _newest_training(world) or Training(promotion.version.created_at, promotion.version.as_of)
+    newest = _newest_training(world, profile) or Training(promotion.version.created_at, promotion.version.as_of)
     return [
         _by_time(newest, section["every_days"], now),
         _by_results(world, newest, section["new_results"], now),
-        _by_drift(drift(world), newest),
+        _by_drift(drift(world), promotion, newest),
         _by_live_quality(promotion, newest, section),
         *_by_code_and_parameters(world, profile),
     ]
 
 
-def _newest_training(world: World) -> Training | None:
-    """Return the newest training that did not fail, queued ones included."""
-    runs = PipelineRun.objects.filter(world=world).exclude(status=FAILED).values_list("created_at", "as_of")
-    made = ModelVersion.objects.filter(world=world).values_list("created_at", "as_of")
+def _trainings(world: World, profile: str) -> QuerySet[PipelineRun]:
+    """Return the runs that count: experiments with other parameters, and those that do less work, do not."""
+    thorough = selectors.PROFILES[selectors.thoroughness(profile) :]
+    return PipelineRun.objects.filter(world=world, profile__in=thorough, overrides={}, first_stage="")
+
+
+def _newest_training(world: World, profile: str) -> Training | None:
+    """Return the newest training that neither failed nor was cancelled, queued ones included."""
+    trainings = _trainings(world, profile)
+    runs = trainings.exclude(status__in=(FAILED, CANCELLED)).values_list("created_at", "as_of")
+    made = _versions(world, profile).values_list("created_at", "as_of")
     found = [*runs.order_by("-created_at")[:1], *made.order_by("-created_at")[:1]]
     # A run as of an earlier day, which somebody asked for, makes no results new.
     latest = [*runs.order_by("-as_of")[:1], *made.order_by("-as_of")[:1]]
     return Training(max(row[0] for row in found), max(row[1] for row in latest)) if found else None
+
+
+def _versions(world: World, profile: str) -> QuerySet[ModelVersion]:
+    """Return the versions of `_trainings`, and of runs that are not stored."""
+    made = Q(pipeline_run=None) | Q(pipeline_run__in=_trainings(world, profile))
+    thorough = selectors.PROFILES[selectors.thoroughness(profile) :]
+    return ModelVersion.objects.filter(made, world=world, profile__in=thorough)
 
 
 def _by_time(newest: Training, days: int, now: datetime) -> Trigger:
@@ -192,10 +207,13 @@ def _by_results(world: World, newest: Training, asked: int, now: datetime) -> Tr
     return Trigger("new results", found >= asked, reason, found, asked)
 
 
-def _by_drift(found: Drift | None, newest: Training) -> Trigger:
+def _by_drift(found: Drift | None, promotion: Promotion, newest: Training) -> Trigger:
+    """Return whether the champion has drifted and no training followed; one that changed nothing is not repeated."""
     if found is None:
         return Trigger("drift", False, "no drift was measured")
-    is_new = found.computed_at > newest.began_at
+    reports = DriftReport.objects.filter(world=promotion.world, version=promotion.version_id, is_drifted=True)
+    first = reports.order_by("computed_at").values_list("computed_at", flat=True).first() or found.computed_at
+    is_new = first > newest.began_at
     reason = (
         f"the largest drift was {found.score:.2f} times its threshold on {found.computed_at:%Y-%m-%d %H:%M} UTC, "
         f"{'after' if is_new else 'before'} the newest training"
@@ -258,21 +276,20 @@ def _params_sha256(profile: str, changed_at: int) -> str:
 
 def _what_holds_it_back(world: World, profile: str, policy: Policy, now: datetime) -> tuple[str, str]:
     """Return what forbids a run now, in a few words and in a sentence; empty texts where nothing does."""
-    runs = PipelineRun.objects.filter(world=world).order_by("-id")
-    unfinished = runs.filter(status__in=selectors.UNFINISHED).first()
+    unfinished = PipelineRun.objects.filter(world=world, status__in=selectors.UNFINISHED).order_by("-id").first()
     if unfinished is not None:
         return ONE_AT_A_TIME, f"{unfinished} is {unfinished.get_status_display().lower()}"
     if not policy.retrain["is_on"]:
         return "switched off", "retraining by itself is switched off in the policy"
     if not selectors.may_be_champion(world, profile):
         return "profile", f"a version of the {profile} profile never forecasts the {world} world"
-    ended = runs.filter(finished_at__isnull=False).order_by("-finished_at")
-    latest = ended.first()
+    ended = _trainings(world, profile).filter(finished_at__isnull=False).order_by("-finished_at")
+    latest = ended.exclude(status=CANCELLED).first()
     if latest is not None and latest.status == FAILED:
         held = _after_failure(world, latest, ended, now)
         if held[1]:
             return held
-    made = ModelVersion.objects.filter(world=world).order_by("-created_at")
+    made = _versions(world, profile).order_by("-created_at")
     moments = [
         ended.exclude(status=FAILED).values_list("finished_at", flat=True).first(),
         made.values_list("created_at", flat=True).first(),
@@ -288,7 +305,7 @@ def _after_failure(world: World, latest: PipelineRun, ended: QuerySet[PipelineRu
     """Return whether a failed run still holds the next one back: by its wait, or because the same facts would fail."""
     failures = 0
     # Twenty failures are more than the longest wait needs.
-    for status in ended.values_list("status", flat=True)[:20]:
+    for status in ended.exclude(status=CANCELLED).values_list("status", flat=True)[:20]:
         if status != FAILED:
             break
         failures += 1
@@ -297,10 +314,14 @@ def _after_failure(world: World, latest: PipelineRun, ended: QuerySet[PipelineRu
     if now < until:
         return "after a failure", f"{latest} failed; the next one may begin at {until:%Y-%m-%d %H:%M} UTC"
     stage = str(latest.error.get("stage") or "")
-    began_at = latest.started_at or latest.created_at
-    if (
-        stage.startswith("validate")
-        and not Ingest.objects.filter(world=world, changed_facts=True, finished_at__gt=began_at).exists()
-    ):
-        return "failed gate", f"{latest} failed the gate {stage}, and no fact has changed since"
+    if stage.startswith("validate") and _would_be_the_same(latest):
+        return "failed gate", f"{latest} failed the gate {stage}; facts, code and parameters are the same since"
     return "", ""
+
+
+def _would_be_the_same(run: PipelineRun) -> bool:
+    """Return whether neither facts nor code nor parameters have changed since a run."""
+    present = workspaces.read_params(), revision.code_revision(settings.SPAI_REVISION)
+    began_at = run.started_at or run.created_at
+    newer = Ingest.objects.filter(world=run.world, changed_facts=True, finished_at__gt=began_at)
+    return (run.params, run.code_revision) == present and not newer.exists()

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from apps.matches.models import Match, World
 from apps.ml import selectors, services
-from apps.ml.models import ModelVersion, PipelineRun, RetrainingDecision, Score
+from apps.ml.models import DriftReport, ModelVersion, PipelineRun, RetrainingDecision, Score
 from apps.ml.pipeline import revision
 from apps.ml.services import retraining, workspaces
 from tests.factories import CompetitionFactory, FinishedMatchFactory, IngestFactory, SeasonFactory
@@ -60,7 +60,10 @@ def store_results(n: int, *, at: datetime) -> None:
 
 
 def end(run: PipelineRun, status: str = "succeeded", *, at: datetime, **error) -> None:
-    PipelineRun.objects.filter(pk=run.pk).update(status=status, started_at=at, finished_at=at, error=error)
+    code = revision.code_revision()
+    PipelineRun.objects.filter(pk=run.pk).update(
+        status=status, started_at=at, finished_at=at, error=error, code_revision=code
+    )
 
 
 def decided(world: World = SANDBOX) -> RetrainingDecision:
@@ -202,13 +205,61 @@ def test_a_failed_gate_holds_training_back_until_facts_have_changed(champion):
         assert services.retrain_due(now=LATER + wait) == []
         assert (decided().cause, decided().reason) == (
             "failed gate",
-            f"{run} failed the gate validate_raw, and no fact has changed since",
+            f"{run} failed the gate validate_raw; facts, code and parameters are the same since",
         )
     store_results(1, at=LATER + timedelta(days=3))
     (again,) = services.retrain_due(now=LATER + timedelta(days=3))
     end(again, "failed", at=LATER + timedelta(days=3), stage="train")
     assert services.retrain_due(now=LATER + timedelta(days=3, minutes=9)) == [], "the wait doubles"
     assert len(services.retrain_due(now=LATER + timedelta(days=3, minutes=10))) == 1, "no gate: it may be tried again"
+
+
+def test_a_failed_gate_is_tried_again_with_other_code(champion):
+    store_results(500, at=LATER - timedelta(hours=1))
+    (run,) = services.retrain_due(now=LATER)
+    end(run, "failed", at=LATER, stage="validate_raw")
+    PipelineRun.objects.update(code_revision="of the release before")
+    assert len(services.retrain_due(now=LATER + timedelta(minutes=5))) == 1
+
+
+def test_a_cancelled_run_leaves_its_reason(champion):
+    store_results(500, at=LATER - timedelta(hours=1))
+    (run,) = services.retrain_due(now=LATER)
+    services.cancel_run(run_id=run.pk, by="ada", now=LATER)
+    assert services.retrain_due(now=LATER + timedelta(hours=23)) == []
+    assert decided().cause == "quiet period"
+    assert len(services.retrain_due(now=LATER + timedelta(hours=25))) == 1
+
+
+@pytest.mark.parametrize("fields", [{"overrides": {"seed": 2}}, {"first_stage": "train"}])
+def test_an_experiment_answers_no_reason_and_its_failure_holds_nothing_back(build, champion, fields):
+    store_results(500, at=LATER - timedelta(hours=1))
+    for status in ("succeeded", "failed"):
+        build.run(status=status, as_of=LATER, created_at=LATER, finished_at=LATER, profile=champion.profile, **fields)
+    assert len(services.retrain_due(now=LATER + timedelta(minutes=1))) == 1
+
+
+def test_a_drift_that_a_training_left_is_no_reason_again(champion):
+    nothing = {"measured": [], "n": 0, "note": ""}
+    for day in (0, 2):
+        at = LATER + timedelta(days=day)
+        DriftReport.objects.create(
+            world=SANDBOX,
+            day=at.date(),
+            version=champion,
+            data_snapshot=1,
+            is_drifted=True,
+            score=1.4,
+            features=nothing,
+            predictions=nothing,
+            concept=nothing,
+            page=b"",
+            computed_at=at,
+        )
+        made = services.retrain_due(now=at + timedelta(minutes=1), drift=lambda _, at=at: MeasuredDrift(at))
+        assert len(made) == (day == 0)
+        for run in made:
+            end(run, at=at + timedelta(hours=1))
 
 
 def test_the_same_no_is_counted_on_its_row(champion):
