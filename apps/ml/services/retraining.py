@@ -155,7 +155,7 @@ def _triggers(
 ) -> list[Trigger]:
     """Return all reasons to train a world again that has a champion."""
     world, section = World(promotion.world), policy.retrain
-    newest = _newest_training(world, profile) or Training(promotion.version.created_at, promotion.version.as_of)
+    newest = _newest_training(world) or Training(promotion.version.created_at, promotion.version.as_of)
     return [
         _by_time(newest, section["every_days"], now),
         _by_results(world, newest, section["new_results"], now),
@@ -165,28 +165,26 @@ def _triggers(
     ]
 
 
-def _trainings(world: World, profile: str) -> QuerySet[PipelineRun]:
-    """Return the runs that count: experiments with other parameters, and those that do less work, do not."""
-    thorough = selectors.PROFILES[selectors.thoroughness(profile) :]
-    return PipelineRun.objects.filter(world=world, profile__in=thorough, overrides={}, first_stage="")
+def _trainings(world: World) -> QuerySet[PipelineRun]:
+    """Return the runs that count: experiments with other parameters, and repetitions from a stage, do not."""
+    return PipelineRun.objects.filter(world=world, overrides={}, first_stage="")
 
 
-def _newest_training(world: World, profile: str) -> Training | None:
+def _newest_training(world: World) -> Training | None:
     """Return the newest training that neither failed nor was cancelled, queued ones included."""
-    trainings = _trainings(world, profile)
+    trainings = _trainings(world)
     runs = trainings.exclude(status__in=(FAILED, CANCELLED)).values_list("created_at", "as_of")
-    made = _versions(world, profile).values_list("created_at", "as_of")
+    made = _versions(world).values_list("created_at", "as_of")
     found = [*runs.order_by("-created_at")[:1], *made.order_by("-created_at")[:1]]
     # A run as of an earlier day, which somebody asked for, makes no results new.
     latest = [*runs.order_by("-as_of")[:1], *made.order_by("-as_of")[:1]]
     return Training(max(row[0] for row in found), max(row[1] for row in latest)) if found else None
 
 
-def _versions(world: World, profile: str) -> QuerySet[ModelVersion]:
+def _versions(world: World) -> QuerySet[ModelVersion]:
     """Return the versions of `_trainings`, and of runs that are not stored."""
-    made = Q(pipeline_run=None) | Q(pipeline_run__in=_trainings(world, profile))
-    thorough = selectors.PROFILES[selectors.thoroughness(profile) :]
-    return ModelVersion.objects.filter(made, world=world, profile__in=thorough)
+    made = Q(pipeline_run=None) | Q(pipeline_run__in=_trainings(world))
+    return ModelVersion.objects.filter(made, world=world)
 
 
 def _by_time(newest: Training, days: int, now: datetime) -> Trigger:
@@ -283,13 +281,13 @@ def _what_holds_it_back(world: World, profile: str, policy: Policy, now: datetim
         return "switched off", "retraining by itself is switched off in the policy"
     if not selectors.may_be_champion(world, profile):
         return "profile", f"a version of the {profile} profile never forecasts the {world} world"
-    ended = _trainings(world, profile).filter(finished_at__isnull=False).order_by("-finished_at")
+    ended = _trainings(world).filter(finished_at__isnull=False).order_by("-finished_at")
     latest = ended.exclude(status=CANCELLED).first()
     if latest is not None and latest.status == FAILED:
         held = _after_failure(world, latest, ended, now)
         if held[1]:
             return held
-    made = _versions(world, profile).order_by("-created_at")
+    made = _versions(world).order_by("-created_at")
     moments = [
         ended.exclude(status=FAILED).values_list("finished_at", flat=True).first(),
         made.values_list("created_at", flat=True).first(),
