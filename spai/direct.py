@@ -2,7 +2,7 @@
 
 All that differs between the responses to two requests for stored forecasts of single matches with equal `_SEEN` headers
 are the body, what follows from it, and the headers of access. Django answers the first such request; the next ones run
-the same services and renderers here, at a third of the CPU time (`benchmarks/serving_single.py`). Whatever else is to
+the same services and renderers here, at less CPU time (`benchmarks/serving_single.py`). Whatever else is to
 be said (no forecast, a wrong key, parameters, an error), Django says.
 """
 
