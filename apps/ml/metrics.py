@@ -7,6 +7,7 @@ restart loses nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from django.db import DatabaseError
@@ -55,100 +56,116 @@ CHAMPION_NOT_SERVED: Final = Gauge(
 
 
 class ModelCollector(Collector):
-    """Gauges of champions, forecasts and pipeline runs, read from the database at each scrape."""
+    """Gauges of champions, forecasts, drift and pipeline runs, read from the database at each scrape."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges; none while the database is away, so that the other metrics are still served."""
-        info = GaugeMetricFamily(
-            "spai_model_info", "The champion: 1.", labels=["world", "version", "estimator", "profile", "revision"]
-        )
-        registered = GaugeMetricFamily(
-            "spai_model_registered_timestamp_seconds", "When the champion was registered.", labels=["world"]
-        )
-        gates = GaugeMetricFamily("spai_gates_failed", "Gates that the newest version failed.", labels=["world"])
-        unforecast = GaugeMetricFamily(
-            "spai_fixtures_without_forecast",
-            "Fixtures of the next hour without a forecast, in a world that has a champion.",
-            labels=["world"],
-        )
-        ungraded = GaugeMetricFamily(
-            "spai_matches_not_graded",
-            "Matches of the last week whose result is known for an hour and whose forecast is not graded.",
-            labels=["world"],
-        )
-        scores = GaugeMetricFamily(
-            "spai_live_log_loss",
-            "Mean log loss in nats over the latest 500 graded forecasts; of the market over those with closing prices.",
-            labels=["world", "of"],
-        )
-        scored = GaugeMetricFamily(
-            "spai_live_graded", "Graded forecasts in spai_live_log_loss.", labels=["world", "of"]
-        )
-        differences = GaugeMetricFamily(
-            "spai_live_log_loss_difference",
-            "Log loss of the forecasts less that of an alternative on the same matches, from 200 matches on.",
-            labels=["world", "against"],
-        )
-        runs = GaugeMetricFamily("spai_pipeline_runs", "Pipeline runs by status.", labels=["status"])
-        failed = GaugeMetricFamily(
-            "spai_pipeline_latest_run_failed", "1 while the latest ended pipeline run failed.", labels=["world"]
-        )
-        seconds = GaugeMetricFamily(
-            "spai_pipeline_latest_run_seconds", "Duration of the latest ended pipeline run.", labels=["world"]
-        )
-        heartbeat = GaugeMetricFamily(
-            "spai_pipeline_run_heartbeat_timestamp_seconds",
-            "When a pipeline run that is under way last gave a sign of life.",
-            labels=["world"],
-        )
-        drifted = GaugeMetricFamily(
-            "spai_drift_score",
-            "Largest statistic over its threshold in the latest look at the champion: 1 and more is drift.",
-            labels=["world", "kind"],
-        )
-        looked = GaugeMetricFamily("spai_drift_timestamp_seconds", "When drift was last looked at.", labels=["world"])
-        now = timezone.now()
         try:
-            for world in World:
-                promotion, name = selectors.champion(world), [str(world)]
-                if promotion is not None:
-                    version = promotion.version
-                    labels = [version.estimator, version.profile, version.code_revision]
-                    info.add_metric([*name, str(version.number), *labels], 1)
-                    registered.add_metric(name, version.created_at.timestamp())
-                    unforecast.add_metric(name, selectors.fixtures_without_forecast(world, now))
-                gates.add_metric(name, selectors.gates_failed(world))
-                ungraded.add_metric(name, selectors.matches_not_graded(world, now))
-                health = selectors.run_health(world)
-                failed.add_metric(name, health.latest_failed)
-                if health.latest_seconds is not None:
-                    seconds.add_metric(name, health.latest_seconds)
-                if health.heartbeat_at is not None:
-                    heartbeat.add_metric(name, health.heartbeat_at.timestamp())
-                if (live := selectors.live_log_loss(world)) is None:
-                    continue
-                for of, n, loss in (
-                    ("model", live.n, live.model),
-                    ("base rates", live.n, live.base_rates),
-                    ("market", live.n_with_market, live.market),
-                ):
-                    scored.add_metric([*name, of], n)
-                    if n:
-                        scores.add_metric([*name, of], loss)
-                if live.n >= selectors.ENOUGH:
-                    differences.add_metric([*name, "base rates"], live.model - live.base_rates)
-                if live.n_with_market >= selectors.ENOUGH:
-                    differences.add_metric([*name, "market"], live.model_with_market - live.market)
-            for world in World:
-                if (latest := selectors.latest_drift(world)) is None:
-                    continue
-                looked.add_metric([str(world)], latest.computed_at.timestamp())
-                for kind, test in latest.tests.items():
-                    if test.measured:
-                        drifted.add_metric([str(world), kind], test.score)
-            for status, count in selectors.runs_by_status().items():
-                runs.add_metric([status], count)
+            found = [*_of_champions(timezone.now()), *_of_live_scores(), *_of_drift(), *_of_runs()]
         except DatabaseError:
             return
-        yield from (info, registered, gates, unforecast, ungraded, scores, scored, differences)
-        yield from (runs, failed, seconds, heartbeat, drifted, looked)
+        yield from found
+
+
+def _of_champions(now: datetime) -> list[Metric]:
+    info = GaugeMetricFamily(
+        "spai_model_info", "The champion: 1.", labels=["world", "version", "estimator", "profile", "revision"]
+    )
+    registered = GaugeMetricFamily(
+        "spai_model_registered_timestamp_seconds", "When the champion was registered.", labels=["world"]
+    )
+    gates = GaugeMetricFamily("spai_gates_failed", "Gates that the newest version failed.", labels=["world"])
+    unforecast = GaugeMetricFamily(
+        "spai_fixtures_without_forecast",
+        "Fixtures of the next hour without a forecast, in a world that has a champion.",
+        labels=["world"],
+    )
+    ungraded = GaugeMetricFamily(
+        "spai_matches_not_graded",
+        "Matches of the last week whose result is known for an hour and whose forecast is not graded.",
+        labels=["world"],
+    )
+    for world in World:
+        if promotion := selectors.champion(world):
+            version = promotion.version
+            labels = [version.estimator, version.profile, version.code_revision]
+            info.add_metric([world, str(version.number), *labels], 1)
+            registered.add_metric([world], version.created_at.timestamp())
+            unforecast.add_metric([world], selectors.fixtures_without_forecast(world, now))
+        gates.add_metric([world], selectors.gates_failed(world))
+        ungraded.add_metric([world], selectors.matches_not_graded(world, now))
+    return [info, registered, gates, unforecast, ungraded]
+
+
+def _of_live_scores() -> list[Metric]:
+    scores = GaugeMetricFamily(
+        "spai_live_log_loss",
+        "Mean log loss in nats over the latest 500 graded forecasts; of the market over those with closing prices.",
+        labels=["world", "of"],
+    )
+    scored = GaugeMetricFamily("spai_live_graded", "Graded forecasts in spai_live_log_loss.", labels=["world", "of"])
+    differences = GaugeMetricFamily(
+        "spai_live_log_loss_difference",
+        "Log loss of the forecasts less that of an alternative on the same matches, from 200 matches on.",
+        labels=["world", "against"],
+    )
+    for world in World:
+        live = selectors.live_log_loss(world)
+        if live is None:
+            continue
+        for of, n, loss in (
+            ("model", live.n, live.model),
+            ("base rates", live.n, live.base_rates),
+            ("market", live.n_with_market, live.market),
+        ):
+            scored.add_metric([world, of], n)
+            if n:
+                scores.add_metric([world, of], loss)
+        if live.n >= selectors.ENOUGH:
+            differences.add_metric([world, "base rates"], live.model - live.base_rates)
+        if live.n_with_market >= selectors.ENOUGH:
+            differences.add_metric([world, "market"], live.model_with_market - live.market)
+    return [scores, scored, differences]
+
+
+def _of_drift() -> list[Metric]:
+    drifted = GaugeMetricFamily(
+        "spai_drift_score",
+        "Largest statistic over its threshold in the latest look at the champion: 1 and more is drift.",
+        labels=["world", "kind"],
+    )
+    looked = GaugeMetricFamily("spai_drift_timestamp_seconds", "When drift was last looked at.", labels=["world"])
+    for world in World:
+        latest = selectors.latest_drift(world)
+        if latest is None:
+            continue
+        looked.add_metric([world], latest.computed_at.timestamp())
+        for kind, test in latest.tests.items():
+            if test.measured:
+                drifted.add_metric([world, kind], test.score)
+    return [drifted, looked]
+
+
+def _of_runs() -> list[Metric]:
+    runs = GaugeMetricFamily("spai_pipeline_runs", "Pipeline runs by status.", labels=["status"])
+    failed = GaugeMetricFamily(
+        "spai_pipeline_latest_run_failed", "1 while the latest ended pipeline run failed.", labels=["world"]
+    )
+    seconds = GaugeMetricFamily(
+        "spai_pipeline_latest_run_seconds", "Duration of the latest ended pipeline run.", labels=["world"]
+    )
+    heartbeat = GaugeMetricFamily(
+        "spai_pipeline_run_heartbeat_timestamp_seconds",
+        "When a pipeline run that is under way last gave a sign of life.",
+        labels=["world"],
+    )
+    for world in World:
+        health = selectors.run_health(world)
+        failed.add_metric([world], health.latest_failed)
+        if health.latest_seconds is not None:
+            seconds.add_metric([world], health.latest_seconds)
+        if health.heartbeat_at is not None:
+            heartbeat.add_metric([world], health.heartbeat_at.timestamp())
+    for status, count in selectors.runs_by_status().items():
+        runs.add_metric([status], count)
+    return [runs, failed, seconds, heartbeat]

@@ -26,6 +26,8 @@ from apps.ml.pipeline.columns import KEYS
 
 EITHER: Final = "either_value_is_missing"
 
+SIDES: Final = ("home", "away")
+
 FIRST_KICKOFF: Final = pd.Timestamp("1863-10-26", tz="UTC")
 """The Football Association was founded on this day."""
 
@@ -107,13 +109,20 @@ def raw(manifest: files.RawManifest) -> list[CheckedFile]:
 
     `matches` has added the results of `batch_checks` to the frame.
     """
+    return [
+        CheckedFile(files.MATCHES, ("match_id",), _of_raw_matches(manifest)),
+        CheckedFile(files.ODDS, ("match_id", "bookmaker", "moment"), _of_odds(manifest)),
+        CheckedFile(files.LINEUPS, ("match_id", "player_id", "role"), _of_lineups(manifest)),
+    ]
+
+
+def _of_raw_matches(manifest: files.RawManifest) -> list[Check]:
     as_of = pd.Timestamp(manifest.as_of)
     finished, scheduled = (
         Column("status") == MatchStatus.FINISHED.value,
         Column("status") == MatchStatus.SCHEDULED.value,
     )
-    sides = ("home", "away")
-    matches = [
+    return [
         Check("there are matches", gxe.ExpectTableRowCountToBeBetween(min_value=1)),
         _as_many("matches", manifest.rows),
         Check("each match is there once", _once("match_id")),
@@ -142,25 +151,28 @@ def raw(manifest: files.RawManifest) -> list[CheckedFile]:
                 f"a finished match has {side} goals",
                 gxe.ExpectColumnValuesToNotBeNull(column=f"{side}_goals", row_condition=finished),
             )
-            for side in sides
+            for side in SIDES
         ),
         *(
             Check(
                 f"a fixture has no {side} goals",
                 gxe.ExpectColumnValuesToBeNull(column=f"{side}_goals", row_condition=scheduled),
             )
-            for side in sides
+            for side in SIDES
         ),
         Check("a fixture lies after as_of", _between("kickoff_at", as_of.isoformat(), None, row_condition=scheduled)),
         *(
             Check(f"{side} goals lie between 0 and {GOALS_LIMIT}", _between(f"{side}_goals", 0, GOALS_LIMIT))
-            for side in sides
+            for side in SIDES
         ),
         *(Check(f"{name} lie between 0 and {COUNT_LIMIT}", _between(name, 0, COUNT_LIMIT)) for name in STATS),
         Check("the level lies between 0 and 20", _between("level", 0, 20)),
         *(Check(name, gxe.ExpectColumnValuesToNotBeInSet(column=name, value_set=[1])) for name in CHECKS),
     ]
-    odds = [
+
+
+def _of_odds(manifest: files.RawManifest) -> list[Check]:
+    return [
         _as_many("prices", manifest.odds_rows),
         Check("a price is there once", _once("match_id", "bookmaker", "moment")),
         Check("the moment is opening or closing", _one_of("moment", ["opening", "closing"])),
@@ -173,20 +185,19 @@ def raw(manifest: files.RawManifest) -> list[CheckedFile]:
             _between(INVERSE, LEAST_SUM, LARGEST_SUM),
         ),
     ]
-    lineups = [
+
+
+def _of_lineups(manifest: files.RawManifest) -> list[Check]:
+    as_of = pd.Timestamp(manifest.as_of)
+    return [
         _as_many("players", manifest.lineup_rows),
         Check("a player is there once in a part of a match", _once("match_id", "player_id", "role")),
-        Check("the side is home or away", _one_of("side", sides)),
+        Check("the side is home or away", _one_of("side", SIDES)),
         Check("the role is a known one", _one_of("role", ROLES)),
         Check(
             "no line-up was known after the export's as_of",
             _between("known_at", None, as_of.isoformat(), strict_max=True),
         ),
-    ]
-    return [
-        CheckedFile(files.MATCHES, ("match_id",), matches),
-        CheckedFile(files.ODDS, ("match_id", "bookmaker", "moment"), odds),
-        CheckedFile(files.LINEUPS, ("match_id", "player_id", "role"), lineups),
     ]
 
 
