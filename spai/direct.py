@@ -2,13 +2,13 @@
 
 All that differs between the responses to two requests for stored forecasts of single matches with equal `_SEEN` headers
 are the body, what follows from it, and the headers of access. Django answers the first such request; the next ones run
-the same services and renderers here, at less CPU time (`benchmarks/serving_single.py`). Whatever else is to
-be said (no forecast, a wrong key, parameters, an error), Django says.
+the same services and renderers here, at less CPU time (`benchmarks/serving_single.py`). Whatever else is to be said (no
+stored forecast, a wrong key, parameters, an error), Django says.
 """
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
+from django.db import DatabaseError
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
@@ -25,9 +26,12 @@ from rest_framework.renderers import JSONRenderer
 from apps.api import services
 from apps.api.rest import PREDICTION_PATH, PREDICTION_VIEW, conditional, keep
 from apps.api.rest.access import access_to_kept
+from apps.ml import selectors as ml_selectors
 from spai.buffering import KEEP, OF_CONTENT, OWN, Environ, Headers
 from spai.compression import CompressionMiddleware
 from spai.request_metrics import count
+
+logger = logging.getLogger(__name__)
 
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -69,9 +73,12 @@ class StoredForecasts:
         shared = self._headers.get(seen)
         response = None
         if shared is not None:
-            # Whatever fails here fails there too, where it is logged and answered as a problem.
-            with contextlib.suppress(Exception):
+            try:
                 response = self._answer(environ, int(path["id"]), shared)
+            except DatabaseError:
+                pass  # Django logs it and answers it as a problem.
+            except Exception:
+                logger.exception("Django answers %s in place of `StoredForecasts`", environ["PATH_INFO"])
         if response is not None:
             start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
             return [response.content]
@@ -86,17 +93,21 @@ class StoredForecasts:
         return self._application(environ, learn)
 
     def _answer(self, environ: Environ, match_id: int, shared: Headers) -> Any:
-        """Return the response; None, or any error, where Django must answer."""
+        """Return the response; None where Django must answer."""
         began, now = time.perf_counter(), timezone.now()
         request_started.send(type(self), environ=environ)
         try:
-            match, details = services.forecast_of(match_id, now=now)
+            # Not by `services.forecast_of`, which would make a forecast where none is stored, and Django once more.
+            found = ml_selectors.match_with_prediction(match_id)
         finally:
             request_finished.send(type(self))
+        if found is None or found[1] is None:
+            return None
         # Access comes last, because it counts the request against the limit, which Django would do again.
-        access = None if details.published_at is None else access_to_kept(environ)
+        access = access_to_kept(environ)
         if access is None:
             return None
+        match, details = found[0], services.forecast_details(*found, now=now)
         body = JSONRenderer().render(services.forecast_shape(match, details, now=now))
         request = WSGIRequest(environ)
         response: Any = conditional(request, HttpResponse(body))

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.api import services
+from apps.matches.selectors import retention_begins_at
 from apps.ml.tasks import LongTask, is_shutting_down
 
 logger = logging.getLogger(__name__)
@@ -35,12 +36,16 @@ def expire_jobs() -> None:
 
 @shared_task(name="api.apply_retention", soft_time_limit=1_740, time_limit=1_800)
 def apply_retention() -> None:
-    """Delete what is kept no longer, for at most twenty minutes; the next round goes on."""
+    """Delete what is kept no longer, for at most twenty minutes; the next round goes on.
+
+    In the first week after the upgrade it only measures.
+    """
     from apps.api.services.retention import apply_retention as apply
 
     end = time.monotonic() + 1_200
     report = apply(
         requested_by="the timetable",
+        only_measures=retention_begins_at(timezone.now()) is not None,
         is_stopping=lambda: is_shutting_down() or time.monotonic() > end,
     )
     logger.info("apply_retention: %s", report)

@@ -13,6 +13,7 @@ from operator import and_
 from typing import Any, Final, TypeVar
 
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import (
     BooleanField,
     Case,
@@ -493,3 +494,17 @@ def sizes() -> DiskUse | None:
         return None
     parts = sorted(run.sizes.items(), key=lambda item: (-item[1], item[0]))
     return DiskUse(run, tuple(PartSize(name, size) for name, size in parts))
+
+
+NOTICE: Final = timedelta(days=7)
+"""Time between the upgrade to a version with retention and the first deletion by the timetable."""
+
+
+def retention_begins_at(now: datetime) -> datetime | None:
+    """Return when the timetable begins to delete; None where it already does.
+
+    An installation that kept everything before its upgrade has so long to set its own periods.
+    """
+    upgraded = MigrationRecorder.Migration.objects.filter(app="matches", name="0014_retention").first()
+    begins_at = None if upgraded is None else upgraded.applied + NOTICE
+    return begins_at if begins_at is not None and begins_at > now else None

@@ -221,6 +221,7 @@ def _(room):
 def _(room):
     lock = yaml.safe_dump({"stages": {name: {} for name in list(workspaces.read_stages())[:3]}})
     run = room.build.run(status="failed", dvc_lock=lock, finished_at=room.now)
+    workspaces.folder_of(run).mkdir(parents=True, exist_ok=True)
     room.do(PipelineRun, "retry_run", run, stage=list(workspaces.read_stages())[2])
     return PipelineRun.objects.latest("pk")
 

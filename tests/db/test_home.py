@@ -31,7 +31,7 @@ from tests.web.conftest import Builder
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 52
+QUERIES = 53
 """Queries of the home page, session and user included; more need a reason."""
 
 

@@ -106,7 +106,10 @@ def test_a_key_is_counted_in_its_own_limit(direct, paths, token, settings):
 
 
 def test_what_else_is_to_be_said_django_says(direct, build, champion, paths, token, monkeypatch):
-    monkeypatch.setattr(ml_services, "forecast", lambda match_id, *, now: made_now(champion, match_id, now))
+    made = []
+    monkeypatch.setattr(
+        ml_services, "forecast", lambda match_id, *, now: made.append(match_id) or made_now(champion, match_id, now)
+    )
     live = build.match("Oldgate", "Southam", kickoff_at=build.now + timedelta(days=40))
     direct(paths[0])
     for number, (path, headers, status) in enumerate(
@@ -125,6 +128,7 @@ def test_what_else_is_to_be_said_django_says(direct, build, champion, paths, tok
     ):
         assert direct(path, **headers).status == status, path
         assert direct.asked == number, path
+    assert made == [live.pk]
 
 
 def test_a_host_that_is_refused_is_refused_though_another_was_answered(direct, paths):
@@ -151,8 +155,9 @@ def test_what_django_answers_is_counted_once(direct, build, champion, paths, tok
     assert [answer["RateLimit"].split(";")[1] for answer in answers] == ["r=1599", "r=1598", "r=1597", "r=1596"]
 
 
-def test_a_fault_in_it_is_left_to_django(direct, paths, monkeypatch):
+def test_a_fault_in_it_is_logged_and_left_to_django(direct, paths, monkeypatch, caplog):
     direct(paths[0])
     monkeypatch.setattr("spai.direct.conditional", lambda request, response: 1 / 0)
     assert direct(paths[1]).status == 200
     assert direct.asked == 2
+    assert "ZeroDivisionError" in caplog.text

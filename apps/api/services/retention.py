@@ -152,11 +152,13 @@ def apply_retention(
     requested_by: str,
     clock: Callable[[], datetime] = timezone.now,
     is_dry: bool = False,
+    only_measures: bool = False,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> RetentionReport:
     """Delete what is older than its period, kind by kind, and keep a report as a row.
 
-    An error of one kind stops no other. A dry run counts, and writes nothing.
+    An error of one kind stops no other. A dry run counts, and writes nothing; one that only measures keeps a report of
+    what uses the disk.
     """
     run = Retention(clock(), is_dry=is_dry, is_stopping=is_stopping)
     if is_dry:
@@ -166,7 +168,7 @@ def apply_retention(
             return RetentionReport({}, {}, {}, busy=True)
         matches.ensure_periods()
         row = RetentionRun.objects.create(started_at=run.now, requested_by=requested_by)
-        deleted, errors = _work(run)
+        deleted, errors = ({}, {}) if only_measures else _work(run)
         row.deleted = {kind: asdict(gone) for kind, gone in deleted.items() if gone != Deletion()}
         row.errors, row.sizes = errors, measured_sizes()
         row.free_bytes = shutil.disk_usage(settings.SPAI_VAR_DIR).free

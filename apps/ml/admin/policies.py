@@ -41,7 +41,9 @@ def _field_of(name: str) -> str:
 
 
 class PolicyForm(forms.ModelForm):
-    """All values of the policy of one world, and why they change."""
+    """All values of the policy of one world, why they change, and the newest change when the form was opened."""
+
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = PolicyRevision
@@ -73,6 +75,17 @@ class PolicyForm(forms.ModelForm):
         )
         bounds = {"min_value": type(default)(rule.low), "max_value": type(default)(rule.high)}
         return kind(label=label, help_text=help_text, widget=widget, **bounds)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a form that was opened before the newest change, which it would undo."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        present = selectors.policy_revision(World(given["world"])) if "world" in given else None
+        if present is not None and given.get("seen") != present.pk:
+            raise forms.ValidationError(
+                f"{present.decided_by} changed this policy at {present.decided_at:%Y-%m-%d %H:%M} UTC, after you "
+                "opened the form. Open it anew, so that the change is not undone."
+            )
+        return given
 
     @property
     def values(self) -> dict[str, Any]:
@@ -108,7 +121,7 @@ class PolicyRevisionAdmin(FactAdmin):
             )
             for section, title in TITLES.items()
         ]
-        return [*sections, ("Why", {"fields": ["world", "reason"]})]
+        return [*sections, ("Why", {"fields": ["world", "seen", "reason"]})]
 
     def get_form(
         self, request: HttpRequest, obj: PolicyRevision | None = None, change: bool = False, **more: Any
@@ -119,7 +132,8 @@ class PolicyRevisionAdmin(FactAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Begin with the policy that holds for the world in the address."""
         world = self._world_of(request)
-        return {"world": world.value} | {
+        present = selectors.policy_revision(world)
+        return {"world": world.value, "seen": present.pk if present else None} | {
             _field_of(name): value for name, value in selectors.policy(world).flat().items()
         }
 

@@ -155,7 +155,7 @@ def _triggers(
 ) -> list[Trigger]:
     """Return all reasons to train a world again that has a champion."""
     world, section = World(promotion.world), policy.retrain
-    newest = _newest_training(world) or Training(promotion.version.created_at, promotion.version.as_of)
+    newest = _newest_training(world, profile) or Training(promotion.version.created_at, promotion.version.as_of)
     return [
         _by_time(newest, section["every_days"], now),
         _by_results(world, newest, section["new_results"], now),
@@ -170,11 +170,12 @@ def _trainings(world: World) -> QuerySet[PipelineRun]:
     return PipelineRun.objects.filter(world=world, overrides={}, first_stage="")
 
 
-def _newest_training(world: World) -> Training | None:
-    """Return the newest training that neither failed nor was cancelled, queued ones included."""
-    trainings = _trainings(world)
+def _newest_training(world: World, profile: str) -> Training | None:
+    """Return the newest training of at least a profile that neither failed nor was cancelled, queued ones included."""
+    thorough = selectors.PROFILES[selectors.thoroughness(profile) :]
+    trainings = _trainings(world).filter(profile__in=thorough)
     runs = trainings.exclude(status__in=(FAILED, CANCELLED)).values_list("created_at", "as_of")
-    made = _versions(world).values_list("created_at", "as_of")
+    made = _versions(world).filter(profile__in=thorough).values_list("created_at", "as_of")
     found = [*runs.order_by("-created_at")[:1], *made.order_by("-created_at")[:1]]
     # A run as of an earlier day, which somebody asked for, makes no results new.
     latest = [*runs.order_by("-as_of")[:1], *made.order_by("-as_of")[:1]]
@@ -209,9 +210,11 @@ def _by_drift(found: Drift | None, promotion: Promotion, newest: Training) -> Tr
     """Return whether the champion has drifted and no training followed; one that changed nothing is not repeated."""
     if found is None:
         return Trigger("drift", False, "no drift was measured")
-    reports = DriftReport.objects.filter(world=promotion.world, version=promotion.version_id, is_drifted=True)
-    first = reports.order_by("computed_at").values_list("computed_at", flat=True).first() or found.computed_at
-    is_new = first > newest.began_at
+    reports = DriftReport.objects.filter(world=promotion.world, version=promotion.version_id)
+    healthy = reports.filter(is_drifted=False).order_by("-computed_at").values_list("computed_at", flat=True).first()
+    drifted = reports.filter(is_drifted=True, **({"computed_at__gt": healthy} if healthy else {}))
+    began_at = drifted.order_by("computed_at").values_list("computed_at", flat=True).first() or found.computed_at
+    is_new = began_at > newest.began_at
     reason = (
         f"the largest drift was {found.score:.2f} times its threshold on {found.computed_at:%Y-%m-%d %H:%M} UTC, "
         f"{'after' if is_new else 'before'} the newest training"

@@ -64,8 +64,11 @@ def cancel_run(*, run_id: int, by: str, now: datetime) -> Cancellation:
 
 
 def stages_to_retry(run: PipelineRun) -> list[str]:
-    """Return the stages that a retry of a run may begin with: all before them have results that are kept."""
-    if not run.is_over:
+    """Return the stages that a retry of a run may begin with: all before them have results that are kept.
+
+    Retention deletes the folder of a run together with its results.
+    """
+    if not (run.is_over and workspaces.folder_of(run).is_dir()):
         return []
     names, kept = list(workspaces.read_stages()), _stages_of(run.dvc_lock)
     known = next((number for number, name in enumerate(names) if name not in kept), len(names) - 1)

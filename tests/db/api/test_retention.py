@@ -14,13 +14,14 @@ import pytest
 from axes.models import AccessLog
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
+from django.db.migrations.recorder import MigrationRecorder
 from django.template.loader import render_to_string
 from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from apps.api import services
+from apps.api import services, tasks
 from apps.api.models import PredictionJob, WebhookDelivery
 from apps.api.services import metric_files, retention
 from apps.matches import selectors
@@ -61,6 +62,19 @@ def apply(**options) -> retention.RetentionReport:
 
 def test_there_is_a_step_for_each_kind():
     assert set(retention.STEPS) == set(KINDS)
+
+
+def test_the_timetable_deletes_nothing_in_the_first_week_after_the_upgrade(old_events, now):
+    upgrade = MigrationRecorder.Migration.objects.filter(app="matches", name="0014_retention")
+    upgrade.update(applied=now - 6 * DAY)
+    tasks.apply_retention()
+    assert Event.objects.count() == 5
+    assert RetentionRun.objects.get().sizes["events"] > 0
+    assert selectors.retention_begins_at(now) == now + DAY
+    upgrade.update(applied=now - 8 * DAY)
+    tasks.apply_retention()
+    assert Event.objects.count() == 1
+    assert selectors.retention_begins_at(now) is None
 
 
 def test_a_run_deletes_reports_and_measures(old_events, settings):

@@ -184,6 +184,7 @@ def test_a_run_is_cancelled_in_its_dialog_and_a_double_click_does_no_harm(admin,
 def test_a_run_is_retried_from_a_stage_that_its_dialog_offers(admin, run):
     lock = "{schema: '2.0', stages: {export: {cmd: x}, validate_raw: {cmd: x}}}"
     PipelineRun.objects.filter(pk=run.pk).update(status="failed", dvc_lock=lock, error={"stage": "preprocess"})
+    workspaces.folder_of(run).mkdir(parents=True, exist_ok=True)
     address = reverse("admin:ml_pipelinerun_retry_run", args=[run.pk])
     assert '<option value="preprocess" selected>' in admin.get(address).content.decode()
     assert "train is not one of" in admin.post(address, {"stage": "train", "_form_submitted": "on"}).content.decode()

@@ -239,6 +239,11 @@ def test_the_policy_is_changed_in_the_admin(admin, db, now):
     listed = admin.get(reverse("admin:ml_policyrevision_changelist")).content.decode()
     assert "promote.mode: automatic" in listed
     assert admin.get(reverse("admin:ml_policyrevision_change", args=[made.pk])).status_code == 200
+    too_late = admin.post(address, given | {"promote__mode": "manual"})
+    assert "admin changed this policy at" in too_late.content.decode()
+    again = admin.post(address, given | {"promote__mode": "manual", "seen": str(made.pk)})
+    assert again.status_code == 302
+    assert PolicyRevision.objects.latest("pk").changes == {"promote.mode": "manual", "retrain.new_results": 800}
 
 
 def test_whoever_is_not_allowed_changes_no_policy(admin_process, client, db):

@@ -239,16 +239,25 @@ def test_an_experiment_answers_no_reason_and_its_failure_holds_nothing_back(buil
     assert len(services.retrain_due(now=LATER + timedelta(minutes=1))) == 1
 
 
+def test_a_run_of_less_work_answers_no_reason(build, champion, settings):
+    settings.SPAI_PROFILE = "production"
+    build.run(status="succeeded", as_of=LATER, created_at=LATER, finished_at=LATER, profile="smoke")
+    store_results(500, at=LATER - timedelta(hours=1))
+    (run,) = services.retrain_due(now=LATER + timedelta(hours=25))
+    assert run.profile == "production"
+    assert "new results" in decided().cause
+
+
 def test_a_drift_that_a_training_left_is_no_reason_again(champion):
     nothing = {"measured": [], "n": 0, "note": ""}
-    for day in (0, 2):
+    for day, is_drifted, trains in ((0, True, True), (2, True, False), (3, False, False), (4, True, True)):
         at = LATER + timedelta(days=day)
         DriftReport.objects.create(
             world=SANDBOX,
             day=at.date(),
             version=champion,
             data_snapshot=1,
-            is_drifted=True,
+            is_drifted=is_drifted,
             score=1.4,
             features=nothing,
             predictions=nothing,
@@ -256,8 +265,9 @@ def test_a_drift_that_a_training_left_is_no_reason_again(champion):
             page=b"",
             computed_at=at,
         )
-        made = services.retrain_due(now=at + timedelta(minutes=1), drift=lambda _, at=at: MeasuredDrift(at))
-        assert len(made) == (day == 0)
+        found = MeasuredDrift(at, is_drifted=is_drifted)
+        made = services.retrain_due(now=at + timedelta(minutes=1), drift=lambda _, found=found: found)
+        assert len(made) == trains, day
         for run in made:
             end(run, at=at + timedelta(hours=1))
 

@@ -13,13 +13,14 @@ from apps.matches.models import World
 from apps.ml import selectors, services
 from apps.ml.models import PipelineRun
 from apps.ml.params_schema import ParametersRefusedError
-from apps.ml.services import runs
+from apps.ml.services import runs, workspaces
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _enough_history(monkeypatch):
+def _enough_history(monkeypatch, settings, tmp_path):
+    settings.SPAI_VAR_DIR = tmp_path
     monkeypatch.setattr(runs, "refuse_impossible", lambda **_: None)
 
 
@@ -123,6 +124,7 @@ def test_what_is_decided_about_no_run_is_refused():
 def test_a_retry_may_begin_with_a_stage_whose_earlier_ones_have_ended(kept, status, first):
     lock = "\ufffd\ufffd" if kept is None else yaml.safe_dump({"schema": "2.0", "stages": {name: {} for name in kept}})
     run = ended(1.0, None, status=status, dvc_lock=lock)
+    workspaces.folder_of(run).mkdir(parents=True)
     assert services.stages_to_retry(run) == first
     with pytest.raises(services.RunRefusedError, match="cannot be retried from train"):
         services.retry_run(run_id=run.pk, stage="train", by="ann", now=NOW)
@@ -133,6 +135,9 @@ def test_a_retry_has_the_parameters_of_its_run_and_the_results_before_its_stage(
     stages = {name: {"cmd": name} for name in services.read_stages()}
     lock = yaml.safe_dump({"schema": "2.0", "stages": stages})
     run = ended(1.0, 2.0, dvc_lock=lock, params={"split": {"test_refits": 3}}, overrides={"split.test_refits": 3})
+    with pytest.raises(services.RunRefusedError, match="Run it again from the start"):
+        services.retry_run(run_id=run.pk, stage="validate_raw", by="bob", now=NOW)  # retention deleted its results
+    workspaces.folder_of(run).mkdir(parents=True)
     retry = services.retry_run(run_id=run.pk, stage="validate_raw", by="bob", now=NOW)
     assert (retry.params, retry.overrides, retry.requested_by) == (run.params, run.overrides, "bob")
     assert retry.reason == f"run {run.pk} again from validate_raw"
