@@ -154,9 +154,13 @@ def test_a_refusal_is_taken_for_one_wherever_it_leads(opened, server):
     assert asked(server) == ["/robots.txt", "/refused"]
 
 
-def test_a_cookie_that_a_redirect_sets_comes_with_the_next_request(opened, server):
+@pytest.mark.parametrize("is_worn", [False, True])
+def test_a_cookie_that_a_redirect_sets_comes_with_the_next_request(opened, server, is_worn, monkeypatch):
+    opened.get(page(server, "/results"), kept=None)
+    if is_worn:  # from the next page on
+        monkeypatch.setattr(fetching._browser(), "_max_pages", fetching._browser()._engine.pages + 1)
     assert b"Eastmoor" in opened.get(page(server, "/welcome"), kept=None).body
-    assert asked(server) == ["/robots.txt", "/welcome", "/welcome"]
+    assert asked(server) == ["/robots.txt", "/results", "/welcome", "/welcome"]
 
 
 @pytest.mark.parametrize("method", [FetchMethod.BROWSER, FetchMethod.IN_PAGE])

@@ -81,6 +81,7 @@ class SourceFetcher:
         headers = dict(request.headers)
         if kept is not None:
             headers |= politeness.conditional_headers(kept.headers)
+        self._leave_worn_browser(request)
         for _ in range(http.MAX_REDIRECTS + 1):
             try:
                 return self._fetch(request, headers)
@@ -150,19 +151,27 @@ class SourceFetcher:
                 # After a crash no page is shown any more: the next attempt opens the address itself.
                 self._shows_a_page = error.outcome is not FetchOutcome.FAILED
                 raise
-        response = self._fresh_unit().open(
+        response = self._opened_unit().open(
             request.url, wait_for=request.wait_for, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES
         )
         self._shows_a_page = True
         return response
 
-    def _fresh_unit(self) -> browser.Unit:
-        """Return the unit of this run, a new one when its browser has shown so many pages that it must be replaced."""
-        running = _browser()
-        if self._unit is None or running.is_worn():
+    def _leave_worn_browser(self, request: Request) -> None:
+        """Close the unit when its browser must be replaced and the request does not need the page that it shows.
+
+        Called between two pages only: what a page leads to needs the cookies of that page.
+        """
+        needs_the_page = request.method is FetchMethod.IN_PAGE and self._shows_a_page
+        if self._unit is not None and not needs_the_page and _browser().is_worn():
             self._of_unit.close()
+            self._unit, self._shows_a_page = None, False
+
+    def _opened_unit(self) -> browser.Unit:
+        """Return the unit of this run; open it if there is none."""
+        if self._unit is None:
             # Without parts: a page would request them without the host's delay, and all that SPAI reads is in the page.
-            self._unit = self._of_unit.enter_context(running.unit(with_parts=False))
+            self._unit = self._of_unit.enter_context(_browser().unit(with_parts=False))
         return self._unit
 
 

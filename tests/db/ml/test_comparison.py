@@ -9,7 +9,8 @@ from django.db import IntegrityError, InternalError, transaction
 from apps.matches.models import Event, World
 from apps.ml import selectors, services
 from apps.ml.forecasting.estimators import Estimator
-from apps.ml.models import NO_ODDS, Comparison, EvaluationArtifacts, ModelVersion
+from apps.ml.models import Comparison, EvaluationArtifacts, ModelVersion
+from apps.ml.pipeline.files import NO_ODDS
 from apps.ml.selectors import VersionStage
 from apps.ml.services import workspaces
 
