@@ -11,7 +11,7 @@ GROUP = $(LOCK) -c requirements/all.txt
 
 .PHONY: help up down restart status logs dev fmt test test-pure test-e2e test-scale test-faults lint coverage client lock lock-groups setup made
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
 	@$(PYTHON) requirements/install.py --quiet
 # Commands on a running stack do not change the packages that its processes import.

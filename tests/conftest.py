@@ -23,9 +23,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Move modules with slow tests to the front, lest one runs last and alone; all with a browser share one site."""
-    first = {mark: {item.path for item in items if item.get_closest_marker(mark)} for mark in ("e2e", "slow")}
-    items.sort(key=lambda item: (item.path not in first["e2e"], item.path not in first["slow"]))
+    """Move modules with slow tests to the front, lest one runs last and alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
