@@ -32,7 +32,7 @@ dev: setup  ## one web process that restarts when a file changes, with the serve
 fmt: setup  ## format the code and fix what ruff can fix
 	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
 test: setup  ## style, types, contracts, and all tests but those of the next targets
-	$(RUN) -m pytest -n auto --dist worksteal -m "not (e2e or scale or faults)"
+	$(RUN) -m pytest -n auto --dist worksteal
 test-e2e: setup  ## the pages in a real browser
 	$(RUN) -m pytest -n auto --dist worksteal -m e2e
 test-scale: setup  ## what queries read at 300,000 matches
@@ -40,12 +40,12 @@ test-scale: setup  ## what queries read at 300,000 matches
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-faults: setup  ## a whole stack whose processes are killed and frozen
-	$(RUN) -m pytest tests/faults -m faults
+	$(RUN) -m pytest -m faults
 lint: setup  ## style, types, which module may import which
 	$(RUN) -m pytest -q tests/test_architecture.py
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
-	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not (e2e or scale or faults)" --cov --cov-report= $(TESTS)
+	-$(RUN) -m pytest -q -n auto --dist worksteal --cov --cov-report= $(TESTS)
 	@.venv/bin/coverage report --sort=cover --skip-empty | sed -n '1,42p;$$p'
 # The examples first: the schema contains them, and the client is made of the schema. The generator knows no bodies of
 # lines and says so; Client.push sends them.
