@@ -6,6 +6,10 @@ schedule: a row that still has it follows a new default, and a row whose entry w
 
 A task of which the database says that it has nothing to do is not sent. No work waits for longer because of that: what
 is added a moment later has a message of its own, and else the next look, seconds later, finds it.
+
+Several may run: one has the lock of the timetable and sends tasks, the others try to take it every few seconds. The lock
+belongs to a database session of its own. PostgreSQL ends that session when the process is killed, and also when it asks
+nothing for `LEASE`, because it is frozen or cut off.
 """
 
 from __future__ import annotations
@@ -13,19 +17,26 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from apps.api.models import PredictionJob, Webhook
+from apps.matches.connections import first_line
+from apps.matches.locks import Lock
 from apps.ml.models import PipelineRun
 from apps.ml.selectors import UNFINISHED
 from apps.scraping.models import ScrapeRun
 from spai.celery import TIMETABLE
 
 logger = logging.getLogger(__name__)
+
+LEASE: Final = timedelta(seconds=15)
+"""How long a celery-beat that gives no sign of life keeps the right to send; it gives one every five seconds."""
 
 MARK: Final = "By default "
 """Prefix of the description of a row that the code has created."""
@@ -40,8 +51,64 @@ HAS_WORK: Final[dict[str, Callable[[], bool]]] = {
 """Task that is sent several times a minute → whether it may find work, by one short query."""
 
 
+class Turn:
+    """The right to send tasks, which one celery-beat has at a time."""
+
+    def __init__(self) -> None:
+        # Not the connection of the scheduler, which it closes now and then.
+        self._session: BaseDatabaseWrapper = connection.copy()
+        self._is_ours = False
+
+    def is_ours(self) -> bool:
+        """Return whether this process has the turn, which it takes where no other has it; False without the database.
+
+        Without the database there is nothing to send either: each task looks there for its work.
+        """
+        was_ours, self._is_ours = self._is_ours, False
+        try:
+            with self._session.cursor() as cursor:
+                if was_ours:
+                    cursor.execute("SELECT 1")
+                else:
+                    milliseconds = LEASE // timedelta(milliseconds=1)
+                    cursor.execute("SELECT set_config('idle_session_timeout', %s, false)", [str(milliseconds)])
+                    cursor.execute("SELECT pg_try_advisory_lock(%s)", [Lock.TIMETABLE])
+                self._is_ours = was_ours or bool(cursor.fetchone()[0])
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("the timetable waits for the database: %s", first_line(error))
+            self._session.close()
+        if self._is_ours != was_ours:
+            logger.info("this celery-beat %s", "sends the tasks now" if self._is_ours else "sends no tasks any more")
+        return self._is_ours
+
+    def give_up(self) -> None:
+        """Let another process have it."""
+        self._session.close()
+
+
 class Scheduler(DatabaseScheduler):
     """The scheduler that keeps the operator's changes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._turn = Turn()
+        self._had_turn = False
+        super().__init__(*args, **kwargs)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due where it is the turn of this process; return the seconds to wait."""
+        had_turn, self._had_turn = self._had_turn, self._turn.is_ours()
+        if not self._had_turn:
+            return float(self.max_interval)
+        if not had_turn:
+            # What another process has sent meanwhile is not due again.
+            self._initial_read = True
+            self._heap = None
+        return float(super().tick(*args, **kwargs))
+
+    def close(self) -> None:
+        """Store the times of the tasks that were sent, and let another process go on."""
+        super().close()
+        self._turn.give_up()
 
     def setup_schedule(self) -> None:
         """Update the rows of the timetable, then load them."""

@@ -42,7 +42,7 @@ optional, lists of names with an = before the key where it differs. */}}
 and optionally secrets, databaseKey. */}}
 {{- define "spai.environment" -}}
 {{- $v := .root.Values }}
-{{- $name := include "spai.name" .root }}
+{{- $name := include "spai.name" .root -}}
 - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
 {{- $common := dict
   "SPAI_ENV_FILE" ""
@@ -67,7 +67,7 @@ and optionally secrets, databaseKey. */}}
 {{- end }}
 {{- $database := .databaseKey | default "DATABASE_URL" | printf "DATABASE_URL=%s" }}
 {{- include "spai.references" (dict "root" .root "required" (list "SECRET_KEY" $database "REDIS_URL")
-  "optional" (concat (list "CELERY_BROKER_URL" "SENTRY_DSN" "SPAI_METRICS_TOKEN") (.secrets | default list))) }}
+  "optional" (concat (list "CELERY_BROKER_URL" "SENTRY_DSN") (.secrets | default list))) }}
 {{- end }}
 
 {{- define "spai.mlflowLogin" -}}
@@ -102,7 +102,7 @@ securityContext:
 {{/* The fields of a pod beside its containers; call with root, part and optionally
 once (for a pod that runs once) and hook (for one that starts before the other objects of the chart). */}}
 {{- define "spai.pod" -}}
-{{- $pods := .root.Values.pods }}
+{{- $pods := .root.Values.pods -}}
 serviceAccountName: {{ if .hook }}default{{ else }}{{ include "spai.name" .root }}{{ end }}
 automountServiceAccountToken: false
 enableServiceLinks: false

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from celery.schedules import crontab
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from apps.api.models import PredictionJob, Webhook
 from apps.api.services import create_key
+from apps.matches.locks import Lock
 from apps.ml.models import PipelineRun
 from apps.scraping.services import ensure_sources, request_run, source_named
 from spai import beat
-from spai.beat import HAS_WORK, MARK, Scheduler, has_work, write_timetable
+from spai.beat import HAS_WORK, MARK, Scheduler, Turn, has_work, write_timetable
 from spai.celery import TIMETABLE, app
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +93,77 @@ def test_every_schedule_is_in_utc():
     assert app.conf.timezone == "UTC"
     write_timetable(TIMETABLE)
     assert {str(schedule.timezone) for schedule in CrontabSchedule.objects.all()} == {"UTC"}
+
+
+# ── Several celery-beats ─────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def turns():
+    """Two celery-beats that want to send."""
+    both = Turn(), Turn()
+    yield both
+    for turn in both:
+        turn.give_up()
+
+
+def has_turn_at_last(turn: Turn) -> bool:
+    end = time.monotonic() + 60
+    while not turn.is_ours():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_one_celery_beat_sends_and_the_other_goes_on_when_it_ends(turns):
+    first, second = turns
+    assert [first.is_ours(), second.is_ours(), first.is_ours(), second.is_ours()] == [True, False, True, False]
+    first.give_up()
+    assert has_turn_at_last(second)
+
+
+def test_a_celery_beat_whose_session_was_ended_notices_it_before_it_sends(turns):
+    first, second = turns
+    assert first.is_ours()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND (classid::bigint << 32) + objid::bigint = %s",
+            [Lock.TIMETABLE],
+        )
+        assert cursor.fetchall() == [(True,)]
+    assert has_turn_at_last(second)
+    assert not first.is_ours()
+
+
+def test_a_frozen_celery_beat_loses_its_turn(turns, monkeypatch):
+    first, second = turns
+    monkeypatch.setattr(beat, "LEASE", timedelta(milliseconds=100))
+    assert first.is_ours()
+    # `first` asks nothing any more.
+    assert has_turn_at_last(second)
+    assert not first.is_ours()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_celery_beat_that_waits_sends_nothing_and_then_only_what_the_other_did_not(turns, sent):
+    turn, _ = turns
+    assert turn.is_ours()
+    write_timetable({"a": entry(3600.0, task="ml.settle_due")})
+    scheduler = Scheduler(app=app, lazy=True)
+    assert scheduler.tick() == scheduler.max_interval
+    assert sent == []
+    assert list(scheduler.schedule) == ["a"]
+    PeriodicTask.objects.create(
+        name="b", task="ml.predict_due", interval=IntervalSchedule.objects.get(), last_run_at=timezone.now()
+    )
+    PeriodicTask.objects.filter(name="a").update(last_run_at=timezone.now() - timedelta(hours=2))
+    turn.give_up()
+    end = time.monotonic() + 60
+    while not sent and time.monotonic() < end:
+        scheduler.tick()
+    scheduler.tick()
+    scheduler.close()
+    assert sent == ["ml.settle_due"]
 
 
 # ── Tasks without work ───────────────────────────────────────────────────────────────────────────────────────────────
