@@ -52,5 +52,5 @@ lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt
 lock-groups: setup  ## the locks of the web, worker and pipeline images, at the versions of all.txt
-	$(GROUP) -o requirements/web.txt && $(GROUP) --extra worker --extra drift -o requirements/worker.txt
-	$(GROUP) --extra worker --extra pipeline --extra cluster -o requirements/pipeline.txt
+	$(GROUP) -o requirements/web.txt && $(GROUP) --extra worker -o requirements/worker.txt
+	$(GROUP) --extra worker --extra pipeline --extra cluster --extra drift -o requirements/pipeline.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,8 +19,8 @@ from apps.matches.feed import SubscriptionError
 
 logger = logging.getLogger(__name__)
 
-RETRY_MILLISECONDS: Final = 2000
-"""After which a browser connects again."""
+RETRY_MILLISECONDS: Final = (1000, 4000)
+"""After which a browser connects again: each after a time of its own, lest all come at once when a process has died."""
 UNAVAILABLE: Final = "The events cannot be read at the moment. Try again in a minute."
 
 
@@ -75,13 +76,15 @@ class EventStream:
             *shared,
         ]
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
-        greeting = f"retry: {RETRY_MILLISECONDS}\n" + _named("hello", position, number=self._feed.newest)
+        greeting = f"retry: {random.randint(*RETRY_MILLISECONDS)}\n" + _named(
+            "hello", position, number=self._feed.newest
+        )
         if is_reset:
             greeting += _named("reset", position, number=position, oldest=position + 1)
         with Follower(self._feed, [subscription], position) as follower:
             sending = asyncio.create_task(self._send_events(follower, send, greeting))
             leaving = asyncio.create_task(_disconnected(receive))
-            # The client connects again and is then told what is wrong with its key.
+            # The client connects again: to another process when this one drains, else to be told what its key lacks.
             refused = asyncio.ensure_future(until_refused())
             tasks = {sending, leaving, refused}
             try:
