@@ -7,9 +7,9 @@ schedule: a row that still has it follows a new default, and a row whose entry w
 A task of which the database says that it has nothing to do is not sent. No work waits for longer because of that: what
 is added a moment later has a message of its own, and else the next look, seconds later, finds it.
 
-Several may run: one has the lock of the timetable and sends tasks, the others try to take it every few seconds. The lock
-belongs to a database session of its own. PostgreSQL ends that session when the process is killed, and also when it asks
-nothing for `LEASE`, because it is frozen or cut off.
+Several may run: one has the lock of the timetable and sends tasks, the others try to take it every few seconds. The
+lock belongs to a database session of its own. PostgreSQL ends that session when the process is killed, and also when it
+asks nothing for `LEASE`, because it is frozen or cut off.
 """
 
 from __future__ import annotations

@@ -7,25 +7,24 @@ its work. `python -m spai.stack.container check` tells whether it is ready, whic
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from datetime import UTC, datetime
 
 import psutil
 
-from spai.stack import health
+from spai.stack import container, health
 
 
 def check_of(name: str) -> health.Check:
     """Return the check of the container's process, `beat` or `worker-QUEUE`."""
     if name == "beat":
+        # Until its first task is due, a new one has sent none.
         return health.beat(os.environ["DATABASE_URL"], started_at)
-    node = f"{name.removeprefix('worker-')}@{socket.gethostname()}"
-    return health.WorkerPings([node], os.environ.get("CELERY_BROKER_URL") or os.environ["REDIS_URL"]).check_of(node)
+    return container.process_of(container.stack_here(), name).ready
 
 
 def started_at() -> datetime:
-    """Return when this container started: before that no task is expected."""
+    """Return when this container started."""
     return datetime.fromtimestamp(psutil.Process(1).create_time(), UTC)
 
 

@@ -131,7 +131,8 @@ def mlflow(stack: Stack) -> Process:
             # As a file: its working directory is not that of the code.
             *(sys.executable, "-P", mlflow_server.__file__),
             *f"--app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
-            *("--artifacts-destination", str(stack.var / "mlflow"), "--uvicorn-opts", "--no-access-log"),
+            *("--artifacts-destination", stack.value("SPAI_MLFLOW_ARTIFACTS") or str(stack.var / "mlflow")),
+            *("--uvicorn-opts", "--no-access-log"),
         ],
         alive=health.http(f"http://127.0.0.1:{port}/health"),
         ready=health.http(f"http://127.0.0.1:{port}/version", login),
