@@ -214,6 +214,13 @@ def test_the_settings_accept_the_environment_of_every_pod(name, monkeypatch):
         assert settings["SPAI_SNAPSHOTS"].startswith("s3://")
 
 
+def test_the_page_grants_keda_the_tables_that_its_statements_read():
+    queries = yaml.safe_load((CHART / "files" / "queues.yaml").read_text(encoding="utf-8"))
+    tables = {re.findall(r"FROM (\w+)", query)[0] for query in queries.values()}
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"GRANT SELECT ON (.+) TO", page)[0].split(", ")) == tables
+
+
 # ── Monitoring ───────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("name", ["production", "ha"])
 def test_rules_and_dashboards_are_those_of_the_code(name):
