@@ -2,7 +2,7 @@
 # BASE is a Debian 12 with Python 3.11 to 3.13 and its module venv. A later image adds to the layers of an earlier one.
 ARG BASE=python:3.11-slim-bookworm
 
-# ── Packages ────────────────────────────────────────────────────────────────────────────────────────────
+# ── Packages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 FROM ${BASE} AS web-packages
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin spai \
     && install -d -o spai -g spai -m 0700 /var/lib/spai
@@ -23,13 +23,19 @@ FROM worker-packages AS pipeline-packages
 RUN --mount=type=bind,source=requirements,target=/requirements sh /requirements/image.sh pipeline
 
 # ── The site: code, static files, and kernels for the processor of this machine ──────────────────────────────────────
+FROM web-packages AS kernels
+COPY apps/__init__.py apps/
+COPY apps/matches apps/matches
+COPY apps/ml apps/ml
+RUN NUMBA_CACHE_DIR=/srv/spai/kernels python -m apps.ml.pipeline.warm_up
+
 FROM web-packages AS site
+COPY --from=kernels /srv/spai/kernels kernels
 COPY . .
 RUN rm -rf requirements && python -m compileall -q apps spai \
     && SECRET_KEY=build DATABASE_URL=postgresql://build/build REDIS_URL=redis://build \
        python manage.py collectstatic --no-input --verbosity 0 \
-    && NUMBA_CACHE_DIR=/srv/spai/kernels python -m apps.ml.pipeline.warm_up \
-    && rm -rf .venv var && chmod -R a+rX .
+    && rm -rf .venv && chmod -R a+rX .
 
 # ── Images ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 FROM web-packages AS spai-web

@@ -9,7 +9,7 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage client lock lock-groups setup made
+.PHONY: help up down restart status logs dev fmt test test-pure test-faults test-images lint coverage client lock lock-groups setup made
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -32,16 +32,18 @@ dev: setup  ## one web process that restarts when a file changes, with the serve
 fmt: setup  ## format the code and fix what ruff can fix
 	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
-	$(RUN) -m pytest -n auto --dist worksteal -m "not faults"
+	$(RUN) -m pytest -n auto --dist worksteal -m "not faults and not images"
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest tests/faults -m faults
+test-images: setup  ## build the images and run a container of each; as root, with buildah
+	$(RUN) -m pytest tests/images -m images -n0
 lint: setup  ## style, types, which module may import which
 	$(RUN) -m pytest -q tests/test_architecture.py
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
-	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults" --cov --cov-report= $(TESTS)
+	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults and not images" --cov --cov-report= $(TESTS)
 	@.venv/bin/coverage report --sort=cover --skip-empty | sed -n '1,42p;$$p'
 # The examples first: the schema contains them, and the client is made of the schema. The generator knows no bodies of
 # lines and says so; Client.push sends them.

@@ -1,8 +1,8 @@
 """The first process of a container: it starts one command and ends it without losing work.
 
 ``python stopping.py MARK SECONDS COMMAND...`` runs COMMAND. On SIGTERM it writes the file MARK, at which the site says
-that it is not ready, lets the command work on for SECONDS, and then sends it SIGTERM. Whatever ended on the way, such as
-the processes of a browser, is reaped. It imports nothing else: there is one of it in each container.
+that it is not ready, lets the command work on for SECONDS, and then sends it SIGTERM. It reaps whatever else ends, such
+as the processes of a browser. It imports nothing but the standard library: each container has one of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import FrameType
 DRAIN_SECONDS = 10.0
 """How long the site serves on after SIGTERM, not ready, unless SPAI_DRAIN_SECONDS says otherwise."""
 FINISH_SECONDS = 30.0
-"""How long a command may finish its work after SIGTERM before it gets SIGQUIT, at which a worker gives its task back."""
+"""How long a command may finish its work after SIGTERM; then it gets SIGQUIT, at which a worker gives its task back."""
 
 
 def main(mark: str, seconds: float, command: list[str]) -> None:
@@ -34,7 +34,7 @@ def main(mark: str, seconds: float, command: list[str]) -> None:
     def proceed(number: int, frame: FrameType | None) -> None:
         if coming:
             os.kill(child, coming.pop(0))
-            signal.setitimer(signal.ITIMER_REAL, FINISH_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, FINISH_SECONDS if coming else 0)
 
     signal.signal(signal.SIGTERM, begin)
     signal.signal(signal.SIGINT, begin)
@@ -42,6 +42,7 @@ def main(mark: str, seconds: float, command: list[str]) -> None:
     while True:
         ended, status = os.wait()
         if ended == child:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             code = os.waitstatus_to_exitcode(status)
             sys.exit(code if code >= 0 else 128 - code)
 

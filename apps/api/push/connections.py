@@ -64,7 +64,7 @@ class OpenConnections:
         self._open: Counter[str] = Counter()
 
     def drain(self) -> None:
-        """End all connections, each at a random moment, so that the clients do not connect to the others all at once."""
+        """End all connections, each at a random moment, so that not all clients connect to another process at once."""
         self._drains.set()
 
     @asynccontextmanager

@@ -76,7 +76,8 @@ class EventStream:
             *shared,
         ]
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
-        greeting = f"retry: {random.randint(*RETRY_MILLISECONDS)}\n" + _named(
+        retry = random.randint(*RETRY_MILLISECONDS)
+        greeting = f"retry: {retry}\n" + _named(
             "hello", position, number=self._feed.newest
         )
         if is_reset:
