@@ -34,7 +34,7 @@ OF_IMAGES = {
 """Variables that an image or its entry point sets."""
 OF_LIBRARIES = {
     "boto3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"),
-    "mlflow": ("MLFLOW_S3_ENDPOINT_URL", "MLFLOW_SERVER_ALLOWED_HOSTS"),
+    "mlflow": ("MLFLOW_SERVER_ALLOWED_HOSTS",),
 }
 """Variables that a library reads: those of boto3 are documented, MLflow's are in its code."""
 SECRETS = set(read(CHART / "secrets" / "example.yaml")[0]["stringData"])

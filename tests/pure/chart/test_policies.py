@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from apps.api.intake.bodies import BYTES_LIMIT
 from spai.celery import QUEUES
 from tests.pure.chart.manifests import NAMES, chosen_by, documents, of_kind, pods
 from tests.pure.chart.test_names import SECRETS
 
 each_name = pytest.mark.parametrize("name", NAMES)
+BODY_SIZE = "nginx.ingress.kubernetes.io/proxy-body-size"
 RELEASE = {"app.kubernetes.io/name": "spai", "app.kubernetes.io/instance": "spai"}
 
 
@@ -159,6 +161,7 @@ def test_every_host_name_has_tls_and_leads_to_a_service(name):
     for each in ingresses:
         (rule,) = each["spec"]["rules"]
         assert [rule["host"]] == each["spec"]["tls"][0]["hosts"]
+        assert each["metadata"]["annotations"][BODY_SIZE] == f"{BYTES_LIMIT >> 20}m"
         backend = rule["http"]["paths"][0]["backend"]["service"]
         assert backend["port"]["name"] in [port["name"] for port in services[backend["name"]]["spec"]["ports"]]
 
