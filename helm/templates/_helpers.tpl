@@ -146,12 +146,13 @@ topologySpreadConstraints:
 - {name: var, mountPath: /var/lib/spai}
 {{- end }}
 
+{{/* Call with claim, empty for none. A pod that writes more than its limit is replaced before the node's disk is full. */}}
 {{- define "spai.volumes" -}}
-- {name: tmp, emptyDir: {}}
-{{- if . }}
-- {name: var, persistentVolumeClaim: {claimName: {{ . }}}}
+- {name: tmp, emptyDir: {sizeLimit: 4Gi}}
+{{- if .claim }}
+- {name: var, persistentVolumeClaim: {claimName: {{ .claim }}}}
 {{- else }}
-- {name: var, emptyDir: {}}
+- {name: var, emptyDir: {sizeLimit: {{ .size | default "4Gi" }}}}
 {{- end }}
 {{- end }}
 

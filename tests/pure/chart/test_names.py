@@ -102,6 +102,22 @@ def test_ports_are_those_that_the_images_listen_on(name):
         assert (port["port"], port["name"], port["targetPort"]) == (PORTS[part], port["name"], port["name"])
 
 
+@each_name
+def test_pods_run_as_the_user_of_the_images_and_keep_data_where_those_write(name):
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    users, places = set(re.findall(r"^USER (\d+)", text, re.M)), set(re.findall(r"SPAI_VAR_DIR=(\S+)", text))
+    shared = str(Path("/tmp", container.PRIVATE.name, "metrics"))
+    for pod in pods(name):
+        assert {str(pod.spec["securityContext"]["runAsUser"])} == users
+        for each in pod.containers:
+            mounted = {mount["name"]: mount["mountPath"] for mount in each["volumeMounts"]}
+            assert mounted["tmp"] == "/tmp"
+            if each["name"] == "metrics":
+                assert variables(each)["PROMETHEUS_MULTIPROC_DIR"] == shared
+            else:
+                assert {mounted["var"]} == places
+
+
 # ── Probes and commands ──────────────────────────────────────────────────────────────────────────────────────────────
 @each_name
 def test_probes_ask_for_what_is_served(name):

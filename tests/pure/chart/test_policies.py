@@ -42,6 +42,7 @@ def test_a_pod_writes_only_to_folders_that_end_with_it_and_to_disks_of_runs(name
     for pod in pods(name):
         kinds = {next(key for key in volume if key != "name") for volume in pod.spec["volumes"]}
         assert kinds <= {"emptyDir", "persistentVolumeClaim"}
+        assert all("sizeLimit" in volume["emptyDir"] for volume in pod.spec["volumes"] if "emptyDir" in volume)
         if pod.part not in ("worker-ml", "pipeline"):
             assert kinds == {"emptyDir"}
         for container in pod.containers:
