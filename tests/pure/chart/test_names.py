@@ -19,13 +19,13 @@ from spai.buffering.application import LIVENESS
 from spai.celery import QUEUES
 from spai.monitoring.files import BOARDS, RULE_FILE
 from spai.stack import container, processes, stopping, worker_metrics
-from spai.stack.environment import MLFLOW_LOGIN
+from spai.stack.environment import MLFLOW_LOGIN, SECRETS_OF_MAINTENANCE
 from tests.pure.chart.manifests import CHART, NAMES, ROOT, chosen_by, of_kind, pods, read
 
 WORKERS = {f"worker-{queue}" for queue in QUEUES}
 PARTS = {*container.SITE_PORTS, *WORKERS, "beat", "mlflow"}
 PORTS = container.SITE_PORTS | {"mlflow": container.MLFLOW_PORT} | dict.fromkeys(WORKERS, worker_metrics.PORT)
-ONE_MACHINE = {"DEBUG", "PYTHON", "SPAI_PROMETHEUS", "SPAI_REAL_DATA", "SPAI_SERVERS", "SPAI_WORLD"}
+ONE_MACHINE = {"DEBUG", "SPAI_PROMETHEUS", "SPAI_REAL_DATA", "SPAI_SERVERS", "SPAI_WORLD"}
 """Variables for development, tests and the one-machine stack."""
 OF_IMAGES = {
     *("PROMETHEUS_MULTIPROC_DIR", "SPAI_BROWSER", "SPAI_BROWSER_SANDBOX", "SPAI_DRAIN_SECONDS", "SPAI_REVISION"),
@@ -43,9 +43,8 @@ each_name = pytest.mark.parametrize("name", NAMES)
 
 
 def documented() -> set[str]:
-    """Variables in the table of README.md."""
-    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Environment")[2]
-    return {name for row in re.findall(r"^\| (`.+?`) \|", table, re.M) for name in re.findall(r"`([A-Z]\w+)`", row)}
+    """Variables of the settings and of the stack."""
+    return set(re.findall(r"^# ([A-Z]\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M))
 
 
 def of_schema(*path: str) -> Any:
@@ -182,7 +181,7 @@ def variables(container: dict[str, Any]) -> dict[str, str]:
 @each_name
 def test_every_variable_is_one_that_the_code_reads(name):
     known = documented() | {name for names in OF_LIBRARIES.values() for name in names}
-    known |= {"POD_IP", "MLFLOW_FLASK_SERVER_SECRET_KEY", *MLFLOW_LOGIN}
+    known |= {"POD_IP", "SPAI_ENV_FILE", *SECRETS_OF_MAINTENANCE, *MLFLOW_LOGIN}
     seen = {each for pod in pods(name) for container in pod.containers for each in variables(container)}
     assert seen - known == set()
 
