@@ -229,7 +229,7 @@ def test_the_internet_is_open_to_those_who_send_requests_there_and_no_machine_of
 
 @each_name
 def test_mlflow_and_the_sandbox_are_reached_by_those_who_use_them_alone(name):
-    users = {"mlflow": {"admin", "worker-ml", "pipeline"}, "sandbox": {"worker-scrape"}}
+    users = {"mlflow": {"admin", "worker-ml", "pipeline"}, "sandbox": {"admin", "worker-scrape"}}
     there = {pod.part for pod in pods(name)}
     for server, wanted in users.items():
         if server not in there:
