@@ -7,7 +7,7 @@ import pytest
 from apps.api.intake.bodies import BYTES_LIMIT
 from spai.celery import QUEUES
 from tests.pure.chart.manifests import NAMES, chosen_by, documents, of_kind, pods
-from tests.pure.chart.test_names import SECRETS
+from tests.pure.chart.test_names import PORTS, SECRETS
 
 each_name = pytest.mark.parametrize("name", NAMES)
 BODY_SIZE = "nginx.ingress.kubernetes.io/proxy-body-size"
@@ -237,9 +237,8 @@ def test_mlflow_and_the_sandbox_are_reached_by_those_who_use_them_alone(name):
         (rule,) = rules_of(name, server, "ingress")
         (peer,) = rule["from"]
         allowed = {pod.part for pod in pods(name) if chosen_by(peer["podSelector"], pod.labels)}
-        leaving = {part for part in there if "http" in ports_of(name, part, "egress", "podSelector")}
-        assert allowed == wanted
-        assert wanted <= leaving <= users["mlflow"] | users["sandbox"]
+        leaving = {part for part in there if PORTS[server] in ports_of(name, part, "egress", "podSelector")}
+        assert allowed == leaving == wanted
 
 
 def test_workers_are_reached_by_prometheus_alone():
