@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apps.api.intake.bodies import BYTES_LIMIT
 from spai.celery import QUEUES
-from tests.pure.chart.manifests import NAMES, chosen_by, documents, of_kind, pods
+from tests.pure.chart.manifests import NAMES, ROOT, chosen_by, documents, of_kind, pods
 from tests.pure.chart.test_names import PORTS, SECRETS
 
 each_name = pytest.mark.parametrize("name", NAMES)
@@ -159,10 +158,12 @@ def test_every_host_name_has_tls_and_leads_to_a_service(name):
     services = {each["metadata"]["name"]: each for each in of_kind(name, "Service")}
     ingresses = of_kind(name, "Ingress")
     assert len(ingresses) == 3
+    code = (ROOT / "apps" / "api" / "intake" / "bodies.py").read_text(encoding="utf-8")
+    assert "BYTES_LIMIT: Final = 64 * 1024 * 1024" in code
     for each in ingresses:
         (rule,) = each["spec"]["rules"]
         assert [rule["host"]] == each["spec"]["tls"][0]["hosts"]
-        assert each["metadata"]["annotations"][BODY_SIZE] == f"{BYTES_LIMIT >> 20}m"
+        assert each["metadata"]["annotations"][BODY_SIZE] == "64m"
         backend = rule["http"]["paths"][0]["backend"]["service"]
         assert backend["port"]["name"] in [port["name"] for port in services[backend["name"]]["spec"]["ports"]]
 

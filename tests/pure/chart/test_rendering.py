@@ -22,6 +22,15 @@ WITH_HELM = pytest.mark.skipif(not HELM, reason="helm is not installed, and HELM
 VERSIONS = ("1.31", kubernetes_validate.latest_version())
 CUSTOM = yaml.safe_load((GOLDEN.parent / "custom_resources.yaml").read_text(encoding="utf-8"))
 
+
+@pytest.fixture(autouse=True)
+def _read_schemas_once(monkeypatch):
+    """kubernetes_validate reads its megabyte of definitions anew for each object."""
+    monkeypatch.setattr(utils, "schema_contents", schema_contents)
+    monkeypatch.setattr(utils, "all_versions", all_versions)
+
+
+schema_contents, all_versions = lru_cache(utils.schema_contents), lru_cache(utils.all_versions)
 each_name = pytest.mark.parametrize("name", NAMES)
 
 
@@ -41,6 +50,28 @@ def golden(name: str) -> bytes:
 def test_helm_finds_no_fault_in_the_chart(name):
     files = [part for values in VALUES[name] for part in ("-f", CHART / "values" / f"{values}.yaml")]
     subprocess.run([HELM, "lint", "--strict", CHART, *files], check=True, capture_output=True)
+
+
+@WITH_HELM
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["mlflow.enabled=false", "mlflow.address=https://mlflow.example.org"],
+        ["ingress.enabled=false", "networkPolicy.enabled=false"],
+        ["workers.ml.volume.size=", "pipeline.volume.size="],
+        ["image.pullSecrets[0].name=registry", "pods.priorityClassName=high", "pods.nodeSelector.disk=ssd"],
+        ["networkPolicy.extraEgress[0].to[0].ipBlock.cidr=192.0.2.1/32", "workers.jobs.autoscaling.enabled=false"],
+    ],
+    ids=" ".join,
+)
+def test_other_values_make_valid_manifests_too(change):
+    files = [part for values in VALUES["ha"] for part in ("-f", CHART / "values" / f"{values}.yaml")]
+    changes = [part for each in change for part in ("--set", each)]
+    template = [HELM, "template", "other", CHART, "--kube-version", "1.31.0", *files, *changes]
+    made = subprocess.run(template, check=True, capture_output=True).stdout
+    for document in yaml.load_all(made, yaml.CSafeLoader):
+        if document and document["kind"] not in CUSTOM:
+            kubernetes_validate.validate(document, VERSIONS[0], strict=True)
 
 
 # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,10 +129,7 @@ def test_what_no_default_can_know_must_be_given():
 
 # ── Kubernetes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_manifest_is_valid(version, monkeypatch):
-    # It reads its megabyte of definitions anew for each object.
-    monkeypatch.setattr(utils, "schema_contents", lru_cache(utils.schema_contents))
-    monkeypatch.setattr(utils, "all_versions", lru_cache(utils.all_versions))
+def test_every_manifest_is_valid(version):
     distinct = {orjson.dumps(each): each for name in NAMES for each in documents(name)}
     for document in distinct.values():
         if document["kind"] in CUSTOM:
