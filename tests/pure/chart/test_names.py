@@ -174,7 +174,12 @@ def test_a_pod_is_killed_only_after_its_process_could_finish(name):
 # ── Variables ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def variables(container: dict[str, Any]) -> dict[str, str]:
     """Variables of a container, with a text of the right kind in place of a secret."""
-    secret = {"DATABASE_URL": "postgresql://u:p@db/spai", "REDIS_URL": "redis://cache/0", "EMAIL_URL": "smtp://mail:25"}
+    secret = {
+        "CELERY_BROKER_URL": "amqp://u:p@mq/spai",
+        "DATABASE_URL": "postgresql://u:p@db/spai",
+        "EMAIL_URL": "smtp://mail:25",
+        "REDIS_URL": "redis://cache/0",
+    }
     return {
         each["name"]: each["value"] if "value" in each else secret.get(each["name"], "192.0.2.1")
         for each in container.get("env", ())
