@@ -62,7 +62,7 @@ def asked(tmp_path):
     """Asks a server of the metrics in `tmp_path` whose token is "secret"; returns status and text."""
     server = ThreadingWSGIServer(("127.0.0.1", 0), MetricsHandler)
     server.set_app(application(tmp_path / "metrics", "secret"))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
 
     def ask(authorization: str = "Bearer secret") -> tuple[int, str]:
