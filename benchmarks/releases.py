@@ -32,11 +32,18 @@ from benchmarks.push_in import ready
 from benchmarks.report import Measure, parser, tell
 from benchmarks.servers import STUCK, own_servers
 from spai.stack import stopping
+from spai.stack.container import FINISH_SECONDS
 from spai.stack.ports import free_port
 from spai.stack.processes import celery, granian_command, uvicorn_command
 
 READERS = 8
-PATHS = ("/api/v1/matches/?page_size=20", "/api/v1/competitions/", "/api/v1/models/", "/api/v1/events/?after=0", "/livez")
+PATHS = (
+    "/api/v1/matches/?page_size=20",
+    "/api/v1/competitions/",
+    "/api/v1/models/",
+    "/api/v1/events/?after=0",
+    "/livez",
+)
 LOOK_SECONDS = 0.2
 """Time between two looks of the balancer at the readiness probes."""
 DRAIN_SECONDS = 5.0
@@ -142,6 +149,7 @@ class Readers:
             port, path = random.choice(choice), random.choice(PATHS)
             # http.client opens a new connection after a response that ended the old one, and only then.
             link = links.setdefault(port, http.client.HTTPConnection("127.0.0.1", port, timeout=STUCK))
+            began = time.monotonic()
             try:
                 link.request("GET", path)
                 answer = link.getresponse()
@@ -149,7 +157,7 @@ class Readers:
                 self._note("" if answer.status == 200 else f"{path}: {answer.status}")
             except (OSError, http.client.HTTPException) as error:
                 links.pop(port).close()
-                self._note(f"{path}: {error!r}")
+                self._note(f"{path} after {time.monotonic() - began:.1f} s: {error!r}")
         for link in links.values():
             link.close()
 
@@ -166,7 +174,8 @@ def requests(rounds: int) -> list[Measure]:
 
     def make() -> Replica:
         port = free_port()
-        return Replica(granian_command(port, "spai.front:application", workers=2), port, SPAI_ROLE="web")
+        command = granian_command(port, "spai.front:application", workers=2, finish_seconds=FINISH_SECONDS)
+        return Replica(command, port, SPAI_ROLE="web")
 
     with replicas(make) as running, Readers([each.port for each in running]) as readers:
         replace(running, rounds)

@@ -154,7 +154,8 @@ def _closing(send: Send) -> Send:
 
     async def send_last(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            others = [header for header in message["headers"] if header[0].lower() != b"connection"]
+            message = {**message, "headers": [*others, (b"connection", b"close")]}
         await send(message)
 
     return send_last

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SITE_PORTS = {"web": 8000, "admin": 8001, "push": 8002, "sandbox": 8003}
 """Processes of the site, which say that they are not ready before they stop, and their ports."""
+FINISH_SECONDS = stopping.FINISH_SECONDS - 5
+"""How long web, admin and sandbox may finish requests after they have drained."""
 MLFLOW_PORT = 5000
 WORKER = "worker-"
 PRIVATE = Path(tempfile.gettempdir()) / "spai"
@@ -57,6 +59,8 @@ def process_of(stack: Stack, name: str) -> Process:
     if name in SITE_PORTS or name == "mlflow":
         process = getattr(processes, name)(stack)
         set_option(process, "--host", "0.0.0.0")  # noqa: S104  a container has addresses of its own
+        if "--workers-kill-timeout" in process.command:
+            set_option(process, "--workers-kill-timeout", str(FINISH_SECONDS))
     elif name == "beat":
         # Without its start, the time of its latest task decides.
         process = processes.beat(stack, lambda: datetime.min.replace(tzinfo=UTC))

@@ -14,7 +14,7 @@ from types import FrameType
 
 DRAIN_SECONDS = 10.0
 """How long the site serves on after SIGTERM, not ready, unless SPAI_DRAIN_SECONDS says otherwise."""
-FINISH_SECONDS = 30.0
+FINISH_SECONDS = 30
 """How long a command may finish its work after SIGTERM; then it gets SIGQUIT, at which a worker gives its task back."""
 
 

@@ -468,6 +468,7 @@ async def test_connections_end_while_a_process_drains_and_are_told_to_connect_ag
     assert socket.sent[-1] == {"type": "websocket.close", "code": 1012}
     assert "Connect again" in json.loads(socket.sent[-2]["text"])["detail"]
     assert b"retry: " in stream.sent[1]["body"]
+    assert stream.sent[-1] == {"type": "http.response.body", "body": b""}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -89,11 +89,13 @@ class EventStream:
             refused = asyncio.ensure_future(until_refused())
             tasks = {sending, leaving, refused}
             try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+            if refused in done:
+                await _end(send)
 
     async def _send_events(self, follower: Follower, send: Any, greeting: str) -> None:
         await _write(send, greeting)
@@ -107,7 +109,7 @@ class EventStream:
                     await asyncio.sleep(0)
         except (FeedRestartedError, DatabaseError) as error:
             logger.warning("push ends a stream: %s", error)
-        await send({"type": "http.response.body", "body": b""})
+        await _end(send)
 
 
 async def _disconnected(receive: Any) -> None:
@@ -121,6 +123,10 @@ def _named(name: str, position: int, **data: int) -> str:
 
 async def _write(send: Any, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _end(send: Any) -> None:
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse(scope: Any, send: Any, shared: list[tuple[bytes, bytes]], status: HTTPStatus, detail: str) -> None:
