@@ -74,6 +74,13 @@ def test_other_values_make_valid_manifests_too(change):
             kubernetes_validate.validate(document, VERSIONS[0], strict=True)
 
 
+@WITH_HELM
+def test_web_and_admin_need_a_name_each():
+    template = [HELM, "template", "spai", CHART, "--kube-version", "1.31.0", "-f", CHART / "values" / "ci.yaml"]
+    refused = subprocess.run([*template, "--set", "hosts.admin=spai.example.org"], capture_output=True, text=True)
+    assert (refused.returncode, "must be three names" in refused.stderr) == (1, True)
+
+
 # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def merged(*layers: dict[str, Any]) -> dict[str, Any]:
     """Values over values, as Helm merges them."""
