@@ -9,7 +9,7 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs dev fmt test test-pure test-e2e test-scale test-faults lint coverage client lock lock-groups setup made
+.PHONY: help up down restart status logs dev fmt test test-pure test-e2e test-scale test-faults test-images lint coverage client lock lock-groups setup made
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -41,6 +41,8 @@ test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest -m faults
+test-images: setup  ## build the images and run a container of each; as root, with buildah
+	$(RUN) -m pytest -m images
 lint: setup  ## style, types, which module may import which
 	$(RUN) -m pytest -q tests/test_architecture.py
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
@@ -56,5 +58,5 @@ lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt
 lock-groups: setup  ## the locks of the web, worker and pipeline images, at the versions of all.txt
-	$(GROUP) -o requirements/web.txt && $(GROUP) --extra worker --extra drift -o requirements/worker.txt
-	$(GROUP) --extra worker --extra pipeline --extra cluster -o requirements/pipeline.txt
+	$(GROUP) -o requirements/web.txt && $(GROUP) --extra worker -o requirements/worker.txt
+	$(GROUP) --extra worker --extra pipeline --extra cluster --extra drift -o requirements/pipeline.txt

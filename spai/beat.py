@@ -66,7 +66,7 @@ class SenderLock:
                 if self.is_held:
                     cursor.execute("SELECT 1")
                 else:
-                    cursor.execute(f"SET idle_session_timeout = '{LONGEST_PAUSE}s'")
+                    cursor.execute("SET idle_session_timeout = %s", [f"{LONGEST_PAUSE * 1000:.0f}ms"])
                     cursor.execute("SELECT pg_try_advisory_lock(%s)", [Lock.BEAT])
                     self.is_held = bool(cursor.fetchone()[0])
         except (DatabaseError, InterfaceError) as error:

@@ -131,7 +131,8 @@ def mlflow(stack: Stack) -> Process:
             # As a file: its working directory is not that of the code.
             *(sys.executable, "-P", mlflow_server.__file__),
             *f"--app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
-            *("--artifacts-destination", str(stack.var / "mlflow"), "--uvicorn-opts", "--no-access-log"),
+            *("--artifacts-destination", stack.value("SPAI_MLFLOW_ARTIFACTS") or str(stack.var / "mlflow")),
+            *("--uvicorn-opts", "--no-access-log"),
         ],
         alive=health.http(f"http://127.0.0.1:{port}/health"),
         ready=health.http(f"http://127.0.0.1:{port}/version", login),
@@ -191,8 +192,8 @@ def granian(
     )
 
 
-def granian_command(port: int, application: str, *, workers: int = 1) -> list[str]:
-    """Return the command of a web server that listens on loopback.
+def granian_command(port: int, application: str, *, workers: int = 1, finish_seconds: int = 5) -> list[str]:
+    """Return the command of a web server that listens on loopback, and may take so long to finish its requests.
 
     Granian receives the heads of requests outside Python and closes a connection that sends one too slowly. Each worker
     accepts at most `CONNECTIONS` connections.
@@ -201,7 +202,7 @@ def granian_command(port: int, application: str, *, workers: int = 1) -> list[st
         *f"granian --interface asgi --http 1 --no-ws --host 127.0.0.1 --port {port} --workers {workers}".split(),
         *f"--backpressure {CONNECTIONS} --http1-header-read-timeout {HEAD_MILLISECONDS}".split(),
         *f"--http1-buffer-size {HEAD_BYTES} --respawn-failed-workers --respawn-interval 1".split(),
-        *("--workers-kill-timeout", "5", application),
+        *("--workers-kill-timeout", str(finish_seconds), application),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -212,6 +213,16 @@ def test_a_process_whose_session_was_ended_sends_nothing_until_the_lock_is_free_
     PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(hours=1))
     assert tick_until_idle(frozen) == app.conf.beat_max_loop_interval
     assert sent == ["ml.predict_due"]
+
+
+def test_a_frozen_process_loses_the_lock(one_task, schedulers, monkeypatch):
+    frozen, other = (each._lock for each in schedulers)
+    monkeypatch.setattr(beat, "LONGEST_PAUSE", 0.1)
+    assert frozen.take()
+    end = time.monotonic() + 60
+    while not other.take() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert (frozen.take(), other.is_held) == (False, True)
 
 
 def test_the_session_of_the_lock_ends_when_its_process_is_silent(one_task, schedulers):
