@@ -9,7 +9,8 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage client lock lock-groups setup made
+.PHONY: help up down restart status logs dev fmt test test-pure test-e2e test-faults lint style types coverage client \
+  docs screenshots audit chart train-smoke push-images deploy publish version lock lock-groups setup made
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -37,8 +38,17 @@ test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest tests/faults -m faults
-lint: setup  ## style, types, which module may import which
-	$(RUN) -m pytest -q tests/test_architecture.py
+test-e2e: setup  ## the pages in a real browser
+	$(RUN) -m pytest tests/e2e
+lint: style types  ## style, types, which module may import which
+style: setup
+	$(RUN) -m pytest -q tests/test_architecture.py --deselect tests/test_architecture.py::test_the_types_hold
+types: setup
+	.venv/bin/mypy
+docs: setup  ## the documentation site, in the folder site/
+	.venv/bin/mkdocs build --strict --quiet
+screenshots: setup  ## take the pictures of the documentation anew
+	$(RUN) -m pytest tests/e2e/test_screenshots.py --renew -q
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
 	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults" --cov --cov-report= $(TESTS)
@@ -48,6 +58,24 @@ coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules who
 client: setup  ## record the API schema with its examples, and write the Python client anew
 	$(RUN) -m pytest tests/web/test_schema.py -q -p no:randomly --renew
 	$(GENERATE) --path tests/web/openapi.json --output-path clients/python/spai_client/generated
+# What GitLab and GitHub run beside the targets above. DRY=--dry-run prints what would change something elsewhere.
+DELIVERY = $(PYTHON) delivery/release.py $(DRY)
+audit: setup  ## known vulnerabilities of the locked packages
+	.venv/bin/pip-audit --requirement requirements/all.txt --require-hashes --disable-pip
+chart:  ## check the Helm chart
+	helm lint --strict helm
+train-smoke: export SPAI_VAR_DIR = $(CURDIR)/var/train-smoke
+train-smoke: setup  ## a training run of the simulated world, on a stack of its own that is stopped again
+	@$(RUN) manage.py stack up && $(RUN) manage.py spai run --world sandbox --profile smoke --reason nightly; \
+	ended=$$?; $(RUN) manage.py stack down; exit $$ended
+push-images:  ## build the images of this commit and push them to REGISTRY
+	@$(DELIVERY) images
+deploy:  ## bring the images of this commit to ENVIRONMENT, staging or production
+	@$(DELIVERY) deploy $(ENVIRONMENT)
+publish:  ## release the tag of this commit, or one PART of it: images, chart, client, release
+	@$(DELIVERY) publish $(PART)
+version:  ## write VERSION into every file that carries it
+	@$(DELIVERY) version $(VERSION)
 lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt
