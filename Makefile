@@ -46,7 +46,7 @@ style: setup
 types: setup
 	.venv/bin/mypy
 docs: setup  ## the documentation site, in the folder site/
-	.venv/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 screenshots: setup  ## take the pictures of the documentation anew
 	$(RUN) -m pytest tests/e2e/test_screenshots.py --renew -q
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
