@@ -9,8 +9,7 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs dev fmt test test-pure test-e2e test-faults lint style types coverage client \
-  docs screenshots audit chart train-smoke push-images deploy publish version lock lock-groups setup made
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' Makefile)
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -62,8 +61,8 @@ client: setup  ## record the API schema with its examples, and write the Python 
 DELIVERY = $(PYTHON) delivery/release.py $(DRY)
 audit: setup  ## known vulnerabilities of the locked packages
 	.venv/bin/pip-audit --requirement requirements/all.txt --require-hashes --disable-pip
-chart:  ## check the Helm chart
-	helm lint --strict helm
+chart: setup  ## check the Helm chart, with the program helm
+	helm lint --strict helm --values helm/values/ci.yaml && $(RUN) -m pytest tests/pure/chart
 train-smoke: export SPAI_VAR_DIR = $(CURDIR)/var/train-smoke
 train-smoke: setup  ## a training run of the simulated world, on a stack of its own that is stopped again
 	@$(RUN) manage.py stack up && $(RUN) manage.py spai run --world sandbox --profile smoke --reason nightly; \

@@ -124,7 +124,7 @@ def images(dry: bool) -> None:
     log_in(registry, dry, "docker", "login")
     for name in IMAGES:
         label = f"{registry}/{name}:{commit}"
-        revised = ("--build-arg", f"SPAI_REVISION={commit}")
+        revised = ("--build-arg", f"REVISION={commit}")
         run("docker", "build", "--target", name, *revised, "--tag", label, ".", dry=dry)
         run("docker", "push", label, dry=dry)
 

@@ -162,7 +162,7 @@ def test_a_dry_run_prints_what_would_leave_this_machine(release, capsys, monkeyp
     assert release.main(["--dry-run", "publish", "images", "release"]) == 0
     said = capsys.readouterr().out
     for name in release.IMAGES:
-        assert f"docker build --target {name} --build-arg SPAI_REVISION=0123456789ab" in said
+        assert f"docker build --target {name} --build-arg REVISION=0123456789ab" in said
         assert f"docker push registry.example.org/spai/{name}:0123456789ab" in said
         assert f"--tag registry.example.org/spai/{name}:{release.version()}" in said
     assert f"gh release create v{release.version()} --notes-file" in said
