@@ -9,7 +9,7 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' Makefile)
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' Makefile)
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -37,7 +37,7 @@ test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest tests/faults -m faults
-test-e2e: setup  ## the pages in a real browser
+test-browser: setup  ## the pages in a real browser
 	$(RUN) -m pytest tests/e2e
 lint: style types  ## style, types, which module may import which
 style: setup

@@ -131,7 +131,7 @@ OF_DJANGO = {
 
 
 def commands() -> str:
-    targets = re.findall(r"^([a-z0-9-]+):.*## (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M)
+    targets = re.findall(r"^([a-z-]+):.*## (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M)
     text = f"""{MADE}
 # Commands
 ## make
@@ -149,7 +149,8 @@ Run them as `.venv/bin/python manage.py COMMAND`. All take the options of Django
 
 def parser_text(parser: argparse.ArgumentParser, name: str, depth: int = 3) -> str:
     """Return heading, text and options of a command and of those below it."""
-    text = f"\n{'#' * depth} {name}\n{cell(parser.description or '')}\n"
+    does = cell(parser.description or "").rstrip(".")
+    text = f"\n{'#' * depth} {name}\n{does[:1].upper()}{does[1:]}.\n"
     below = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
     options = [each for each in parser._actions if each not in below and each.dest not in OF_DJANGO]
     if options:

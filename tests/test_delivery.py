@@ -76,7 +76,7 @@ def test_the_tests_run_on_every_python_that_the_project_supports():
 
 
 def test_every_command_is_a_target_of_make():
-    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
     asked = {command.split()[1] for job in OF_GITLAB.values() for command in commands_of(job)}
     assert all(command.startswith("make ") for job in OF_GITLAB.values() for command in commands_of(job))
     assert asked - targets == set()
