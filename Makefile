@@ -63,10 +63,8 @@ audit: setup  ## known vulnerabilities of the locked packages
 	.venv/bin/pip-audit --requirement requirements/all.txt --require-hashes --disable-pip
 chart: setup  ## check the Helm chart, with the program helm
 	helm lint --strict helm --values helm/values/ci.yaml && $(RUN) -m pytest tests/pure/chart
-train-smoke: export SPAI_VAR_DIR = $(CURDIR)/var/train-smoke
-train-smoke: setup  ## a training run of the simulated world, on a stack of its own that is stopped again
-	@$(RUN) manage.py stack up && $(RUN) manage.py spai scrape sandbox-files && $(RUN) manage.py spai run --world sandbox \
-	--profile smoke --reason nightly; ended=$$?; $(RUN) manage.py stack down; exit $$ended
+train-smoke: setup  ## a training of the simulated world, export to registered version, with servers of its own
+	$(RUN) -m benchmarks.pipeline --profile smoke
 push-images:  ## build the images of this commit and push them to REGISTRY
 	@$(DELIVERY) images
 deploy:  ## bring the images of this commit to ENVIRONMENT, staging or production

@@ -93,7 +93,7 @@ SPAI_PUSH_CONNECTIONS: int = env.int("SPAI_PUSH_CONNECTIONS", default=2000)
 SPAI_PUSH_CONNECTIONS_OF_ADDRESS: int = env.int("SPAI_PUSH_CONNECTIONS_OF_ADDRESS", default=200)
 """Of these, to one address."""
 SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
-"""Code revision of an image that carries no git history; elsewhere git says it."""
+"""Code revision of an image that carries no git history."""
 
 SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rstrip("/")
 """Public address of pages and API; https here switches secure cookies and HSTS on."""

@@ -16,6 +16,7 @@ from django.core.management import get_commands, load_command_class
 from django.db.models import Field
 
 from apps.ml.forecasting.features import FAMILIES, catalogue
+from spai import settings
 from spai.stack import environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,14 +68,20 @@ def default_and_values(function: str, call: ast.Call) -> tuple[str, str]:
     if function == "at_least":
         return literal(call.args[2]), f"number from {literal(call.args[1])} on"
     default = next((literal(each.value) for each in call.keywords if each.arg == "default"), "")
-    kinds = {"env.bool": "true or false", "env.int": "number", "env.list": "several, with commas between"}
+    kinds = {
+        "env.bool": "true or false",
+        "env.int": "number",
+        "env.float": "number",
+        "env.list": "several, with commas between",
+    }
     return default, kinds.get(function, "text")
 
 
 def literal(node: ast.expr) -> str:
     """Return a default as it is written in the environment; of an expression its last text, such as a folder."""
     if isinstance(node, ast.Name):
-        return f"that of {node.id}"
+        # The value of another variable, or a constant.
+        return f"that of {node.id}" if node.id.endswith("_URL") else str(getattr(settings, node.id))
     values = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
     if isinstance(node, ast.List):
         return ",".join(values)
