@@ -78,10 +78,13 @@ def default_and_values(function: str, call: ast.Call) -> tuple[str, str]:
 
 
 def literal(node: ast.expr) -> str:
-    """Return a default as it is written in the environment; of an expression its last text, such as a folder."""
+    """Return a default as it is written in the environment."""
     if isinstance(node, ast.Name):
         # The value of another variable, or a constant.
         return f"that of {node.id}" if node.id.endswith("_URL") else str(getattr(settings, node.id))
+    # A file in a folder, as text.
+    if isinstance(node, ast.Call) and isinstance(node.args[0], ast.BinOp):
+        return ast.unparse(node.args[0]).replace("BASE_DIR / ", "").replace(" / ", "/").replace("'", "")
     values = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
     if isinstance(node, ast.List):
         return ",".join(values)
@@ -125,7 +128,7 @@ def env_example() -> str:
         if section != before:
             text += f"\n# ── {section}\n"
             before = section
-        value = "" if default.startswith("that of ") else default
+        value = "" if default.startswith(("that of ", "SPAI_")) else default
         text += f"# {f'{name}={value}':<35} {' '.join(meaning.split()).replace('`', '')}\n"
     return text
 
