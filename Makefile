@@ -9,7 +9,7 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs dev fmt test test-pure test-e2e test-scale test-faults test-images lint coverage client lock lock-groups setup made
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' Makefile)
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -33,8 +33,6 @@ fmt: setup  ## format the code and fix what ruff can fix
 	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
 test: setup  ## style, types, contracts, and all tests but those of the next targets
 	$(RUN) -m pytest -n auto --dist worksteal
-test-e2e: setup  ## the pages in a real browser
-	$(RUN) -m pytest -n auto --dist worksteal -m e2e
 test-scale: setup  ## what queries read at 300,000 matches
 	$(RUN) -m pytest -m scale
 test-pure: setup  ## the tests that need neither Django nor a server
@@ -43,8 +41,17 @@ test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest -m faults
 test-images: setup  ## build the images and run a container of each; as root, with buildah
 	$(RUN) -m pytest -m images
-lint: setup  ## style, types, which module may import which
-	$(RUN) -m pytest -q tests/test_architecture.py
+test-browser: setup  ## the pages in a real browser
+	$(RUN) -m pytest tests/e2e
+lint: style types  ## style, types, which module may import which
+style: setup
+	$(RUN) -m pytest -q tests/test_architecture.py --deselect tests/test_architecture.py::test_the_types_hold
+types: setup
+	.venv/bin/mypy
+docs: setup  ## the documentation site, in the folder site/
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+screenshots: setup  ## take the pictures of the documentation anew
+	$(RUN) -m pytest tests/e2e/test_screenshots.py --renew -q
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
 	-$(RUN) -m pytest -q -n auto --dist worksteal --cov --cov-report= $(TESTS)
@@ -54,6 +61,22 @@ coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules who
 client: setup  ## record the API schema with its examples, and write the Python client anew
 	$(RUN) -m pytest tests/web/test_schema.py -q -p no:randomly --renew
 	$(GENERATE) --path tests/web/openapi.json --output-path clients/python/spai_client/generated
+# What GitLab and GitHub run beside the targets above. DRY=--dry-run prints what would change something elsewhere.
+DELIVERY = $(PYTHON) delivery/release.py $(DRY)
+audit: setup  ## known vulnerabilities of the locked packages
+	.venv/bin/pip-audit --requirement requirements/all.txt --require-hashes --disable-pip
+chart: setup  ## check the Helm chart, with the program helm
+	helm lint --strict helm --values helm/values/ci.yaml && $(RUN) -m pytest tests/pure/chart
+train-smoke: setup  ## a training of the simulated world, export to registered version, with servers of its own
+	$(RUN) -m benchmarks.pipeline --profile smoke
+push-images:  ## build the images of this commit and push them to REGISTRY
+	@$(DELIVERY) images
+deploy:  ## bring the images of this commit to ENVIRONMENT, staging or production
+	@$(DELIVERY) deploy $(ENVIRONMENT)
+publish:  ## release the tag of this commit, or one PART of it: images, chart, client, release
+	@$(DELIVERY) publish $(PART)
+version:  ## write VERSION into every file that carries it
+	@$(DELIVERY) version $(VERSION)
 lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt

@@ -2,7 +2,8 @@
 
 Values come from the process environment, then `.env` (or the file that `SPAI_ENV_FILE` names), then `stack.env` in
 `SPAI_VAR_DIR` (written by the one-machine stack); the first that contains a variable wins. An invalid or missing value
-stops the start with an error that names it. `.env.example` and the README list all variables.
+stops the start with an error that names it. The text below a variable is its meaning: `docs/reference/configuration.md`
+and `.env.example` are made of it (`pytest tests/test_reference.py --renew`).
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # ── Environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
 env = environ.Env()
 _env_file = env.str("SPAI_ENV_FILE", default=".env")
+"""The file that is read after the process environment; set it in the process environment; empty for none."""
 if _env_file and (BASE_DIR / _env_file).is_file():
     env.read_env(BASE_DIR / _env_file)
 if _error := renamed.error_in(env.ENVIRON):
     raise ImproperlyConfigured(_error)
 SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
-"""Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
+"""Folder of what this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
 
 
 class StackFile(environ.Env):
@@ -74,14 +76,23 @@ def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
 
 # ── Identity and security ────────────────────────────────────────────────────────────────────────────────────────────
 SECRET_KEY: str = required("SECRET_KEY")
+"""Django's key: random text of 50 characters or more. Whoever knows it can log in as anyone."""
 DEBUG: bool = env.bool("DEBUG", default=False)
+"""For developers: errors are shown with their source."""
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+"""Host names under which the site answers."""
+
+# ── Processes and addresses ──────────────────────────────────────────────────────────────────────────────────────────
 SPAI_ROLE = one_of("SPAI_ROLE", ("web", "admin", "push"), "web")
-"""Which of the three processes this is: `web` (pages and API), `admin` (admin and push-in) or `push` (websockets)."""
+"""Which process this is: `web` (pages and API), `admin` (admin and push-in) or `push` (websockets, event streams)."""
 SPAI_THREADS: int = env.int("SPAI_THREADS", default=1)
 """Requests that one worker of `web` or `admin` answers at a time."""
 if SPAI_THREADS < 1:
     raise ImproperlyConfigured(f"SPAI_THREADS is {SPAI_THREADS}; it must be 1 or more")
+SPAI_PUSH_CONNECTIONS: int = env.int("SPAI_PUSH_CONNECTIONS", default=2000)
+"""Websockets and event streams that one push process serves at a time."""
+SPAI_PUSH_CONNECTIONS_OF_ADDRESS: int = env.int("SPAI_PUSH_CONNECTIONS_OF_ADDRESS", default=200)
+"""Of these, to one address."""
 SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
 """Code revision of an image that carries no git history."""
 SPAI_STOP_MARK: str = env.str("SPAI_STOP_MARK", default="")
@@ -90,8 +101,11 @@ SPAI_DRAIN_SECONDS: float = env.float("SPAI_DRAIN_SECONDS", default=DRAIN_SECOND
 """How long a process of the site serves on in a container that is being stopped; it is not ready meanwhile."""
 
 SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rstrip("/")
+"""Public address of pages and API; https here switches secure cookies and HSTS on."""
 SPAI_ADMIN_URL: str = env.str("SPAI_ADMIN_URL", default="http://127.0.0.1:8001").rstrip("/")
+"""Public address of the admin and of push-in."""
 SPAI_PUSH_URL: str = env.str("SPAI_PUSH_URL", default="http://127.0.0.1:8002").rstrip("/")
+"""Public address of websockets and event streams."""
 SPAI_SANDBOX_URL: str = env.str("SPAI_SANDBOX_URL", default="http://127.0.0.1:8003").rstrip("/")
 """Address of the web site of the simulated world."""
 for _name, _address in (
@@ -130,9 +144,6 @@ SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
 """Number of proxies in front of this process; so many addresses at the end of X-Forwarded-For are trusted."""
 if SPAI_PROXIES < 0:
     raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
-SPAI_PUSH_CONNECTIONS: int = env.int("SPAI_PUSH_CONNECTIONS", default=2000)
-SPAI_PUSH_CONNECTIONS_OF_ADDRESS: int = env.int("SPAI_PUSH_CONNECTIONS_OF_ADDRESS", default=200)
-"""Websockets and event streams that one push process serves at a time: in all, and to one address."""
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Wrong passwords for one account from one address; spai/logins.py adds limits for the address and for the account.
 AXES_FAILURE_LIMIT = 5
@@ -302,6 +313,7 @@ TEMPLATES = [
 
 # ── Data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(required("DATABASE_URL"))}
+"""PostgreSQL 15 or newer, `postgresql://user:password@host:port/name`, with a role that owns the database."""
 if "postgresql" not in DATABASES["default"]["ENGINE"]:
     raise ImproperlyConfigured(
         "DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name"
@@ -317,6 +329,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
 
 REDIS_URL: str = required("REDIS_URL")
+"""Redis 7 or newer, `redis://:password@host:port/0`: cache, broker and messages between processes."""
 _redis_timeouts = {"socket_connect_timeout": 1, "socket_timeout": 2}
 CACHES = {
     "default": {
@@ -343,14 +356,15 @@ SPAI_SNAPSHOTS: str = env.str("SPAI_SNAPSHOTS", default="")
 SPAI_S3_ENDPOINT: str = env.str("SPAI_S3_ENDPOINT", default="")
 """Address of an S3 service that is not Amazon's, such as MinIO."""
 _keep_days = env.int("SPAI_KEEP_DAYS", default=365)
+"""Days for which raw pages and scrape runs of real sources are kept, unless the admin says otherwise; 0 for ever."""
 if _keep_days < 0:
     raise ImproperlyConfigured(f"SPAI_KEEP_DAYS is {_keep_days}; it must be a number of days, or 0 for ever")
 SPAI_KEEP = timedelta(days=_keep_days) if _keep_days else None
-"""How long raw pages and scrape runs of real sources are kept, unless the admin says otherwise; None for ever."""
 
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 """Folder of real match files for tests and benchmarks; the product never reads it."""
 
+# ── Webhooks and metrics ─────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_WEBHOOK_HOSTS: list[str] = env.list("SPAI_WEBHOOK_HOSTS", default=[])
 """Hosts and networks inside the network that webhooks may be sent to, over http and on every port too."""
 
@@ -362,10 +376,12 @@ SPAI_METRICS_TOKEN: str = env.str("SPAI_METRICS_TOKEN", default="")
 # ── Alerts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_ALERT_EMAILS: list[str] = env.list("SPAI_ALERT_EMAILS", default=[])
 """Who gets mails about alerts, through the mail server of EMAIL_URL; nobody by default."""
-# EMAIL_BACKEND, EMAIL_HOST and the others that Django reads; without EMAIL_URL mails go nowhere.
+# EMAIL_BACKEND, EMAIL_HOST and the others that Django reads.
 vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
+"""The mail server, such as `smtp+tls://user:password@host:587`; by default mails go nowhere."""
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL: str = env.str("SPAI_ALERT_SENDER", default="spai@localhost")
+"""Sender of these mails."""
 if SPAI_ALERT_EMAILS and not env.str("EMAIL_URL", default=""):
     raise ImproperlyConfigured(
         "SPAI_ALERT_EMAILS is set and EMAIL_URL is not: name the mail server, such as smtp+tls://user:password@host:587"
@@ -381,26 +397,28 @@ SPAI_ALERT_WEBHOOK_SECRET: str = env.str("SPAI_ALERT_WEBHOOK_SECRET", default=""
 MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
 """Address of the MLflow server; only workers, admin actions and pipeline stages use it."""
 MLFLOW_TRACKING_USERNAME: str = env.str("MLFLOW_TRACKING_USERNAME", default="")
+"""Login of workers, pipeline and people at that server; MLflow reads it from the environment too."""
 MLFLOW_TRACKING_PASSWORD: str = env.str("MLFLOW_TRACKING_PASSWORD", default="")
-"""Login at that server; MLflow reads both from the environment."""
+"""Its password; MLflow reads it from the environment too."""
 SPAI_DVC_REMOTE: str = env.str("SPAI_DVC_REMOTE", default="")
 """Remote of `dvc push`: a folder or an s3:// address; empty for `SPAI_VAR_DIR/dvc-remote`."""
 SPAI_WORLD = one_of("SPAI_WORLD", ("", "real", "sandbox"), "")
 """The world that `dvc repro` in a shell uses; empty for the one that the site shows by default."""
 SPAI_PROFILE = one_of("SPAI_PROFILE", ("smoke", "production"), "production")
-"""Effort of training: `smoke` for tests, `production` otherwise."""
+"""Effort of training: `smoke` for tests, whose versions never forecast the real world, `production` otherwise."""
 _stage_minutes = env.int("SPAI_STAGE_LIMIT_MINUTES", default=720)
+"""Minutes after which one stage of a pipeline run is ended, far above what a slow machine needs."""
 if _stage_minutes < 1:
     raise ImproperlyConfigured(
         f"SPAI_STAGE_LIMIT_MINUTES is {_stage_minutes}; it must be a number of minutes from 1 on"
     )
 SPAI_STAGE_LIMIT = timedelta(minutes=_stage_minutes)
-"""Time limit of one stage of a pipeline run, far above what a slow machine needs."""
 SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)
-"""Whether the simulated world is kept up to date."""
+"""Whether the web site of the simulated world runs and its matches are kept up to date."""
 
 # ── Celery ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+"""The broker that carries messages to workers."""
 # The state of all work is in database rows; messages only trigger it. Stored results would duplicate the rows.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -573,6 +591,7 @@ UNFOLD = {
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOG_LEVEL = one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+"""The least important messages that are logged."""
 LOG_FORMAT = one_of("LOG_FORMAT", ("auto", "json", "line"), "auto")
 """`json` for programs, `line` for people; `auto` is `line` on a terminal and with DEBUG, else `json`."""
 if LOG_FORMAT == "auto":

@@ -20,6 +20,17 @@ settings.register_profile("spai", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("spai")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes recorded expectations and generated documents anew."""
+    parser.addoption("--renew", action="store_true", help="write what the tests compare with anew")
+
+
+@pytest.fixture
+def renew(request: pytest.FixtureRequest) -> bool:
+    """Whether `--renew` is given."""
+    return bool(request.config.getoption("--renew"))
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return one worker more than there are processors: browsers, deadlines and other processes are waited for."""
     return (os.cpu_count() or 1) + 1

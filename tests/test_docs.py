@@ -17,7 +17,7 @@ DOCUMENTS = sorted(
     if path.name != "CHANGELOG.md" and path.parent.name != "decisions"
 )
 GUIDES = [name for name in DOCUMENTS if name.startswith("docs/how-to/")]
-TOP = "apps|spai|tests|benchmarks|docs|templates|requirements|helm|clients"
+TOP = "apps|spai|delivery|tests|benchmarks|docs|templates|requirements|helm|clients"
 PATH = re.compile(rf"(?:{TOP})/[\w./*-]*|(?:[A-Z]+\.md|pyproject\.toml|dvc\.yaml|Makefile|\.env\.example|manage\.py)")
 BUILT_IN = {"stack", "help"}
 """Commands of manage.py that Django does not list."""

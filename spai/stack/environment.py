@@ -37,6 +37,16 @@ DATABASE_USER = "spai"
 DATABASE_NAME = "spai"
 SUPERUSER = "spai_superuser"
 """The role that creates roles and databases in a cluster of our own; nothing else logs in as it."""
+VARIABLES = {
+    "SPAI_SERVERS": ("auto", "Origin of the PostgreSQL and Redis programs: `system`, `embedded` or `auto`."),
+    "SPAI_MLFLOW_ARTIFACTS": (
+        "",
+        "Where MLflow's server keeps files of models: a folder, or a bucket such as `s3://spai/mlflow`; a folder in "
+        "`SPAI_VAR_DIR` by default.",
+    ),
+    "SPAI_PROMETHEUS": ("true", "Whether Prometheus and Alertmanager run where they are installed."),
+}
+"""Default and meaning of what the stack alone reads; `spai/settings.py` has all other variables."""
 MLFLOW_USER = "mlflow"
 """The role that MLflow logs in as."""
 MLFLOW_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
@@ -119,7 +129,7 @@ class Stack:
 
     def value(self, name: str) -> str:
         """Return the value that settings see, empty when there is none."""
-        return self.overrides.get(name) or self.own.get(name, "")
+        return self.overrides.get(name) or self.own.get(name) or VARIABLES.get(name, ("",))[0]
 
     def is_external(self, process: str) -> bool:
         """Whether the operator names a server to use in place of our own `process`."""

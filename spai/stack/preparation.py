@@ -35,7 +35,7 @@ def prepare_files(stack: Stack, report: Report) -> None:
         write_private(stack.mlflow_auth_file, mlflow_auth(stack))
     if stack.is_external("postgres"):
         return
-    cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS") or "auto")
+    cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS"))
     if not cluster.exists:
         program = cluster.program
         report.step(f"Creating the database files in {cluster.data} (PostgreSQL {program.major}, {program.origin})")

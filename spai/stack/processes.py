@@ -87,7 +87,7 @@ def python(module: str, *arguments: str) -> list[str]:
 
 def postgres(stack: Stack) -> Process:
     """Return the process of PostgreSQL, of the machine or embedded."""
-    cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS") or "auto")
+    cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS"))
     check = health.postgres(stack.maintenance_database)
     return Process(
         name="postgres",
@@ -105,7 +105,7 @@ def postgres(stack: Stack) -> Process:
 
 def redis_server(stack: Stack) -> Process:
     """Return the process of Redis or Valkey: broker, cache and counts of requests."""
-    program = servers.find_redis(stack.value("SPAI_SERVERS") or "auto")
+    program = servers.find_redis(stack.value("SPAI_SERVERS"))
     port = stack.port("redis")
     check = health.redis_server(stack.own["REDIS_URL"])
     return Process(

@@ -30,15 +30,6 @@ HERE = Path(__file__).resolve().parent
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--renew", action="store_true", help="write query_counts.json and openapi.json anew")
-
-
-@pytest.fixture
-def renew(request) -> bool:
-    return bool(request.config.getoption("--renew", default=False))
-
-
 @pytest.fixture(autouse=True)
 def _plain_static(settings, tmp_path):
     """Static files under their own names: a manifest exists only after `collectstatic`."""
