@@ -77,9 +77,7 @@ class EventStream:
         ]
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
         retry = random.randint(*RETRY_MILLISECONDS)
-        greeting = f"retry: {retry}\n" + _named(
-            "hello", position, number=self._feed.newest
-        )
+        greeting = f"retry: {retry}\n" + _named("hello", position, number=self._feed.newest)
         if is_reset:
             greeting += _named("reset", position, number=position, oldest=position + 1)
         with Follower(self._feed, [subscription], position) as follower:
