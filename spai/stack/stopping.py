@@ -44,6 +44,9 @@ def main(mark: str, seconds: float, command: list[str]) -> None:
         if ended == child:
             signal.setitimer(signal.ITIMER_REAL, 0)
             code = os.waitstatus_to_exitcode(status)
+            if code == -signal.SIGTERM and signal.SIGTERM not in coming:
+                # It was told to end so; uvicorn does this once all is in order.
+                code = 0
             sys.exit(code if code >= 0 else 128 - code)
 
 

@@ -52,6 +52,12 @@ def test_it_marks_that_the_end_comes_before_its_command_is_told(tmp_path):
         assert process.returncode == 7
 
 
+def test_a_command_that_the_signal_ends_has_ended_well(tmp_path):
+    with start(tmp_path / "mark", 0, "import signal; print('runs', flush=True); signal.pause()") as process:
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+
+
 def test_a_second_signal_ends_the_wait(tmp_path):
     mark = tmp_path / "mark"
     with start(mark, 10_000, COMMAND) as process:
