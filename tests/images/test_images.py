@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from spai.stack.container import SITE_PORTS
+from spai.stack.container import DRAINED, SITE_PORTS
 from tests.images.containers import running
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(7200), pytest.mark.enable_socket]
@@ -66,7 +66,7 @@ def test_a_process_of_an_image_answers_its_check_and_ends_in_time(site, images, 
             assert container.starter.poll() is None, state
             assert time.monotonic() < end, state
         assert set(container.first.uids()) == {10001}
-        if process in SITE_PORTS:
+        if process in DRAINED:
             address = f"http://127.0.0.1:{SITE_PORTS[process]}"
             assert answer(f"{address}/livez")[0] == HTTPStatus.OK
             container.first.terminate()
