@@ -96,7 +96,7 @@ def test_the_scraper_opens_a_page_in_its_browser(run, tmp_path):
         code = (
             "import os; from apps.scraping.browser import Browser, find\n"
             "with Browser(user_agent='SPAI', found=find(given=os.environ['SPAI_BROWSER']), sandbox=False) as browser:\n"
-            f"    with browser.unit() as unit: print(unit.open('http://127.0.0.1:{server.server_port}/').text)"
+            f"    with browser.unit() as unit: print(unit.open('http://127.0.0.1:{server.server_port}/').body.decode())"
         )
         output = run("spai-scraper", "python", "-c", code)
         server.shutdown()
