@@ -17,7 +17,8 @@ FROM web-packages AS worker-packages
 RUN --mount=type=bind,source=requirements,target=/requirements sh /requirements/image.sh worker
 
 FROM worker-packages AS scraper-packages
-RUN apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core \
+# Playwright's driver needs libatomic1.
+RUN apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core libatomic1 \
     && apt-get clean && rm -rf /var/lib/apt/lists/*
 
 FROM worker-packages AS pipeline-packages

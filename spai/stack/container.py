@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from spai.stack.processes import Process
 
 SITE_PORTS = {"web": 8000, "admin": 8001, "push": 8002, "sandbox": 8003}
-"""Processes of the site, which say that they are not ready before they stop, and their ports."""
+"""Processes of the site that answer requests, and their ports."""
+DRAINED = ("web", "admin", "push")
+"""Those that say that they are not ready before they stop; the simulated world has one reader, who asks again."""
 FINISH_SECONDS = stopping.FINISH_SECONDS - 5
 """How long web, admin and sandbox may finish requests after they have drained."""
 MLFLOW_PORT = 5000
@@ -99,7 +101,7 @@ def become(name: str, workers: int | None) -> None:
 
         write_private(stack.mlflow_auth_file, mlflow_auth(stack))
         os.chdir(process.directory)
-    seconds = os.environ.get("SPAI_DRAIN_SECONDS") or str(stopping.DRAIN_SECONDS) if name in SITE_PORTS else "0"
+    seconds = os.environ.get("SPAI_DRAIN_SECONDS") or str(stopping.DRAIN_SECONDS) if name in DRAINED else "0"
     command = [sys.executable, "-I", "-S", stopping.__file__, str(mark), seconds, *process.command]
     os.execve(command[0], command, environment)  # noqa: S606  this is the purpose
 

@@ -117,6 +117,7 @@ def site(
                 "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000",
                 "MLFLOW_TRACKING_USERNAME": "spai",
                 "MLFLOW_TRACKING_PASSWORD": "a password of MLflow",
+                "MLFLOW_FLASK_SERVER_SECRET_KEY": "k" * 50,
                 "SPAI_DRAIN_SECONDS": "3",
             }
             log, image = tmp_path_factory.mktemp("prepare") / "log", images["spai-web"]

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from spai.stack.container import SITE_PORTS
+from spai.stack.container import DRAINED, SITE_PORTS
 from tests.images.containers import running
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(7200), pytest.mark.enable_socket]
@@ -66,7 +66,7 @@ def test_a_process_of_an_image_answers_its_check_and_ends_in_time(site, images, 
             assert container.starter.poll() is None, state
             assert time.monotonic() < end, state
         assert set(container.first.uids()) == {10001}
-        if process in SITE_PORTS:
+        if process in DRAINED:
             address = f"http://127.0.0.1:{SITE_PORTS[process]}"
             assert answer(f"{address}/livez")[0] == HTTPStatus.OK
             container.first.terminate()
@@ -96,7 +96,7 @@ def test_the_scraper_opens_a_page_in_its_browser(run, tmp_path):
         code = (
             "import os; from apps.scraping.browser import Browser, find\n"
             "with Browser(user_agent='SPAI', found=find(given=os.environ['SPAI_BROWSER']), sandbox=False) as browser:\n"
-            f"    with browser.unit() as unit: print(unit.open('http://127.0.0.1:{server.server_port}/').text)"
+            f"    with browser.unit() as unit: print(unit.open('http://127.0.0.1:{server.server_port}/').body.decode())"
         )
         output = run("spai-scraper", "python", "-c", code)
         server.shutdown()
