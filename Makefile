@@ -9,7 +9,7 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage client lock lock-groups setup made
+.PHONY: help up down restart upgrade status logs dev fmt test test-pure test-faults test-services lint coverage client lock lock-groups setup made
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -23,6 +23,8 @@ down: made  ## stop everything; all data is kept
 	@$(RUN) manage.py stack down
 restart: setup  ## stop and start everything, with the current code
 	@$(RUN) manage.py stack restart
+upgrade: made  ## after `git pull`: back up to var/backups, then bring packages and tables up to date and restart
+	@$(RUN) manage.py spai backup && $(MAKE) restart
 status: made  ## check every process
 	@$(RUN) manage.py stack status
 logs: made  ## follow the logs of all processes; Ctrl-C ends
@@ -32,16 +34,18 @@ dev: setup  ## one web process that restarts when a file changes, with the serve
 fmt: setup  ## format the code and fix what ruff can fix
 	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
-	$(RUN) -m pytest -n auto --dist worksteal -m "not faults"
+	$(RUN) -m pytest -n auto --dist worksteal -m "not faults and not services"
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
+test-services: setup  ## RabbitMQ, Redis Sentinel, object storage and a replica, where they are installed
+	$(RUN) -m pytest tests/services -m services -n0
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest tests/faults -m faults
 lint: setup  ## style, types, which module may import which
 	$(RUN) -m pytest -q tests/test_architecture.py
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
-	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults" --cov --cov-report= $(TESTS)
+	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults and not services" --cov --cov-report= $(TESTS)
 	@.venv/bin/coverage report --sort=cover --skip-empty | sed -n '1,42p;$$p'
 # The examples first: the schema contains them, and the client is made of the schema. The generator knows no bodies of
 # lines and says so; Client.push sends them.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from spai.celery import QUEUES
+from spai.broker import QUEUES
 from spai.stack import health, mlflow_server, monitoring, servers
 from spai.stack.environment import MLFLOW_LOGIN, Stack
 
@@ -131,7 +131,8 @@ def mlflow(stack: Stack) -> Process:
             # As a file: its working directory is not that of the code.
             *(sys.executable, "-P", mlflow_server.__file__),
             *f"--app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
-            *("--artifacts-destination", str(stack.var / "mlflow"), "--uvicorn-opts", "--no-access-log"),
+            *("--artifacts-destination", stack.value("SPAI_MLFLOW_ARTIFACTS") or str(stack.var / "mlflow")),
+            *("--uvicorn-opts", "--no-access-log"),
         ],
         alive=health.http(f"http://127.0.0.1:{port}/health"),
         ready=health.http(f"http://127.0.0.1:{port}/version", login),
@@ -142,6 +143,8 @@ def mlflow(stack: Stack) -> Process:
             "MLFLOW_AUTH_CONFIG_PATH": str(stack.mlflow_auth_file),
             "MLFLOW_AUTH_ADMIN_USERNAME": name,
             "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+            # MLflow's name of it; with an empty one it asks Amazon.
+            "MLFLOW_S3_ENDPOINT_URL": stack.value("SPAI_S3_ENDPOINT"),
             "MLFLOW_FLASK_SERVER_SECRET_KEY": stack.maintenance.get("MLFLOW_FLASK_SERVER_SECRET_KEY", ""),
         },
         port=port,
