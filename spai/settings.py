@@ -313,6 +313,20 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
 # `apps.matches.connections.prepared` alone uses prepared statements.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
 
+DATABASE_REPLICA_URL: str = env.str("DATABASE_REPLICA_URL", default="")
+"""A streaming replica of `DATABASE_URL`, from which pages and requests for reading take matches and forecasts."""
+SPAI_REPLICA_LAG_SECONDS = at_least("SPAI_REPLICA_LAG_SECONDS", 1, 5)
+"""Age of the replica's data from which on they are read from the primary."""
+if DATABASE_REPLICA_URL:
+    _replica = env.db_url_config(DATABASE_REPLICA_URL)
+    # A replica that vanished is noticed within seconds; its own options win.
+    _quick = DATABASES["default"]["OPTIONS"] | {"connect_timeout": 2, "tcp_user_timeout": 3000}
+    _replica["OPTIONS"] = _quick | _replica.get("OPTIONS", {})
+    DATABASES["replica"] = DATABASES["default"] | _replica | {"ENGINE": DATABASES["default"]["ENGINE"]}
+    DATABASE_ROUTERS = ["apps.matches.replicas.ReplicaRouter"]
+    if SPAI_ROLE == "web":
+        MIDDLEWARE.append("apps.matches.replicas.ReplicaMiddleware")
+
 REDIS_URL: str = required("REDIS_URL")
 try:
     redis_addresses.parse(REDIS_URL)
