@@ -32,8 +32,9 @@ SAMPLE_SECONDS: Final = 1.0
 PAUSE_SECONDS: Final = 5.0
 """How long a replica that failed is left alone."""
 
+# The position of inserts includes commits that are not on disk yet, as with `synchronous_commit` off.
 _POSITION: Final = """
-    SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'"""
+    SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END - '0/0'"""
 
 _alias: ContextVar[str] = ContextVar("spai_read_alias", default=DEFAULT_DB_ALIAS)
 

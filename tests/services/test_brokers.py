@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 from django.core.cache.backends.redis import RedisCache
+from kombu.exceptions import OperationalError
 
 from apps.api.services.admission import shared_counter
 from apps.matches import redis_addresses
@@ -75,7 +76,7 @@ def rabbitmq(tmp_path_factory) -> Iterator[str]:
     def answers() -> bool:
         try:
             return broker.waiting(address, patience=2)["jobs"].messages == 0
-        except OSError:
+        except OperationalError:
             return False
 
     with started([str(program)], answers, folder / "out", **given):
