@@ -72,7 +72,9 @@ class QueueCollector(Collector):
         """Yield lengths and ages; without the broker none, so that the other metrics are still delivered."""
         lengths = GaugeMetricFamily("spai_queue_length", "Messages that wait for a worker.", labels=["queue"])
         ages = GaugeMetricFamily(
-            "spai_queue_age_seconds", "How long the oldest message has waited; 0 for none.", labels=["queue"]
+            "spai_queue_age_seconds",
+            "How long the oldest message has waited; 0 for none. RabbitMQ does not tell it.",
+            labels=["queue"],
         )
         try:
             waiting = broker.waiting(settings.BROKER, patience=5)

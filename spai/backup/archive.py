@@ -31,7 +31,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ArchiveManifest:
     """What an archive has, and from what it was made."""
 
     made_at: str
@@ -52,7 +52,7 @@ class Manifest:
         return [PurePosixPath(path) for path in self.files if path.startswith(f"{name}/")]
 
     @classmethod
-    def read(cls, archive: Path) -> Manifest:
+    def read(cls, archive: Path) -> ArchiveManifest:
         """Read the manifest of an archive.
 
         Raises
@@ -101,7 +101,7 @@ def superuser_of(stack: Stack, database: str) -> str:
 
 
 # ── Backup ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def make(stack: Stack, target: Path, tell: Tell) -> Manifest:
+def make(stack: Stack, target: Path, tell: Tell) -> ArchiveManifest:
     """Write an archive; `target` appears when it is complete and has been read once.
 
     Databases come first and files after them: a file is there before the row that refers to it.
@@ -122,7 +122,7 @@ def make(stack: Stack, target: Path, tell: Tell) -> Manifest:
         for database in found:
             tell(f"database {database.name}")
             dumped[database.name] = databases.dump(database, folder / f"{database.name}.dump")
-        manifest = Manifest(
+        manifest = ArchiveManifest(
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             revision=revision.describe(revision.fingerprint()),
             python=platform.python_version(),
@@ -207,7 +207,7 @@ def _synced(folder: Path) -> None:
 
 
 # ── Restore ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def verify(archive: Path, manifest: Manifest) -> None:
+def verify(archive: Path, manifest: ArchiveManifest) -> None:
     """Compare each file of an archive with its checksum, and read its dumps to their ends.
 
     Raises
@@ -231,7 +231,7 @@ def verify(archive: Path, manifest: Manifest) -> None:
         databases.read_through(archive / facts["file"], facts["pg_dump"])
 
 
-def restore(stack: Stack, archive: Path, tell: Tell, *, stop: Callable[[], None], replace: bool) -> Manifest:
+def restore(stack: Stack, archive: Path, tell: Tell, *, stop: Callable[[], None], replace: bool) -> ArchiveManifest:
     """Restore an archive, after everything that can be checked has been.
 
     Each database changes in one transaction, then the folders. A restore that was killed is repeated.
@@ -247,7 +247,7 @@ def restore(stack: Stack, archive: Path, tell: Tell, *, stop: Callable[[], None]
         When the archive is damaged, of newer code, or of a part that this installation keeps elsewhere; when there is
         data and `replace` is not set; when something still uses a database.
     """
-    manifest = Manifest.read(archive)
+    manifest = ArchiveManifest.read(archive)
     tell("comparing the archive with its checksums")
     verify(archive, manifest)
     found, folders, _ = parts(stack)
@@ -288,7 +288,7 @@ def _replaced(target: Path, staged: Path) -> None:
     shutil.rmtree(before, ignore_errors=True)
 
 
-def _refuse(manifest: Manifest, found: dict[str, Database], folders: dict[str, Path], *, replace: bool) -> None:
+def _refuse(manifest: ArchiveManifest, found: dict[str, Database], folders: dict[str, Path], *, replace: bool) -> None:
     """Raise `BackupError` where a restore would destroy something or could not end well."""
     held = {*manifest.databases, *(PurePosixPath(name).parts[0] for name in manifest.files if "/" in name)}
     if missing := sorted(held - found.keys() - folders.keys()):

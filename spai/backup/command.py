@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spai.backup import archive
-from spai.backup.archive import Manifest
+from spai.backup.archive import ArchiveManifest
 from spai.backup.errors import BackupError
 from spai.stack import environment
 from spai.stack.environment import Stack
@@ -61,7 +61,7 @@ def restore(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """Restore or check an archive; return what is printed, as a document and as text."""
     folder: Path = options.folder.absolute()
     if options.check:
-        manifest = Manifest.read(folder)
+        manifest = ArchiveManifest.read(folder)
         archive.verify(folder, manifest)
         return {"folder": str(folder)} | _document(manifest), f"{folder} is sound: {_summary(manifest)}."
     stack = environment.load()
@@ -79,12 +79,12 @@ def _stop_site(stack: Stack) -> None:
         supervisor.stop([name for name in supervisor.states() if name not in SERVERS], STOP_SECONDS)
 
 
-def _summary(manifest: Manifest) -> str:
+def _summary(manifest: ArchiveManifest) -> str:
     rows = sum(rows for facts in manifest.databases.values() for rows, _ in facts["tables"].values())
     return f"{rows:,} rows and {len(manifest.files):,} files, {manifest.size / 1e6:,.1f} MB, of {manifest.made_at}"
 
 
-def _document(manifest: Manifest) -> dict[str, Any]:
+def _document(manifest: ArchiveManifest) -> dict[str, Any]:
     files = {"files": len(manifest.files), "bytes": manifest.size}
     return {name: value for name, value in asdict(manifest).items() if name != "files"} | files
 

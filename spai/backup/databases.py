@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,8 +20,6 @@ from apps.matches.locks import Lock
 from spai.backup.errors import BackupError
 from spai.stack import servers
 
-NOT_ENVIRONMENT: Final = "PG"
-"""Beginning of the variables that PostgreSQL's programs read; only those that are set here reach them."""
 RETENTION_MINUTES: Final = 10
 """Longest wait for retention, which deletes nothing while a backup is made."""
 
@@ -109,9 +106,7 @@ class Database:
     def command(self, program: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
         """Return the command of a program of PostgreSQL, and its environment, which has the password."""
         given: dict[str, Any] = dict(conninfo_to_dict(self.address))
-        password = str(given.pop("password", None) or "")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_ENVIRONMENT)}
-        environment |= {"PGOPTIONS": "-c client_min_messages=warning"} | ({"PGPASSWORD": password} if password else {})
+        environment = servers.client_environment(str(given.pop("password", None) or ""))
         return [str(program), "--no-password", f"--dbname={make_conninfo(**given)}", *arguments], environment
 
 

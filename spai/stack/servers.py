@@ -142,6 +142,12 @@ def client_program(name: str, least: int) -> Program:
     return fitting[0]
 
 
+def client_environment(password: str) -> dict[str, str]:
+    """Return the environment of a client program: of the variables that it reads only those that are set here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"PGOPTIONS": "-c client_min_messages=warning"} | ({"PGPASSWORD": password} if password else {})
+
+
 def find_redis(choice: str = "auto") -> Program:
     """Find the Redis or Valkey server to use; `choice` as in `find_postgres`.
 

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection
 
 from spai.backup import archive, command
-from spai.backup.archive import Manifest
+from spai.backup.archive import ArchiveManifest
 from spai.backup.errors import BackupError
 from spai.stack import environment
 from spai.stack.environment import DATABASE_USER, SUPERUSER, Stack
@@ -139,7 +139,7 @@ def destroy(stack: Stack) -> None:
     (stack.var / "snapshots" / "left over").write_bytes(b"")
 
 
-def restored(stack: Stack, folder: Path, *, with_replacement: bool = True) -> Manifest:
+def restored(stack: Stack, folder: Path, *, with_replacement: bool = True) -> ArchiveManifest:
     """Restore an archive."""
     return archive.restore(stack, folder, silent, stop=lambda: None, replace=with_replacement)
 
