@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -22,6 +24,8 @@ from apps.matches.selectors import recent_form
 from spai.stack import servers
 from spai.stack.environment import SUPERUSER
 from spai.stack.temporary import TemporaryServers
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -198,3 +202,21 @@ def test_without_the_primary_what_the_replica_has_is_read(replica, clock, monkey
     monkeypatch.setattr(replicas, "_position", without_primary)
     clock[0] += 60
     assert read_from() == "replica"
+
+
+def test_the_settings_of_a_replica_are_those_of_the_primary_with_its_address():
+    code = "import spai.settings as s; print(s.DATABASES['replica'], s.MIDDLEWARE[-1], s.DATABASE_ROUTERS)"
+    address = "postgresql://reader:key@replica:6432/spai?sslmode=require"
+    environment = os.environ | {"SECRET_KEY": "s", "DATABASE_REPLICA_URL": address, "SPAI_ROLE": "web"}
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    for part in (
+        "'spai.postgresql'",
+        "'HOST': 'replica'",
+        "'PORT': 6432",
+        "'sslmode': 'require'",
+        "'CONN_MAX_AGE': 60",
+    ):
+        assert part in said
+    assert "apps.matches.replicas.ReplicaMiddleware ['apps.matches.replicas.ReplicaRouter']" in said

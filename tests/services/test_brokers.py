@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -45,6 +46,12 @@ def note(folder, number):
 app.worker_main(["worker", "--queues", "jobs", "--concurrency", "1", "--hostname", "jobs@test", "--loglevel", "WARNING",
                  "--without-gossip", "--without-mingle"])
 """
+
+
+def listens(port: int) -> bool:
+    """Whether anything listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +97,6 @@ def sentinel(tmp_path_factory) -> Iterator[tuple[str, list]]:
     folder, ports = tmp_path_factory.mktemp("sentinel"), [free_port() for _ in range(3)]
     running = []
 
-    def listens(port: int) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
     with ExitStack() as stack:
         for number, port in enumerate(ports[:2]):
             more = ["masterauth key", *([f"replicaof 127.0.0.1 {ports[0]}"] if number else [])]
@@ -112,6 +115,21 @@ def sentinel(tmp_path_factory) -> Iterator[tuple[str, list]]:
         command = [watcher, str(configuration), *(["--sentinel"] if "server" in Path(watcher).name else [])]
         stack.enter_context(started(command, lambda: listens(ports[2]), folder / "log"))
         yield f"redis+sentinel://:key@127.0.0.1:{ports[2]}/main/0?sentinel_password=watch", running
+
+
+@pytest.fixture(scope="module")
+def over_tls(tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """The address of a Redis that speaks TLS alone, and the certificate of the authority that signed its own."""
+    program, openssl = installed("redis-server"), installed("openssl")
+    folder, port = tmp_path_factory.mktemp("tls"), free_port()
+    subject = ["-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-nodes"]
+    files = ["-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
+    subprocess.run([openssl, "req", "-x509", "-newkey", "rsa:2048", *subject, *files], check=True, capture_output=True)
+    lines = [f"tls-port {port}", f"tls-cert-file {folder / 'certificate'}", f"tls-key-file {folder / 'key'}"]
+    found = servers.Program(Path(program), 7, "system")
+    command = servers.redis_command(found, folder / "data", 0, "key", ['save ""', *lines, "tls-auth-clients no"])
+    with started(command, lambda: listens(port), folder / "log"):
+        yield f"rediss://:key@127.0.0.1:{port}/0", folder / "certificate"
 
 
 def send(address: str, folder: Path, count: int) -> None:
@@ -183,3 +201,16 @@ def test_every_user_of_redis_follows_the_service_to_its_new_master(sentinel, tmp
         (tmp_path / "after").mkdir()
         send(address, tmp_path / "after", 4)
         assert done(tmp_path / "after", 4)
+
+
+def test_over_tls_the_certificate_is_checked_by_every_user_of_redis(over_tls):
+    address, authority = over_tls
+    trusted = f"{address}?ssl_ca_certs={authority}"
+    assert health.redis_server(trusted)() == "answers PING"
+    assert broker.waiting(trusted, patience=5)["jobs"] == broker.Waiting(0, 0.0)
+    with health.bare_celery(trusted).connection_for_write() as connection:
+        connection.default_channel.client.ping()
+    with pytest.raises(health.Unhealthy, match="certificate verify failed"):
+        health.redis_server(address)()
+    with pytest.raises(health.Unhealthy, match="certificate verify failed"):
+        health.WorkerPings(["nobody"], address).check_of("nobody")()
