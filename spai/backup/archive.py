@@ -23,6 +23,7 @@ from spai.stack.environment import Stack
 
 FORMAT: Final = 1
 """Version of the layout of an archive."""
+CACHE, REMOTE = "dvc-cache", "dvc-remote"
 MANIFEST: Final = "manifest.json"
 CHUNK: Final = 1 << 20
 MIGRATIONS: Final = "apps/*/migrations/[0-9]*.py"
@@ -40,6 +41,7 @@ class ArchiveManifest:
     databases: dict[str, dict[str, Any]]  # name → what `databases.dump` says
     elsewhere: dict[str, str]  # parts that are not in it → where they are
     files: dict[str, dict[str, Any]] = field(default_factory=dict)  # path in the archive → bytes and sha256
+    in_both: list[str] = field(default_factory=list)  # files of DVC's cache that its remote has too, and are kept once
     format: int = FORMAT
 
     @property
@@ -47,9 +49,10 @@ class ArchiveManifest:
         """The total of its files, in bytes."""
         return sum(facts["bytes"] for facts in self.files.values())
 
-    def files_in(self, name: str) -> list[PurePosixPath]:
-        """Return the files of a folder that is backed up, as they are named in the archive."""
-        return [PurePosixPath(path) for path in self.files if path.startswith(f"{name}/")]
+    def files_of(self, name: str) -> dict[PurePosixPath, str]:
+        """Return the files of a folder that is backed up, and as what each is in the archive."""
+        own = {PurePosixPath(path).relative_to(name): path for path in self.files if path.startswith(f"{name}/")}
+        return own | ({PurePosixPath(path): f"{REMOTE}/{path}" for path in self.in_both} if name == CACHE else {})
 
     @classmethod
     def read(cls, archive: Path) -> ArchiveManifest:
@@ -86,9 +89,9 @@ def parts(stack: Stack) -> tuple[list[Database], dict[str, Path], dict[str, str]
         elsewhere["mlflow"] = "the server of MLFLOW_TRACKING_URI"
     places = {
         "snapshots": stack.value("SPAI_SNAPSHOTS"),
-        "dvc-remote": stack.value("SPAI_DVC_REMOTE"),
+        REMOTE: stack.value("SPAI_DVC_REMOTE"),
         "mlflow": stack.value("SPAI_MLFLOW_ARTIFACTS"),
-        "dvc-cache": "",
+        CACHE: "",
     }
     elsewhere |= {name: place for name, place in places.items() if place.startswith("s3://")}
     folders = {name: Path(place or stack.var / name) for name, place in places.items() if name not in elsewhere}
@@ -116,6 +119,8 @@ def make(stack: Stack, target: Path, tell: Tell) -> ArchiveManifest:
     found, folders, elsewhere = parts(stack)
     if not found[0].address:
         raise BackupError("DATABASE_URL is not set: name the database, or start the stack once with `make up`.")
+    if within := [folder for folder in folders.values() if target.is_relative_to(folder.absolute())]:
+        raise BackupError(f"{target} is inside {within[0]}, which is backed up. Name a folder outside it.")
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _incomplete(target) as folder, databases.no_retention(found[0]):
         dumped = {}
@@ -133,8 +138,9 @@ def make(stack: Stack, target: Path, tell: Tell) -> ArchiveManifest:
         for name, source in folders.items():
             tell(f"folder {source}")
             for path in _files(source):
-                if name == "dvc-cache" and (folder / "dvc-remote" / path).exists():
+                if name == CACHE and (folder / REMOTE / path).exists():
                     # Named by its content: the remote has the same file.
+                    manifest.in_both.append(str(path))
                     continue
                 try:
                     manifest.files[f"{name}/{path}"] = _copied(source / path, folder / name / path)
@@ -215,19 +221,23 @@ def verify(archive: Path, manifest: ArchiveManifest) -> None:
     BackupError
         When a file is missing or differs.
     """
-    for name, facts in manifest.files.items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
+    for name in (*manifest.files, *manifest.in_both):
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise BackupError(f"The manifest of {archive} names a file outside it: {name}")
+    for name, facts in manifest.files.items():
         try:
-            found = _facts(archive / path)
+            found = _facts(archive / name)
         except OSError as error:
-            raise BackupError(f"{archive / path} cannot be read: {error.strerror}. Take another archive.") from error
+            raise BackupError(f"{archive / name} cannot be read: {error.strerror}. Take another archive.") from error
         if found != facts:
-            raise BackupError(f"{archive / path} is not as it was written. Take another archive.")
+            raise BackupError(f"{archive / name} is not as it was written. Take another archive.")
+    named = [
+        *(facts["file"] for facts in manifest.databases.values()),
+        *(f"{REMOTE}/{name}" for name in manifest.in_both),
+    ]
+    if missing := [name for name in named if name not in manifest.files]:
+        raise BackupError(f"The manifest of {archive} has no checksum of {missing[0]}.")
     for facts in manifest.databases.values():
-        if facts["file"] not in manifest.files:
-            raise BackupError(f"The manifest of {archive} has no checksum of {facts['file']}.")
         databases.read_through(archive / facts["file"], facts["pg_dump"])
 
 
@@ -262,8 +272,8 @@ def restore(stack: Stack, archive: Path, tell: Tell, *, stop: Callable[[], None]
             tell(f"folder {target}")
             target.mkdir(parents=True, exist_ok=True, mode=0o700)
             staged[name] = Path(tempfile.mkdtemp(prefix=".restore.", dir=target))
-            for each in manifest.files_in(name):
-                if _copied(archive / each, staged[name] / each.relative_to(name)) != manifest.files[str(each)]:
+            for path, each in manifest.files_of(name).items():
+                if _copied(archive / each, staged[name] / path) != manifest.files[each]:
                     raise BackupError(f"{archive / each} changed while it was read. Nothing was restored.")
             _synced(staged[name])
         for name, facts in manifest.databases.items():

@@ -17,8 +17,9 @@ from kombu.exceptions import OperationalError
 
 from apps.api.services.admission import shared_counter
 from apps.matches import redis_addresses
-from spai import broker
-from spai.stack import health, servers
+from spai import broker, doctor
+from spai.metrics import QueueCollector
+from spai.stack import environment, health, servers
 from spai.stack.ports import free_port
 from tests.services.conftest import PATIENCE, installed, started
 
@@ -157,11 +158,15 @@ def worker_answers(address: str) -> bool:
         return False
 
 
-def test_tasks_whose_processes_die_are_done_over_rabbitmq(rabbitmq, tmp_path):
+def test_tasks_whose_processes_die_are_done_over_rabbitmq(rabbitmq, tmp_path, settings):
     command = [sys.executable, "-c", TASKS, rabbitmq]
     with started(command, lambda: worker_answers(rabbitmq), tmp_path / "log", PYTHONPATH=str(Path.cwd())):
         send(rabbitmq, tmp_path, 20)
         assert done(tmp_path, 20)
+        stack = environment.load({"SPAI_VAR_DIR": str(tmp_path / "var"), "CELERY_BROKER_URL": rabbitmq})
+        said = {finding.about: finding for finding in doctor._workers(stack)}
+        assert said["queue jobs"].is_well
+        assert not said["queue scrape"].is_well
     # Messages that nobody takes are counted, and their age is not known.
     send(rabbitmq, tmp_path, 3)
     end = time.monotonic() + PATIENCE
@@ -169,6 +174,10 @@ def test_tasks_whose_processes_die_are_done_over_rabbitmq(rabbitmq, tmp_path):
         assert time.monotonic() < end, found
     assert found["jobs"].age is None
     assert found["scrape"].messages == 0
+    settings.BROKER = rabbitmq
+    lengths, ages = QueueCollector().collect()
+    assert {sample.labels["queue"]: sample.value for sample in lengths.samples}["jobs"] == 3
+    assert ages.samples == []
 
 
 def test_every_user_of_redis_follows_the_service_to_its_new_master(sentinel, tmp_path):
