@@ -88,7 +88,7 @@ def _redis_settings(address: str) -> dict[str, Any]:
     tls: dict[str, Any] = {}
     if found.tls is not None:
         checks = {"required": ssl.CERT_REQUIRED, "optional": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE}
-        needs = checks[found.tls.get("ssl_cert_reqs", "required").lower().removeprefix("cert_")]
+        needs = checks[found.tls.get("ssl_cert_reqs", "required")]
         tls = {"broker_use_ssl": {**found.tls, "ssl_cert_reqs": needs}}
     if not found.service:
         # Without its query, from which kombu would read the options of TLS once more.

@@ -91,6 +91,8 @@ def parse(address: str) -> RedisAddress:
     if len(path) > 1 or not database.isdigit():
         raise ValueError("the database at its end must be one number")
     tls: dict[str, Any] = {name: query.pop(name) for name in TLS_OPTIONS if name in query}
+    if tls.get("ssl_cert_reqs", "required") not in ("required", "optional", "none"):
+        raise ValueError("ssl_cert_reqs must be required, optional or none")
     if "ssl_check_hostname" in tls:
         tls["ssl_check_hostname"] = tls["ssl_check_hostname"].lower() == "true"
     if tls and with_tls != "rediss":

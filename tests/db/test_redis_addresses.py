@@ -37,6 +37,7 @@ def test_the_parts_of_an_address_are_known():
         ("redis://a/one", "must be one number"),
         ("redis+sentinel://a,b", "name of the service"),
         ("redis://a/0?ssl_ca_certs=/ca", "begin with rediss"),
+        ("rediss://a/0?ssl_cert_reqs=maybe", "must be required, optional or none"),
         ("redis://a/0?pasword=x", "'pasword' is not known"),
     ],
 )
