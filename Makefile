@@ -9,9 +9,9 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart upgrade status logs dev fmt test test-pure test-faults test-services lint coverage client lock lock-groups setup made
+.PHONY: help up down restart upgrade status logs dev fmt test test-pure test-services test-e2e test-scale test-faults test-images lint coverage client lock lock-groups setup made
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
 	@$(PYTHON) requirements/install.py --quiet
 # Commands on a running stack do not change the packages that its processes import.
@@ -33,19 +33,25 @@ dev: setup  ## one web process that restarts when a file changes, with the serve
 	@$(RUN) -m spai.stack.dev
 fmt: setup  ## format the code and fix what ruff can fix
 	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
-test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
-	$(RUN) -m pytest -n auto --dist worksteal -m "not faults and not services"
+test: setup  ## style, types, contracts, and all tests but those of the next targets
+	$(RUN) -m pytest -n auto --dist worksteal
+test-e2e: setup  ## the pages in a real browser
+	$(RUN) -m pytest -n auto --dist worksteal -m e2e
+test-scale: setup  ## what queries read at 300,000 matches
+	$(RUN) -m pytest -m scale
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-services: setup  ## RabbitMQ, Redis Sentinel, object storage and a replica, where they are installed
-	$(RUN) -m pytest tests/services -m services -n0
+	$(RUN) -m pytest -m services
 test-faults: setup  ## a whole stack whose processes are killed and frozen
-	$(RUN) -m pytest tests/faults -m faults
+	$(RUN) -m pytest -m faults
+test-images: setup  ## build the images and run a container of each; as root, with buildah
+	$(RUN) -m pytest -m images
 lint: setup  ## style, types, which module may import which
 	$(RUN) -m pytest -q tests/test_architecture.py
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
-	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults and not services" --cov --cov-report= $(TESTS)
+	-$(RUN) -m pytest -q -n auto --dist worksteal --cov --cov-report= $(TESTS)
 	@.venv/bin/coverage report --sort=cover --skip-empty | sed -n '1,42p;$$p'
 # The examples first: the schema contains them, and the client is made of the schema. The generator knows no bodies of
 # lines and says so; Client.push sends them.
@@ -56,5 +62,5 @@ lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt
 lock-groups: setup  ## the locks of the web, worker and pipeline images, at the versions of all.txt
-	$(GROUP) -o requirements/web.txt && $(GROUP) --extra worker --extra drift -o requirements/worker.txt
-	$(GROUP) --extra worker --extra pipeline --extra cluster -o requirements/pipeline.txt
+	$(GROUP) -o requirements/web.txt && $(GROUP) --extra worker -o requirements/worker.txt
+	$(GROUP) --extra worker --extra pipeline --extra cluster --extra drift -o requirements/pipeline.txt

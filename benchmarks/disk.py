@@ -61,7 +61,7 @@ def growths(measured: Mapping[str, float]) -> list[Growth]:
     """Return how each part grows, from what was measured: megabytes a day (`day …`) and a run (`run …`)."""
     found = [
         Growth("sandbox: forecasts", measured["day forecasts"], "sandbox-forecasts", measured["share that stays"]),
-        Growth("sandbox: ledger", measured["day ledger"]),
+        Growth("sandbox: ledger", measured["day ledger"], "sandbox-ledger"),
         Growth("sandbox: season forecasts", measured["day season forecasts"], "sandbox-season-forecasts"),
         Growth("sandbox: events", measured["day events"], "events"),
         Growth("sandbox: matches", measured["day matches"]),

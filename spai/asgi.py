@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import threading
@@ -30,6 +29,7 @@ from apps.api.urls import EVENT_STREAM, websocket_urlpatterns  # noqa: E402
 from apps.matches import events  # noqa: E402
 from apps.matches.locks import Lock, try_take  # noqa: E402
 from spai.buffering import BufferedApplication  # noqa: E402
+from spai.draining import is_draining  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,9 @@ RETRY_SECONDS = 1.0
 
 LOOK_SECONDS = 5.0
 """Longest time between two looks at the events when there is no notification; every commit sends one."""
+
+DRAIN_LOOK_SECONDS = 0.5
+"""Time between two looks whether this process is about to be stopped."""
 
 feed = LiveFeed()
 
@@ -76,6 +79,14 @@ async def read_events() -> None:
             await asyncio.sleep(RETRY_SECONDS)
     finally:
         ending.set()
+
+
+async def drain_in_time() -> None:
+    """End the connections once this process is about to be stopped; nothing to do where nobody would say so."""
+    if settings.SPAI_STOP_MARK:
+        while not is_draining():
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+        connections.drain()
 
 
 def _read_until_fault(loop: asyncio.AbstractEventLoop, ending: threading.Event) -> None:
@@ -155,12 +166,12 @@ class WithEvents:
             await self.application(scope, receive, send)
             return
         await receive()
-        task = asyncio.create_task(read_events())
+        tasks = [asyncio.create_task(read_events()), asyncio.create_task(drain_in_time())]
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -168,9 +179,11 @@ connections = OpenConnections(
     most=settings.SPAI_PUSH_CONNECTIONS,
     most_of_address=settings.SPAI_PUSH_CONNECTIONS_OF_ADDRESS,
     page_origins=settings.SPAI_PAGE_ORIGINS,
+    # Before the last second, in which the server ends what is left.
+    drain_seconds=max(0.0, settings.SPAI_DRAIN_SECONDS - DRAIN_LOOK_SECONDS - 1),
 )
 event_stream = EventStream(feed, connections, settings.SPAI_PUSH_ORIGINS)
-buffered = BufferedApplication(wsgi_application, threads=1, alive={"role": settings.SPAI_ROLE})
+buffered = BufferedApplication(wsgi_application, threads=1, alive={"role": settings.SPAI_ROLE}, is_draining=is_draining)
 
 
 async def http(scope: Any, receive: Any, send: Any) -> None:

@@ -6,6 +6,8 @@ schedule: a row that still has it follows a new default, and a row whose entry w
 
 A task of which the database says that it has nothing to do is not sent. No work waits for longer because of that: what
 is added a moment later has a message of its own, and else the next look, seconds later, finds it.
+
+Several processes may run: one sends, and the others wait for its lock.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from apps.api.models import PredictionJob, Webhook
+from apps.matches.locks import Lock
 from apps.ml.models import PipelineRun
 from apps.ml.selectors import UNFINISHED
 from apps.scraping.models import ScrapeRun
@@ -40,8 +44,68 @@ HAS_WORK: Final[dict[str, Callable[[], bool]]] = {
 """Task that is sent several times a minute → whether it may find work, by one short query."""
 
 
+LONGEST_PAUSE: Final = 15
+"""Seconds without a query after which PostgreSQL ends the session that holds the lock, because its process is frozen or
+cut off; celery-beat makes one at least every `CELERY_BEAT_MAX_LOOP_INTERVAL` seconds."""
+
+
+class SenderLock:
+    """The lock of the one celery-beat that sends tasks, held by a database session of its own."""
+
+    def __init__(self) -> None:
+        self._session: BaseDatabaseWrapper = connection.copy()
+        self.is_held = False
+
+    def take(self) -> bool:
+        """Return whether this process holds the lock; take it when it is free.
+
+        While PostgreSQL does not answer nobody holds it.
+        """
+        try:
+            with self._session.cursor() as cursor:
+                if self.is_held:
+                    cursor.execute("SELECT 1")
+                else:
+                    cursor.execute("SET idle_session_timeout = %s", [f"{LONGEST_PAUSE * 1000:.0f}ms"])
+                    cursor.execute("SELECT pg_try_advisory_lock(%s)", [Lock.BEAT])
+                    self.is_held = bool(cursor.fetchone()[0])
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("no task is sent, because the lock of celery-beat is not held: %s", error)
+            self.release()
+        return self.is_held
+
+    def release(self) -> None:
+        """End the session, which frees the lock."""
+        self.is_held = False
+        self._session.close()
+
+
 class Scheduler(DatabaseScheduler):
-    """The scheduler that keeps the operator's changes."""
+    """The scheduler that keeps the operator's changes, and sends while it holds the lock."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._lock = SenderLock()
+        super().__init__(*args, **kwargs)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send a task that is due and return the seconds until the next look; without the lock only look again."""
+        held_before = self._lock.is_held
+        if not self._lock.take():
+            self._dirty.clear()  # the times of another process are newer
+            return self.max_interval
+        if not held_before:
+            logger.info("this celery-beat sends the tasks from now on")
+            self._read_again()
+        return super().tick(*args, **kwargs)
+
+    def _read_again(self) -> None:
+        """Read the timetable, with the times at which another process has sent its tasks."""
+        self._initial_read, self._heap = True, None
+
+    def close(self) -> None:
+        """Store the times, then let another process send."""
+        super().close()
+        self._lock.release()
 
     def setup_schedule(self) -> None:
         """Update the rows of the timetable, then load them."""

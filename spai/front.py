@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, Headers, KeptResponses, Scope, unavailable
 from spai.change_listener import ChangeListener
+from spai.draining import is_draining
 from spai.request_metrics import count
 from spai.wsgi import application as wsgi_application
 
@@ -89,4 +90,5 @@ application = BufferedApplication(
     body_limit=body_limit,
     alive={"role": settings.SPAI_ROLE},
     kept=kept_responses() if settings.SPAI_ROLE == "web" else None,
+    is_draining=is_draining,
 )

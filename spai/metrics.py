@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from apps.api.metrics import ApiCollector
+from apps.api.services import metric_files
 from apps.ml.metrics import ModelCollector
 from apps.scraping.metrics import ScrapingCollector
 from spai import broker
@@ -137,6 +139,14 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
+class _AllProcesses(MultiProcessCollector):
+    """Reads the files of all processes while none is merged into another."""
+
+    def collect(self) -> list[Metric]:
+        with metric_files.locked(Path(self._path), fcntl.LOCK_SH):
+            return list(super().collect())
+
+
 def registries() -> tuple[CollectorRegistry, CollectorRegistry]:
     """Return what processes have counted, and what is read now.
 
@@ -146,7 +156,7 @@ def registries() -> tuple[CollectorRegistry, CollectorRegistry]:
     if folder := settings.PROMETHEUS_MULTIPROC_DIR:
         _drop_gauges_of_the_dead(Path(folder))
         counted = CollectorRegistry()
-        MultiProcessCollector(counted, path=folder)
+        _AllProcesses(counted, path=folder)
     read = CollectorRegistry()
     for collector in (ApiCollector(), ModelCollector(), ScrapingCollector(), QueueCollector(), MachineCollector()):
         read.register(collector)

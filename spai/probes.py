@@ -11,13 +11,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from apps.api.methods import read_only
 from apps.ml import serving
+from spai.draining import is_draining
 from spai.metrics import registries
 from spai.second_factor import lacks_second_factor
 
 
 @read_only
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when PostgreSQL answers, is migrated and the models are loaded; otherwise 503 with the reason."""
+    """Answer 200 when PostgreSQL answers, is migrated and the models are loaded; otherwise 503 with the reason.
+
+    A process that drains is not ready either, so that it gets no further requests.
+    """
+    if is_draining():
+        return JsonResponse({"status": "not ready", "reason": "this process is about to be stopped"}, status=503)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('ml_prediction') IS NOT NULL")

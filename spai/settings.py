@@ -24,6 +24,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from apps.matches import redis_addresses
 from spai import broker
 from spai.stack import renamed
+from spai.stack.stopping import DRAIN_SECONDS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -85,6 +86,10 @@ if SPAI_THREADS < 1:
     raise ImproperlyConfigured(f"SPAI_THREADS is {SPAI_THREADS}; it must be 1 or more")
 SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
 """Code revision of an image that carries no git history."""
+SPAI_STOP_MARK: str = env.str("SPAI_STOP_MARK", default="")
+"""File that is there once this process is about to be stopped; the first process of a container sets and writes it."""
+SPAI_DRAIN_SECONDS: float = env.float("SPAI_DRAIN_SECONDS", default=DRAIN_SECONDS)
+"""How long a process of the site serves on in a container that is being stopped; it is not ready meanwhile."""
 
 SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rstrip("/")
 SPAI_ADMIN_URL: str = env.str("SPAI_ADMIN_URL", default="http://127.0.0.1:8001").rstrip("/")
@@ -350,6 +355,8 @@ SPAI_CONTACT: str = env.str("SPAI_CONTACT", default="")
 """Address or mail in the user agent, by which the owner of a scraped site can reach the operator."""
 SPAI_BROWSER: str = env.str("SPAI_BROWSER", default="")
 """Path of the browser to use; empty to search for one."""
+SPAI_BROWSER_SANDBOX: bool = env.bool("SPAI_BROWSER_SANDBOX", default=True)
+"""Whether Chromium's own sandbox is used, which a container without user namespaces makes impossible, as root does."""
 BROWSER_WS_URL: str = env.str("BROWSER_WS_URL", default="")
 """A remote browser over CDP, such as a Selenoid grid; used in place of a local one."""
 if BROWSER_WS_URL and urlsplit(BROWSER_WS_URL).scheme not in ("ws", "wss", "http", "https"):
@@ -444,7 +451,8 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATIC_ROOT = SPAI_VAR_DIR / "static"
+STATIC_ROOT = Path(env.str("SPAI_STATIC_DIR", default=str(SPAI_VAR_DIR / "static")))
+"""Collected static files; an image holds its own."""
 
 
 def snapshot_storage(place: str) -> dict[str, Any]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
+
+APART = ("e2e", "scale", "faults", "images", "services")
+"""Markers of tests that take minutes or need more than a fresh machine has; `make test` leaves them out."""
 
 # The time that an example takes, or its generation, depends on the machine and not on the code.
 settings.register_profile("spai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,11 +25,26 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
+    """Return whether a test runs: one with a marker of `APART` only if `-m` or its file or folder names it."""
+    named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
+    return item.path in named or all(
+        item.get_closest_marker(mark) is None
+        or mark in config.option.markexpr
+        or any(path.name == mark for path in named)
+        for mark in APART
+    )
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Move modules with slow tests to the front, lest one runs last and alone; all with a browser share one site."""
-    first = {mark: {item.path for item in items if item.get_closest_marker(mark)} for mark in ("e2e", "slow")}
-    items.sort(key=lambda item: (item.path not in first["e2e"], item.path not in first["slow"]))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what nobody asked for; move modules with slow tests to the front, lest one runs last and alone."""
+    unwanted = [item for item in items if not is_wanted(item, config)]
+    if unwanted:
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = [item for item in items if item not in set(unwanted)]
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

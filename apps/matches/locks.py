@@ -41,6 +41,7 @@ class Lock(IntEnum):
     ALERTS = 0x5350_4149_0020
     RETENTION = 0x5350_4149_0021
     DRIFT = 0x5350_4149_0022
+    BEAT = 0x5350_4149_0030
 
 
 @unique

@@ -42,6 +42,12 @@ KINDS: Final = {
         RetentionKind(
             "sandbox-forecasts", "Forecasts of the sandbox that were replaced, as those of the real world.", 3
         ),
+        RetentionKind(
+            "sandbox-ledger",
+            "Leaves of the sandbox's ledger, without which its forecasts have no proof. The hash of each day stays, "
+            "and so does all of the ledger of the real world.",
+            14,
+        ),
         RetentionKind("season-forecasts", "Simulated seasons of the real world; the latest of each season stays.", 365),
         RetentionKind(
             "sandbox-season-forecasts", "Simulated seasons of the sandbox; the latest of each season stays.", 3

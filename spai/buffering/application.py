@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from spai.buffering.bodies import BODY_LIMIT, Body, Memory
 from spai.buffering.kept import KeptResponses
@@ -46,6 +46,7 @@ class BufferedApplication:
         body_limit: Callable[[Environ], int] | None = None,
         alive: Mapping[str, str] | None = None,
         kept: KeptResponses | None = None,
+        is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self._threads = Threads(application, threads, "request")
         self._reserved = [
@@ -56,6 +57,7 @@ class BufferedApplication:
         self._body_limit = body_limit
         self._limits = ThreadPoolExecutor(1, "body-limit")
         self._kept = kept
+        self._is_draining = is_draining
         self._alive = json.dumps({"status": "alive", **(alive or {})}).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,6 +65,8 @@ class BufferedApplication:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
+        if self._is_draining():
+            send = _closing(send)
         if scope["path"] == LIVENESS:
             await self._livez(scope["method"]).send_to(send)
             return
@@ -143,6 +147,18 @@ class BufferedApplication:
         )
         faulthandler.dump_traceback()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _closing(send: Send) -> Send:
+    """Return `send` that adds to a response that the connection ends."""
+
+    async def send_last(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            others = [header for header in message["headers"] if header[0].lower() != b"connection"]
+            message = {**message, "headers": [*others, (b"connection", b"close")]}
+        await send(message)
+
+    return send_last
 
 
 def _announced(environ: Environ) -> int:

@@ -1,4 +1,7 @@
-"""The files for Prometheus and Grafana, made from `apps/api/alerting/alerts.yaml` and `dashboards.yaml`."""
+"""The files for Prometheus and Grafana, made from `apps/api/alerting/alerts.yaml` and `dashboards.yaml`.
+
+A chart reads only files of its own folder: `helm/files/` has copies.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from apps.api.alerting import RULES, SERVICE_LEVELS, prometheus_rules
 HERE: Final = Path(__file__).parent
 RULE_FILE: Final = HERE / "rules.yaml"
 BOARDS: Final = HERE / "dashboards.yaml"
+CHART: Final = HERE.parents[1] / "helm" / "files"
 NOTE: Final = "# Written by `python -m spai.monitoring` from apps/api/alerting/alerts.yaml; change that file.\n"
 
 _COLUMNS: Final = 24
@@ -24,10 +28,11 @@ def written() -> dict[Path, str]:
     """Return the content of each file that is made, by its path."""
     rules = yaml.safe_dump(prometheus_rules(SERVICE_LEVELS, RULES), sort_keys=False, width=1000, allow_unicode=True)
     boards = yaml.safe_load(BOARDS.read_text(encoding="utf-8"))
-    return {RULE_FILE: NOTE + rules} | {
+    files = {RULE_FILE: NOTE + rules} | {
         HERE / "dashboards" / f"{board['uid']}.json": json.dumps(dashboard(**board), indent=1) + "\n"
         for board in boards
     }
+    return files | {CHART / path.relative_to(HERE): content for path, content in files.items()}
 
 
 def dashboard(*, uid: str, title: str, panels: list[dict[str, Any]]) -> dict[str, Any]:

@@ -34,6 +34,10 @@ class Unhealthy(Exception):  # noqa: N818  "raise Unhealthy" reads well
     """A process failed its check; the message gives the reason."""
 
 
+class ServerAwayError(Unhealthy):
+    """A server that the process needs does not answer: a restart of the process would not help."""
+
+
 def http(address: str, login: tuple[str, str] | None = None) -> Check:
     """Return the check that `address` answers 200, with a name and password where it requires a login."""
     request = urllib.request.Request(address)  # noqa: S310  our own addresses
@@ -140,7 +144,7 @@ class WorkerPings:
         try:
             answers = control.ping(destination=self.names, timeout=PATIENCE, limit=len(self.names)) or []
         except Exception as error:  # kombu raises the errors of each transport
-            raise Unhealthy(f"the broker does not answer: {first_line(error)}") from error
+            raise ServerAwayError(f"the broker does not answer: {first_line(error)}") from error
         self._answered = frozenset(name for answer in answers for name in answer)
         self._until = time.monotonic() + PING_SECONDS
 
@@ -158,7 +162,7 @@ def beat(address: str, started_at: Callable[[], datetime | None]) -> Check:
                     "SELECT max(last_run_at) FROM django_celery_beat_periodictask WHERE enabled"
                 ).fetchone()
         except psycopg.Error as error:
-            raise Unhealthy(f"its table cannot be read: {first_line(error)}") from error
+            raise ServerAwayError(f"its table cannot be read: {first_line(error)}") from error
         start = started_at()
         if start is None:
             raise Unhealthy("it does not run")

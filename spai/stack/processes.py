@@ -194,8 +194,8 @@ def granian(
     )
 
 
-def granian_command(port: int, application: str, *, workers: int = 1) -> list[str]:
-    """Return the command of a web server that listens on loopback.
+def granian_command(port: int, application: str, *, workers: int = 1, finish_seconds: int = 5) -> list[str]:
+    """Return the command of a web server that listens on loopback, and may take so long to finish its requests.
 
     Granian receives the heads of requests outside Python and closes a connection that sends one too slowly. Each worker
     accepts at most `CONNECTIONS` connections.
@@ -204,7 +204,7 @@ def granian_command(port: int, application: str, *, workers: int = 1) -> list[st
         *f"granian --interface asgi --http 1 --no-ws --host 127.0.0.1 --port {port} --workers {workers}".split(),
         *f"--backpressure {CONNECTIONS} --http1-header-read-timeout {HEAD_MILLISECONDS}".split(),
         *f"--http1-buffer-size {HEAD_BYTES} --respawn-failed-workers --respawn-interval 1".split(),
-        *("--workers-kill-timeout", "5", application),
+        *("--workers-kill-timeout", str(finish_seconds), application),
     )
 
 

@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
-
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
 PATIENCE = 120.0
@@ -338,6 +336,9 @@ def works_in(number: int, data: Path) -> bool:
     The working directory decides, which is the folder of its files. The command line does not: the folder may have been
     renamed since the start.
     """
+    # The images of the site, which start no server, do without it.
+    import psutil
+
     try:
         process = psutil.Process(number)
         return process.name().startswith("postgres") and data.samefile(process.cwd())

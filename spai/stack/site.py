@@ -9,15 +9,30 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
+from django.db import connection
 
 from spai.stack.environment import Stack, write_private
 from spai.stack.revision import packages
 
+LOCK_SECONDS = 10
+"""How long a migration waits for a table; whoever reads that table waits behind it."""
+
 
 def migrate() -> str:
-    """Run the migrations; return a summary."""
+    """Run the migrations; return a summary.
+
+    Raises
+    ------
+    OperationalError
+        When a table was in use for longer than `LOCK_SECONDS`; migrations before that one stay applied.
+    """
     output = io.StringIO()
-    call_command("migrate", interactive=False, verbosity=1, stdout=output)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS}s"])
+        try:
+            call_command("migrate", interactive=False, verbosity=1, stdout=output)
+        finally:
+            cursor.execute("RESET lock_timeout")
     applied = output.getvalue().count(" OK")
     return f"{applied} migrations applied" if applied else "tables are up to date"
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from celery.schedules import crontab
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from apps.api.models import PredictionJob, Webhook
 from apps.api.services import create_key
+from apps.matches.locks import Lock
 from apps.ml.models import PipelineRun
 from apps.scraping.services import ensure_sources, request_run, source_named
 from spai import beat
@@ -155,3 +158,92 @@ def test_every_task_that_is_sent_more_than_once_a_minute_is_asked_for_its_work()
         entry["task"] for entry in TIMETABLE.values() if isinstance(entry["schedule"], float) and entry["schedule"] < 60
     }
     assert often == set(HAS_WORK)
+
+
+# ── Several processes ────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def schedulers():
+    """Two celery-beats, which end with the test."""
+    made = [Scheduler(app=app, lazy=True) for _ in range(2)]
+    yield made
+    for each in made:
+        each._dirty.clear()
+        each._lock.release()
+
+
+def tick_until_idle(scheduler: Scheduler) -> float:
+    """Send all that is due; return the seconds until the next look."""
+    while (seconds := scheduler.tick()) == 0:
+        pass
+    return seconds
+
+
+@pytest.fixture
+def one_task(transactional_db):
+    """A timetable of one task, which is due at once."""
+    write_timetable({"a": entry(60.0, task="ml.predict_due")})
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(hours=1))
+
+
+def test_of_two_processes_one_sends_and_the_other_follows_when_it_ends(one_task, schedulers, sent):
+    first, second = schedulers
+    tick_until_idle(first)
+    assert tick_until_idle(second) == app.conf.beat_max_loop_interval
+    assert sent == ["ml.predict_due"]
+    first.close()
+    tick_until_idle(second)
+    assert sent == ["ml.predict_due"]  # the first one stored that it has sent it
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(hours=1))
+    PeriodicTasks.update_changed()
+    tick_until_idle(second)
+    assert sent == ["ml.predict_due"] * 2
+
+
+def test_a_process_whose_session_was_ended_sends_nothing_until_the_lock_is_free_again(one_task, schedulers, sent):
+    frozen, other = schedulers
+    tick_until_idle(frozen)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s",
+            [Lock.BEAT & 0xFFFF_FFFF],
+        )
+    # The server frees the lock when the session has ended.
+    while not other._lock.take():
+        pass
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(hours=1))
+    assert tick_until_idle(frozen) == app.conf.beat_max_loop_interval
+    assert sent == ["ml.predict_due"]
+
+
+def test_a_frozen_process_loses_the_lock(one_task, schedulers, monkeypatch):
+    frozen, other = (each._lock for each in schedulers)
+    monkeypatch.setattr(beat, "LONGEST_PAUSE", 0.1)
+    assert frozen.take()
+    end = time.monotonic() + 60
+    while not other.take() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert (frozen.take(), other.is_held) == (False, True)
+
+
+def test_the_session_of_the_lock_ends_when_its_process_is_silent(one_task, schedulers):
+    assert schedulers[0]._lock.take()
+    with schedulers[0]._lock._session.cursor() as cursor:
+        cursor.execute("SHOW idle_session_timeout")
+        assert cursor.fetchone() == (f"{beat.LONGEST_PAUSE}s",)
+    assert app.conf.beat_max_loop_interval < beat.LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])
+def test_each_daily_schedule_fires_once_on_days_on_which_clocks_change(day):
+    write_timetable(TIMETABLE)
+    for row in CrontabSchedule.objects.exclude(hour__contains="*"):
+        minutes = [day + timedelta(minutes=number) for number in range(26 * 60)]
+        last, fired = day - timedelta(minutes=1), []
+        for now in minutes:
+            schedule = row.schedule
+            schedule.nowfun = lambda now=now: now
+            if schedule.is_due(last).is_due:
+                fired.append(now)
+                last = now
+        wanted = [each for each in minutes if str(each.hour) == row.hour and str(each.minute) == row.minute]
+        assert fired == wanted, row

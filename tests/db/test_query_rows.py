@@ -29,7 +29,7 @@ from apps.scraping.metrics import ScrapingCollector
 from apps.scraping.services.run_requests import request_scheduled_run
 from benchmarks.queries import Answer, Explained, ask, explained
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.scale
 
 AT_MOST = 10
 FLOOR = 20

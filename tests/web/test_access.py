@@ -448,6 +448,30 @@ class Endless:
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_connections_end_while_a_process_drains_and_are_told_to_connect_again():
+    key = await sync_to_async(services.create_key)(name="Ada", scopes=["read"], created_by="ada", now=timezone.now())
+    feed, admitted = LiveFeed(), OpenConnections(most=9, most_of_address=9, drain_seconds=0.01)
+    socket, stream = Endless(key.token), Endless(key.token)
+    socket.scope |= {"type": "websocket", "url_route": {"kwargs": {}}}
+    stream.scope |= {"type": "http", "method": "GET"}
+    stream._first = False
+    both = [
+        asyncio.create_task(EventSocket(feed, admitted)(socket.scope, socket.receive, socket.send)),
+        asyncio.create_task(EventStream(feed, admitted, [])(stream.scope, stream.receive, stream.send)),
+    ]
+    async with asyncio.timeout(30):
+        while not (socket.sent[1:] and stream.sent[1:]):
+            await asyncio.sleep(0.01)
+        admitted.drain()
+        await asyncio.gather(*both)
+    await sync_to_async(database_connections.close_all)()
+    assert socket.sent[-1] == {"type": "websocket.close", "code": 1012}
+    assert "Connect again" in json.loads(socket.sent[-2]["text"])["detail"]
+    assert b"retry: " in stream.sent[1]["body"]
+    assert stream.sent[-1] == {"type": "http.response.body", "body": b""}
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_a_connection_ends_when_its_key_is_revoked(monkeypatch):
     monkeypatch.setattr(push_connections, "CHECK_SECONDS", 0.01)
     now = timezone.now()

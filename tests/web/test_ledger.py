@@ -10,8 +10,10 @@ from xml.etree import ElementTree
 import pytest
 from django.utils import timezone
 
+from apps.matches.services import Retention
 from apps.ml import ledger, services
 from apps.ml.models import LedgerDay
+from apps.ml.services.retention import delete_sandbox_leaves
 from tests.web.test_api import problem_of
 
 LEDGER = "/api/v1/ledger/"
@@ -70,6 +72,15 @@ def test_days_are_listed_newest_first_in_pages(client, closed, monkeypatch):
     days = [each["day"] for each in first["results"] + second["results"]]
     assert days == [each.isoformat() for each in LedgerDay.objects.order_by("-day").values_list("day", flat=True)]
     assert (len(days), second["next"]) == (4, None)
+
+
+def test_an_answer_says_that_the_leaves_of_a_simulated_day_were_deleted(client, closed):
+    delete_sandbox_leaves(Retention(timezone.now() + timedelta(days=30)))
+    for address in (
+        f"/api/v1/predictions/{closed[0].pk}/proof/",
+        f"{LEDGER}{closed[0].published_at.date()}/leaves/?world=sandbox",
+    ):
+        assert problem_of(client.get(address), 404)["type"].endswith("ledger-leaves-deleted")
 
 
 def test_what_is_closed_may_be_cached_and_the_list_may_not(client, closed):

@@ -61,3 +61,13 @@ def test_static_files_may_not_be_framed_either(client, settings, tmp_path):
     answer = client.get("/static/a.css")
     answer.close()
     assert (answer.status_code, answer["X-Frame-Options"]) == (200, "DENY")
+
+
+def test_a_process_that_is_about_to_be_stopped_is_not_ready(client, settings, tmp_path):
+    settings.SPAI_ROLE = "admin"
+    mark = tmp_path / "stops"
+    settings.SPAI_STOP_MARK = str(mark)
+    assert client.get("/readyz").status_code == 200
+    mark.touch()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "this process is about to be stopped")

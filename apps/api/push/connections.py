@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,6 +26,8 @@ NEWEST = None
 
 CHECK_SECONDS: Final = 30.0
 """Time between two checks of the key of an open connection."""
+
+RESTARTS: Final = "This server is being restarted. Connect again, with the number of the latest event that you have."
 
 UntilRefused = Callable[[], Awaitable["NotAdmittedError"]]
 
@@ -46,20 +49,30 @@ class OpenConnections:
         Connections at the same time.
     page_origins : collection of str
         Origins of the site's own pages, which follow events without a key in any case.
+    drain_seconds : float
+        Time over which `drain` ends the connections.
     """
 
-    def __init__(self, *, most: int, most_of_address: int, page_origins: Collection[str] = ()) -> None:
+    def __init__(
+        self, *, most: int, most_of_address: int, page_origins: Collection[str] = (), drain_seconds: float = 0.0
+    ) -> None:
         self._most = most
         self._most_of_address = most_of_address
         self._page_origins = page_origins
+        self._drain_seconds = drain_seconds
+        self._drains = asyncio.Event()
         self._open: Counter[str] = Counter()
+
+    def drain(self) -> None:
+        """End all connections, each at a random moment, so that not all clients connect to another process at once."""
+        self._drains.set()
 
     @asynccontextmanager
     async def admitted(self, scope: dict[str, Any]) -> AsyncIterator[UntilRefused]:
         """Count a connection for as long as it is served.
 
         Yields a function whose coroutine returns why the connection must end, once its key has been revoked, has
-        expired or has lost the scope.
+        expired or has lost the scope, or this process drains.
 
         Raises
         ------
@@ -80,7 +93,7 @@ class OpenConnections:
         try:
             check = partial(self._check_key, meta, origin=header(scope, b"origin"))
             await check()
-            yield partial(_until_refused, check)
+            yield partial(self._until_refused, check)
         finally:
             clients.dec()
             self._open[address] -= 1
@@ -102,16 +115,18 @@ class OpenConnections:
         if key is not None and may_read.scope not in key.scopes:
             raise NotAdmittedError(HTTPStatus.FORBIDDEN, f"The API key {key.prefix} lacks the scope 'read'.")
 
-
-async def _until_refused(check: Callable[[], Awaitable[None]]) -> NotAdmittedError:
-    while True:
-        await asyncio.sleep(CHECK_SECONDS)
-        try:
-            await check()
-        except NotAdmittedError as refused:
-            # A database that is away does not make a key wrong.
-            if refused.status != HTTPStatus.SERVICE_UNAVAILABLE:
-                return refused
+    async def _until_refused(self, check: Callable[[], Awaitable[None]]) -> NotAdmittedError:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._drains.wait(), CHECK_SECONDS)
+                await asyncio.sleep(random.uniform(0, self._drain_seconds))
+                return NotAdmittedError(HTTPStatus.SERVICE_UNAVAILABLE, RESTARTS)
+            try:
+                await check()
+            except NotAdmittedError as refused:
+                # A database that is away does not make a key wrong.
+                if refused.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                    return refused
 
 
 def _meta_of(scope: dict[str, Any]) -> dict[str, str]:

@@ -33,6 +33,7 @@ RATE_WINDOW: Final = 10.0
 
 UNAVAILABLE: Final = "Push is not available at the moment. Pages and the API still work; try again later."
 CLOSE_TOO_BIG: Final = 1009
+CLOSE_RESTART: Final = 1012
 CLOSE_TRY_LATER: Final = 1013
 CLOSE_BAD_REQUEST: Final = 4400
 CLOSE_KEY_REFUSED: Final = 4401
@@ -140,7 +141,9 @@ class _Connection:
                 await asyncio.sleep(0)
 
     async def _end_when_refused(self) -> None:
-        raise EndedError(CLOSE_KEY_REFUSED, str(await self._until_refused()))
+        refused = await self._until_refused()
+        is_restart = refused.status == HTTPStatus.SERVICE_UNAVAILABLE
+        raise EndedError(CLOSE_RESTART if is_restart else CLOSE_KEY_REFUSED, str(refused))
 
     async def _hear(self, follower: Follower) -> None:
         while (message := await self._receive())["type"] != "websocket.disconnect":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,8 +19,8 @@ from apps.matches.feed import SubscriptionError
 
 logger = logging.getLogger(__name__)
 
-RETRY_MILLISECONDS: Final = 2000
-"""After which a browser connects again."""
+RETRY_MILLISECONDS: Final = (1000, 4000)
+"""After which a browser connects again: each after a time of its own, lest all come at once when a process has died."""
 UNAVAILABLE: Final = "The events cannot be read at the moment. Try again in a minute."
 
 
@@ -75,21 +76,24 @@ class EventStream:
             *shared,
         ]
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
-        greeting = f"retry: {RETRY_MILLISECONDS}\n" + _named("hello", position, number=self._feed.newest)
+        retry = random.randint(*RETRY_MILLISECONDS)
+        greeting = f"retry: {retry}\n" + _named("hello", position, number=self._feed.newest)
         if is_reset:
             greeting += _named("reset", position, number=position, oldest=position + 1)
         with Follower(self._feed, [subscription], position) as follower:
             sending = asyncio.create_task(self._send_events(follower, send, greeting))
             leaving = asyncio.create_task(_disconnected(receive))
-            # The client connects again and is then told what is wrong with its key.
+            # The client connects again: to another process when this one drains, else to be told what its key lacks.
             refused = asyncio.ensure_future(until_refused())
             tasks = {sending, leaving, refused}
             try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+            if refused in done:
+                await _end(send)
 
     async def _send_events(self, follower: Follower, send: Any, greeting: str) -> None:
         await _write(send, greeting)
@@ -103,7 +107,7 @@ class EventStream:
                     await asyncio.sleep(0)
         except (FeedRestartedError, DatabaseError) as error:
             logger.warning("push ends a stream: %s", error)
-        await send({"type": "http.response.body", "body": b""})
+        await _end(send)
 
 
 async def _disconnected(receive: Any) -> None:
@@ -117,6 +121,10 @@ def _named(name: str, position: int, **data: int) -> str:
 
 async def _write(send: Any, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _end(send: Any) -> None:
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse(scope: Any, send: Any, shared: list[tuple[bytes, bytes]], status: HTTPStatus, detail: str) -> None:

@@ -28,7 +28,9 @@ OPEN: Final = {"Cache-Control": "no-cache"}
 
 _day = OpenApiParameter("day", date, OpenApiParameter.PATH, description="A day in UTC, such as 2026-11-29.")
 _not_closed = {
-    (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="There is no such day, or it is not closed yet.")
+    (404, MEDIA_TYPE): OpenApiResponse(
+        ProblemSerializer, description="There is no such day, it is not closed yet, or its leaves were deleted."
+    )
 }
 
 
@@ -135,6 +137,8 @@ class LedgerViewSet(viewsets.ViewSet):
         first = query["position"]
         entry = _entry(_world(query), day)
         page = ml_selectors.ledger_leaves(entry, after=first, limit=LEAVES_ON_PAGE)
+        if not page and first < entry.forecasts:
+            raise _leaves_deleted(day)
         end = first + len(page)
         more = page and end < entry.forecasts
         link = replace_query_param(request.build_absolute_uri(), "position", end) if more else None
@@ -155,7 +159,8 @@ class InclusionProofViewSet(viewsets.ViewSet):
             200: InclusionProofSerializer,
             **BAD_INPUT,
             (404, MEDIA_TYPE): OpenApiResponse(
-                ProblemSerializer, description="There is no such forecast, or its day is not closed yet."
+                ProblemSerializer,
+                description="There is no such forecast, its day is not closed yet, or its leaf was deleted.",
             ),
         },
     )
@@ -164,10 +169,13 @@ class InclusionProofViewSet(viewsets.ViewSet):
         QuerySerializer.parse(request)
         proof = ml_selectors.inclusion_proof(prediction_id)
         if proof is None:
-            published_at = Prediction.objects.filter(pk=prediction_id).values_list("published_at", flat=True).first()
-            if published_at is None:
+            forecasts = Prediction.objects.filter(pk=prediction_id)
+            found = forecasts.values_list("published_at", "version__world").first()
+            if found is None:
                 raise NotFoundProblem("unknown-prediction", "There is no forecast with this id.")
-            raise _not_closed_yet(published_at.astimezone(UTC).date())
+            day, world = found[0].astimezone(UTC).date(), World(found[1])
+            is_deleted = world is World.SANDBOX and ml_selectors.ledger_day(world, day) is not None
+            raise _leaves_deleted(day) if is_deleted else _not_closed_yet(day)
         return Response(InclusionProofSerializer(proof).data, headers=CLOSED)
 
 
@@ -180,6 +188,11 @@ def _entry(world: World, day: date) -> LedgerDay:
     if entry is None:
         raise _not_closed_yet(day)
     return entry
+
+
+def _leaves_deleted(day: date) -> NotFoundProblem:
+    detail = f"Retention has deleted the leaves of {day}, a day of the simulated world. Its entry still has the root."
+    return NotFoundProblem("ledger-leaves-deleted", detail)
 
 
 def _not_closed_yet(day: date) -> NotFoundProblem:

@@ -5,10 +5,13 @@ Each process writes files of its own into the folder of `PROMETHEUS_MULTIPROC_DI
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -27,10 +30,25 @@ JOURNAL: Final = "merging.json"
 _OF_PROCESS: Final = re.compile(r"(\w+?)_(\d+)\.db")
 
 
+@contextmanager
+def locked(folder: Path, operation: int) -> Iterator[None]:
+    """Hold the lock of a folder of metric files: `LOCK_SH` to read them all, `LOCK_EX` to merge some.
+
+    Otherwise a reader could find a file and the one into which it was merged, and count both.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, operation)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def merge_ended(folder: Path, run: Retention, *, before: datetime) -> Deletion:
     """Merge the files of processes that have ended and wrote nothing since a moment."""
     if not run.is_dry:
-        _finish(folder)
+        with locked(folder, fcntl.LOCK_EX):
+            _finish(folder)
     ended: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.glob("*.db")):
         found = _OF_PROCESS.fullmatch(path.name)
@@ -41,7 +59,8 @@ def merge_ended(folder: Path, run: Retention, *, before: datetime) -> Deletion:
     if not run.is_dry:
         for kind in SUMMED:
             if ended[kind]:
-                _merge(folder, kind, ended[kind])
+                with locked(folder, fcntl.LOCK_EX):
+                    _merge(folder, kind, ended[kind])
         run.paths(path for path in paths if path.exists())
     return done
 

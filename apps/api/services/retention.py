@@ -119,6 +119,7 @@ FOLDERS: Final = {
 STEPS: Final[dict[str, Step]] = {
     "forecasts": partial(ml.delete_forecasts, kind="forecasts", world=World.REAL),
     "sandbox-forecasts": partial(ml.delete_forecasts, kind="sandbox-forecasts", world=World.SANDBOX),
+    "sandbox-ledger": ml.delete_sandbox_leaves,
     "season-forecasts": partial(ml.delete_season_forecasts, kind="season-forecasts", world=World.REAL),
     "sandbox-season-forecasts": partial(
         ml.delete_season_forecasts, kind="sandbox-season-forecasts", world=World.SANDBOX

@@ -2,6 +2,8 @@
 their files.
 """
 
+from typing import Any
+
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -72,6 +74,19 @@ DROP FUNCTION spai_shadow_kept();
 """
 
 
+def refuse_after_retention(apps: Any, schema_editor: Any) -> None:
+    """Refuse the way back when rows are gone that the schema before demands."""
+    leaves = apps.get_model("ml", "LedgerLeaf").objects
+    versions = apps.get_model("ml", "ModelVersion").objects
+    predictions = apps.get_model("ml", "Prediction").objects
+    has_prediction = models.Exists(predictions.filter(pk=models.OuterRef("prediction_id")))
+    if versions.filter(files_deleted_at__isnull=False).exists() or leaves.filter(~has_prediction).exists():
+        raise RuntimeError(
+            "Retention has deleted forecasts or model files, which the schema before ml 0012 demands. Nothing was "
+            "changed. To go back, restore a backup from before the first retention run."
+        )
+
+
 class Migration(migrations.Migration):
     dependencies = [("ml", "0011_run_control"), ("matches", "0014_retention")]
 
@@ -118,4 +133,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(FORWARD, REVERSE),
+        migrations.RunPython(migrations.RunPython.noop, refuse_after_retention),
     ]

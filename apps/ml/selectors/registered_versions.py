@@ -107,6 +107,9 @@ def champion_before(world: World) -> int | None:
         if kind == Promotion.Action.ROLLBACK and version_id in line:
             # Its latest promotion is the newest one that counts again.
             del line[len(line) - line[::-1].index(version_id) :]
+        elif kind == Promotion.Action.ROLLBACK:
+            # A version that had not served takes the place of the champion that was given up.
+            line[-1:] = [version_id]
         else:
             line.append(version_id)
     return line[-2] if len(line) > 1 else None

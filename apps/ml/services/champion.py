@@ -169,8 +169,8 @@ def rollback(
     Raises
     ------
     PromotionRefusedError
-        When there was no other champion before, the version cannot be champion or its bundle cannot be loaded, or the
-        newest promotion is not the one that was seen.
+        When there was no other champion before, the version cannot be champion or its bundle cannot be loaded, it has
+        neither passed its gates nor ever been champion, or the newest promotion is not the one that was seen.
     """
     wait_for(Lock.PROMOTION)
     present = selectors.champion(world)
@@ -182,6 +182,11 @@ def rollback(
     if before is None or present is None:
         raise PromotionRefusedError("There is no earlier champion to roll back to.")
     previous = selectors.versions().get(pk=before, world=world)
+    if not previous.passed_gates and previous.number not in selectors.reigns(world):
+        raise PromotionRefusedError(
+            f"{previous} has not passed its gates and has never been champion. Promote it instead: that names what "
+            "speaks against it and asks whether you want it all the same."
+        )
     _check_bundle(previous)
     return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Action.ROLLBACK)
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db import DatabaseError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.matches import events
 from apps.matches.locks import Lock, try_lock
@@ -158,6 +158,9 @@ def _moment(at: datetime) -> str:
 
 
 def _missing(world: World, *, before: date) -> int:
-    """Return how many forecasts up to a closed day are in no tree."""
-    end = _begin(before + timedelta(days=1))
-    return _published(world).filter(published_at__lt=end, ledger_leaf__isnull=True).count()
+    """Return how many forecasts up to a closed day are in no tree, but for days whose leaves retention has deleted."""
+    days = LedgerDay.objects.filter(world=world, day__lte=before, forecasts__gt=0)
+    first = days.filter(Exists(LedgerLeaf.objects.filter(day=OuterRef("pk")))).order_by("day").first()
+    since = first.day if first else before
+    period = {"published_at__gte": _begin(since), "published_at__lt": _begin(before + timedelta(days=1))}
+    return _published(world).filter(**period, ledger_leaf__isnull=True).count()

@@ -25,6 +25,7 @@ from apps.ml import registry, selectors
 from apps.ml.models import (
     EvaluationArtifacts,
     FeatureSnapshot,
+    LedgerDay,
     LedgerLeaf,
     ModelVersion,
     PipelineRun,
@@ -82,6 +83,15 @@ def _delete_shadows(prediction_ids: list[int]) -> Deletion:
     with as_retention(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM ml_shadowforecast WHERE prediction_id = ANY(%s)", [prediction_ids])
         return Deletion(cursor.rowcount)
+
+
+def delete_sandbox_leaves(run: Retention) -> Deletion:
+    """Delete the leaves of old days of the simulated world's ledger; the days with their hashes stay."""
+    before = run.before("sandbox-ledger")
+    if before is None:
+        return Deletion()
+    days = LedgerDay.objects.filter(world=World.SANDBOX, day__lt=before.date())
+    return run.rows(LedgerLeaf.objects.filter(day__in=days), by_role=True, key="prediction_id")
 
 
 def delete_season_forecasts(run: Retention, kind: str, world: World) -> Deletion:

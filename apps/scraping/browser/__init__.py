@@ -47,6 +47,8 @@ class Browser:
     max_pages, max_megabytes : int
         After so many pages, including those that a page fetched, or with so much resident memory (of its processes and
         the driver's, shared pages counted in each), it is replaced before the next unit.
+    sandbox : bool
+        Whether Chromium's own sandbox is used where it can be.
     """
 
     def __init__(
@@ -56,8 +58,11 @@ class Browser:
         found: FoundBrowser,
         max_pages: int = MAX_PAGES,
         max_megabytes: int = MAX_MEGABYTES,
+        sandbox: bool = True,
     ) -> None:
         self.found = found
+        # Chromium runs its pages in its sandbox, except as root, where it cannot.
+        self._sandbox = sandbox and os.geteuid() != 0
         self._user_agent = user_agent
         self._max_pages = max_pages
         self._max_megabytes = max_megabytes
@@ -117,8 +122,7 @@ class Browser:
             self.close()
         if self._engine is None:
             try:
-                # Chromium runs its pages in its sandbox, except as root, where it cannot.
-                self._engine = Engine(self.found, sandbox=os.geteuid() != 0)
+                self._engine = Engine(self.found, sandbox=self._sandbox)
             except EngineDied as error:
                 raise FetchError(FetchOutcome.FAILED, str(error)) from error
             self.starts += 1

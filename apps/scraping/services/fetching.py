@@ -194,7 +194,9 @@ def _browser() -> browser.Browser:
         raise FetchError(FetchOutcome.FAILED, missing)
     if os.getpid() not in _of_process:
         _of_process.clear()
-        _of_process[os.getpid()] = browser.Browser(user_agent=agent(), found=found)
+        _of_process[os.getpid()] = browser.Browser(
+            user_agent=agent(), found=found, sandbox=settings.SPAI_BROWSER_SANDBOX
+        )
     return _of_process[os.getpid()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -31,6 +32,7 @@ from apps.matches.retention import KINDS
 from apps.matches.services import Deletion, Retention
 from apps.matches.services import retention as matches_retention
 from apps.ml.models import DriftReport, RetrainingDecision
+from spai.metrics import registries
 from tests.database import locked_elsewhere
 from tests.web.conftest import Builder
 
@@ -225,6 +227,25 @@ def test_files_of_ended_processes_become_one_and_no_count_is_lost(folder, ended_
     merge(folder, now)
     assert total(folder) == 17
     assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.django_db
+def test_no_scrape_reads_while_files_are_merged(folder, ended_pid, now, monkeypatch):
+    count(folder, "counter", ended_pid, 3)
+    finish, tries = metric_files._finish, []
+
+    def asks_for_the_lock(path: Path) -> None:
+        with pytest.raises(BlockingIOError), metric_files.locked(path, fcntl.LOCK_SH | fcntl.LOCK_NB):
+            pass
+        tries.append(path)
+        finish(path)
+
+    monkeypatch.setattr(metric_files, "_finish", asks_for_the_lock)
+    merge(folder, now)
+    assert tries == [folder, folder]
+    counted, _ = registries()
+    with metric_files.locked(folder, fcntl.LOCK_SH):  # two scrapes do not wait for each other
+        assert counted.get_sample_value("spai_tries_total", {"world": "real"}) == 3
 
 
 @pytest.mark.django_db

@@ -62,6 +62,21 @@ def test_two_rollbacks_go_two_back_and_never_forward(make_version, operator, now
         services.rollback(world=World.SANDBOX, user=operator, reason="worse", now=now)
 
 
+def test_a_champion_given_up_for_a_version_that_never_served_is_not_the_one_before(make_version, operator, now):
+    first, bad, spare = make_version(1), make_version(2), make_version(3)
+    for version in (first, bad):
+        services.promote(version=version, user=operator, reason="newer", despite=True, now=now)
+    services.rollback(world=World.SANDBOX, user=operator, reason="both are worse", now=now, to=spare)
+    assert selectors.champion_before(World.SANDBOX) == first.pk
+
+
+def test_a_rollback_to_a_version_with_a_failed_gate_that_never_served_is_refused(make_version, operator, now):
+    services.promote(version=make_version(1), user=operator, reason="first", now=now)
+    failed = make_version(2, passed=False)
+    with pytest.raises(services.PromotionRefusedError, match="Promote it instead"):
+        services.rollback(world=World.SANDBOX, user=operator, reason="worse", now=now, to=failed)
+
+
 def test_a_rollback_of_what_is_no_longer_champion_is_refused(make_version, operator, now):
     for number in (1, 2, 3):
         promotion = services.promote(version=make_version(number), user=operator, reason="newer", despite=True, now=now)

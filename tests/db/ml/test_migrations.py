@@ -6,6 +6,8 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from apps.ml.models import ModelVersion
+
 pytestmark = pytest.mark.django_db
 
 
@@ -21,6 +23,15 @@ def rows(table: str) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT id, version_id, forecasts_sha256 FROM {table} ORDER BY id")
         return cursor.fetchall()
+
+
+def test_the_way_back_is_refused_after_retention_has_deleted(make_version, now):
+    version = make_version(1)
+    migrate_to("0011_run_control")
+    migrate_to(None)
+    ModelVersion.objects.filter(pk=version.pk).update(files_deleted_at=now)
+    with pytest.raises(RuntimeError, match="restore a backup"):
+        migrate_to("0011_run_control")
 
 
 def test_dossiers_of_the_version_before_are_evaluation_artifacts(make_version):

@@ -20,8 +20,9 @@ from tests.web.processes import environment_of
 ROOT = Path(__file__).resolve().parents[3]
 ARGUMENTS = {"scraping.request_scheduled_run": {"source": "sandbox", "scope": "results"}}
 
+# Each queue in a fork of its own: setting Django up takes longer than most of what follows.
 EXECUTE = f"""
-import json, sys
+import json, os, sys
 import django
 
 django.setup()
@@ -29,18 +30,25 @@ from spai.celery import app
 from spai.preload import preload
 
 app.loader.import_default_modules()
-queue = sys.argv[1]
-preload(queue)
-present, ended = set(sys.modules), {{}}
-for name in sorted(app.tasks):
-    if not name.startswith("celery.") and app.amqp.router.route({{}}, name)["queue"].name == queue:
-        try:
-            ended[name] = repr(app.tasks[name](**{ARGUMENTS!r}.get(name, {{}})))
-        except Exception as error:
-            ended[name] = repr(error)
-# A worker itself runs on these.
-worker = ("amqp", "billiard", "celery", "kombu", "redis", "vine")
-print(json.dumps([ended, sorted(name for name in set(sys.modules) - present if not name.startswith(worker))]))
+for queue in sys.argv[1:]:
+    if child := os.fork():
+        status = os.waitpid(child, 0)[1]
+        if status:
+            sys.exit(f"queue {{queue}}: status {{status}}")
+        continue
+    preload(queue)
+    present, ended = set(sys.modules), {{}}
+    for name in sorted(app.tasks):
+        if not name.startswith("celery.") and app.amqp.router.route({{}}, name)["queue"].name == queue:
+            try:
+                ended[name] = repr(app.tasks[name](**{ARGUMENTS!r}.get(name, {{}})))
+            except Exception as error:
+                ended[name] = repr(error)
+    # A worker itself runs on these.
+    worker = ("amqp", "billiard", "celery", "kombu", "redis", "vine")
+    imported = sorted(name for name in set(sys.modules) - present if not name.startswith(worker))
+    print("RESULT", json.dumps([queue, ended, imported]), flush=True)
+    sys.exit()
 """
 
 
@@ -88,14 +96,12 @@ def test_no_task_imports_anything_that_its_worker_has_not_imported(make_version,
         "admin", MLFLOW_TRACKING_URI=registry, SPAI_SANDBOX_URL=registry, SPAI_VAR_DIR=str(tmp_path)
     )
 
-    def execute(queue: str) -> tuple[dict[str, str], list[str]]:
-        command = [sys.executable, "-c", EXECUTE, queue]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
     # The first asks for the run that `scrape` then makes.
-    found = {queue: execute(queue) for queue in ("default", "scrape", "ml", "forecast", "jobs", "webhooks")}
+    command = [sys.executable, "-c", EXECUTE, "default", "scrape", "ml", "forecast", "jobs", "webhooks"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line.removeprefix("RESULT ") for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    found = {queue: (ended, imported) for queue, ended, imported in map(json.loads, lines)}
     assert set(found) == set(QUEUES)
     ended = {name: said for executed, _ in found.values() for name, said in executed.items()}
     assert not {name: said for name, said in ended.items() if said != "None" and name != "ml.mirror_aliases"}

@@ -19,6 +19,7 @@ from apps.ml import registry, selectors, services, serving
 from apps.ml.models import (
     EvaluationArtifacts,
     FeatureSnapshot,
+    LedgerDay,
     ModelVersion,
     PipelineRun,
     Prediction,
@@ -91,6 +92,31 @@ def test_a_forecast_that_was_replaced_before_kick_off_goes_and_its_proof_stays(f
     assert selectors.inclusion_proof(first.pk) == before
     assert selectors.inclusion_proof(second.pk) is not None
     assert services.close_due(now=now + DAY).missing == {}
+
+
+def test_leaves_of_the_sandbox_go_and_the_days_stay(forecast, now):
+    first, last = forecast(30), forecast(2)
+    services.close_due(now=now)
+    days = list(LedgerDay.objects.values("day", "root", "previous", "hash"))
+    assert retention.delete_sandbox_leaves(Retention(now)) == Deletion()
+    assert retention.delete_sandbox_leaves(Retention(now + 10 * DAY)) == Deletion(2)
+    assert [selectors.inclusion_proof(each.pk) for each in (first, last)] == [None, None]
+    assert list(LedgerDay.objects.values("day", "root", "previous", "hash")) == days
+    assert services.close_due(now=now + DAY).missing == {}
+
+
+def test_no_leaf_of_the_real_world_and_none_of_yesterday_goes(forecast, now):
+    forecast(2)
+    services.close_due(now=now)
+    for change in ("world = 'real'", f"world = 'sandbox', day = '{(now - DAY).date()}'"):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute("DELETE FROM ml_ledgerday WHERE forecasts = 0")
+            cursor.execute(f"UPDATE ml_ledgerday SET {change}")
+            cursor.execute("SET LOCAL session_replication_role = origin")
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), as_retention():
+            connection.cursor().execute("DELETE FROM ml_ledgerleaf")
+    assert retention.delete_sandbox_leaves(Retention(now)) == Deletion()
 
 
 def shadow_of(prediction: Prediction, version: ModelVersion) -> ShadowForecast:
@@ -180,7 +206,7 @@ def test_scores_promotions_and_the_ledger_are_not_the_roles_to_delete(forecast, 
     build.score(forecast(2))
     build.promote(version)
     services.close_due(now=now)
-    for table in ("ml_score", "ml_promotion", "ml_ledgerday", "ml_ledgerleaf", "ml_comparison", "ml_modelversion"):
+    for table in ("ml_score", "ml_promotion", "ml_ledgerday", "ml_comparison", "ml_modelversion"):
         with pytest.raises(Exception, match=r"permission denied|append-only"), transaction.atomic(), as_retention():
             connection.cursor().execute(f"DELETE FROM {table}")
 
