@@ -423,7 +423,7 @@ SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)
 """Whether the simulated world is kept up to date."""
 
 # ── Celery ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-BROKER: str = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+BROKER: str = env.str("CELERY_BROKER_URL", default="") or REDIS_URL
 """Address of the broker as the operator gave it; `spai.broker` makes Celery's settings of it."""
 try:
     vars().update({f"CELERY_{name.upper()}": value for name, value in broker.celery_settings(BROKER).items()})
