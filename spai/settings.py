@@ -324,6 +324,8 @@ SPAI_REPLICA_LAG_SECONDS = at_least("SPAI_REPLICA_LAG_SECONDS", 1, 5)
 """Age of the replica's data from which on they are read from the primary."""
 if DATABASE_REPLICA_URL:
     _replica = env.db_url_config(DATABASE_REPLICA_URL)
+    if "postgresql" not in _replica["ENGINE"]:
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL must name a replica of DATABASE_URL, in the same form")
     # A replica that vanished is noticed within seconds; its own options win.
     _quick = DATABASES["default"]["OPTIONS"] | {"connect_timeout": 2, "tcp_user_timeout": 3000}
     _replica["OPTIONS"] = _quick | _replica.get("OPTIONS", {})
