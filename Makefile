@@ -23,6 +23,8 @@ down: made  ## stop everything; all data is kept
 	@$(RUN) manage.py stack down
 restart: setup  ## stop and start everything, with the current code
 	@$(RUN) manage.py stack restart
+upgrade: made  ## after `git pull`: back up to var/backups, then bring packages and tables up to date and restart
+	@$(RUN) manage.py spai backup && $(MAKE) restart
 status: made  ## check every process
 	@$(RUN) manage.py stack status
 logs: made  ## follow the logs of all processes; Ctrl-C ends
@@ -37,6 +39,8 @@ test-scale: setup  ## what queries read at 300,000 matches
 	$(RUN) -m pytest -m scale
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
+test-services: setup  ## RabbitMQ, Redis Sentinel, object storage and a replica, where they are installed
+	$(RUN) -m pytest -m services
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest -m faults
 test-images: setup  ## build the images and run a container of each; as root, with buildah

@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run a command of the stack or the doctor, which work without Django, or a command of Django."""
+    """Run a command of the stack, the doctor, a backup or a restore, which need no Django, or a command of Django."""
     if sys.argv[1:2] == ["stack"]:
         from spai.stack.cli import main as stack
 
@@ -15,6 +15,10 @@ def main() -> None:
         from spai.doctor import main as doctor
 
         sys.exit(doctor(sys.argv[3:]))
+    if sys.argv[1:3] in (["spai", "backup"], ["spai", "restore"]):
+        from spai.backup.command import main as backup
+
+        sys.exit(backup(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
     from django.core.management import execute_from_command_line
 

@@ -1,9 +1,10 @@
-"""Prediction jobs whose workers are killed: `python -m benchmarks.jobs [--jobs N] [--kills N] [--json FILE]`.
+"""Prediction jobs whose workers are killed: `python -m benchmarks.jobs [--jobs N] [--kills N] [--broker A]`.
 
 N jobs (default: 500) of half a second run on a worker of jobs and webhooks with two processes. Its whole tree is killed
 by SIGKILL five times while they run, and another one started each time. Counted are the jobs that ended, their results,
 and the messages to a webhook that the end of each job makes. Before that, 50 parallel requests carry one idempotency
-key, jobs are submitted one after the other, and messages are sent to a receiver. All on servers of its own.
+key, jobs are submitted one after the other, and messages are sent to a receiver. All on servers of its own; `--broker`
+names another broker than its Redis, such as an empty RabbitMQ (amqp://guest:guest@127.0.0.1:5672//).
 """
 
 from __future__ import annotations
@@ -210,6 +211,7 @@ def main() -> int:
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--jobs", type=int, default=500, help="jobs of half a second")
     options.add_argument("--kills", type=int, default=5, help="times that the worker is killed")
+    options.add_argument("--broker", default="", help="address of the broker; default: the Redis of the benchmark")
     chosen = options.parse_args()
     with own_servers(), receiver() as url:
         from celery import current_app
@@ -217,12 +219,14 @@ def main() -> int:
         from django.utils import timezone
 
         from apps.api import services
+        from spai import broker
 
         settings.SPAI_WEBHOOK_HOSTS = [os.environ.setdefault("SPAI_WEBHOOK_HOSTS", "127.0.0.1")]
         # The broker of the other processes; wake-ups of this one go there too.
-        os.environ["CELERY_BROKER_URL"] = current_app.conf.broker_url = os.environ["REDIS_URL"]
+        os.environ["CELERY_BROKER_URL"] = chosen.broker or os.environ["REDIS_URL"]
+        current_app.conf.update(broker.celery_settings(os.environ["CELERY_BROKER_URL"]))
         made = services.create_key(
-            name="benchmark", source="benchmark", worlds=["real"], created_by="benchmark", now=timezone.now()
+            name="benchmark", scopes=["read", "jobs"], created_by="benchmark", now=timezone.now()
         )
         measures = [
             *submissions(made.token),

@@ -10,6 +10,7 @@ from celery.schedules import crontab
 from celery.signals import setup_logging
 
 from spai import preload  # noqa: F401  connects to the signal of a starting worker
+from spai.broker import QUEUES as QUEUES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 
@@ -23,15 +24,6 @@ def _keep_logging(**_: Any) -> None:
 
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-
-QUEUES: Final = ("scrape", "ml", "forecast", "jobs", "webhooks", "default")
-"""Queues of the workers, each of which executes one task at a time.
-
-`scrape` fetches pages. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow,
-drift, retention. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs ask for, which
-neither waits for the work of SPAI itself nor holds it up. `default` has tasks that end within a minute, so that scrape
-runs are requested and results graded whatever the other queues do.
-"""
 
 # Celery deprecates naming a queue in the declaration of a task. Tasks that are not listed here go to `default`.
 app.conf.task_routes = {

@@ -26,6 +26,7 @@ from rest_framework.renderers import JSONRenderer
 from apps.api import services
 from apps.api.rest import PREDICTION_PATH, PREDICTION_VIEW, conditional, keep
 from apps.api.rest.access import access_to_kept
+from apps.matches.replicas import from_replica
 from apps.ml import selectors as ml_selectors
 from spai.buffering import KEEP, OF_CONTENT, OWN, Environ, Headers
 from spai.compression import CompressionMiddleware
@@ -98,7 +99,8 @@ class StoredForecasts:
         request_started.send(type(self), environ=environ)
         try:
             # Not by `services.forecast_of`, which would make a forecast where none is stored, and Django once more.
-            found = ml_selectors.match_with_prediction(match_id)
+            with from_replica():
+                found = ml_selectors.match_with_prediction(match_id)
         finally:
             request_finished.send(type(self))
         if found is None or found[1] is None:

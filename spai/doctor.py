@@ -20,11 +20,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 import psycopg
-import redis
 from packaging.requirements import Requirement
 
+from apps.matches import redis_addresses
 from apps.matches.findings import Finding
-from spai.celery import QUEUES
+from spai import broker as brokers
+from spai.broker import QUEUES
 from spai.stack import environment, health, monitor, processes, revision, servers, supervision
 from spai.stack.environment import ADDRESSES, BASE, MLFLOW_LOGIN, Stack
 from spai.stack.supervision import MONITOR, Supervisor
@@ -189,7 +190,7 @@ def _redis(stack: Stack) -> Checks:
         return
     answers = _said("redis", health.redis_server(address), "`make up` starts it; else check REDIS_URL.")
     if answers.is_well:
-        with redis.Redis.from_url(address, socket_timeout=health.PATIENCE) as client:
+        with redis_addresses.client(address, socket_timeout=health.PATIENCE) as client:
             memory = client.info("memory")
         used, most = memory["used_memory"], memory["maxmemory"]
         limit = f" of {most / 1e6:.0f}" if most else ""
@@ -213,7 +214,7 @@ def _workers(stack: Stack) -> Checks:
             destination=names if is_ours else None, timeout=health.PATIENCE, limit=len(names) if is_ours else None
         )
         answers = inspect.active_queues() or {}
-        lengths = _lengths(broker)
+        lengths = {queue: each.messages for queue, each in brokers.waiting(broker, patience=health.PATIENCE).items()}
     except Exception as error:  # kombu raises the errors of each transport
         yield Finding(
             "workers", False, f"the broker does not answer: {health.first_line(error)}", "`make up` starts it."
@@ -229,14 +230,6 @@ def _workers(stack: Stack) -> Checks:
         supervisor = Supervisor(stack)
         started = supervision.running_since(supervisor, "beat") if is_ours else datetime.fromtimestamp(0, UTC)
         yield _said("beat", health.beat(address, lambda: started))
-
-
-def _lengths(broker: str) -> dict[str, int]:
-    """Return the number of messages by queue; empty for a broker that is no Redis."""
-    if not broker.startswith("redis"):
-        return {}
-    with redis.Redis.from_url(broker, socket_timeout=health.PATIENCE) as client:
-        return {queue: int(client.llen(queue)) for queue in QUEUES}
 
 
 def _mlflow(stack: Stack) -> Checks:

@@ -19,6 +19,7 @@ from spai.wsgi import application as wsgi_application
 from apps.api.intake import body_limit as push_body_limit  # isort: skip
 from apps.api.rest import BATCH_PATH, batch_body_limit, job_body_limit  # isort: skip
 from apps.api.rest.access import access_to_kept  # isort: skip
+from apps.matches.replicas import must_follow  # isort: skip
 from apps.ml import serving  # isort: skip
 from spai.direct import StoredForecasts  # isort: skip
 
@@ -71,6 +72,7 @@ def kept_responses() -> KeptResponses:
     """Return the kept responses of this process, which a thread ends as matches change; it notices promotions too."""
 
     def changed(about: set[str] | None) -> None:
+        must_follow()
         kept.drop(about)
         # Only what may be a promotion is looked at once: facts change often.
         serving.look_again(at_once=about is None)

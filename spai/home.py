@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import redis
 from django.conf import settings
 from django.db.models import Count, Exists, Max, Min, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -39,7 +38,8 @@ from apps.scraping.admin.sources.summaries import (
 )
 from apps.scraping.models import ScrapeRun
 from apps.scraping.services import why_off
-from spai.celery import QUEUES
+from spai import broker
+from spai.broker import QUEUES
 from spai.stack import health as checks
 
 FAILURES_SHOWN: Final = timedelta(days=1)
@@ -317,11 +317,9 @@ def _outcomes(asked: Sequence[tuple[str, Any]]) -> list[PartHealth]:
 
 def _workers() -> list[PartHealth]:
     """Return the health of the worker of each queue, which has its name, with the messages that wait for it."""
-    broker = settings.CELERY_BROKER_URL
     try:
-        answers = checks.bare_celery(broker).control.ping(timeout=2.0, limit=len(QUEUES)) or []
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as client:
-            waiting = {queue: client.llen(queue) for queue in QUEUES} if broker == settings.REDIS_URL else {}
+        answers = checks.bare_celery(settings.BROKER).control.ping(timeout=2.0, limit=len(QUEUES)) or []
+        waiting = {queue: each.messages for queue, each in broker.waiting(settings.BROKER, patience=2).items()}
     except Exception as error:  # kombu raises the errors of each transport
         raise checks.Unhealthy(f"the broker does not answer: {checks.first_line(error)}") from error
     alive = {name.partition("@")[0] for answer in answers for name in answer}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import time
@@ -12,8 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-import redis
 from celery.signals import before_task_publish, task_failure, task_postrun, task_prerun, task_success
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -26,7 +25,9 @@ from apps.api.metrics import ApiCollector
 from apps.api.services import metric_files
 from apps.ml.metrics import ModelCollector
 from apps.scraping.metrics import ScrapingCollector
-from spai.celery import QUEUES
+from spai import broker
+
+logger = logging.getLogger(__name__)
 
 TASKS: Final = Counter("spai_tasks_total", "Tasks by how they ended: succeeded or failed.", ["task", "outcome"])
 
@@ -37,15 +38,12 @@ TASK_SECONDS: Final = Histogram(
     buckets=(0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800),
 )
 
-SENT_AT: Final = "sent_at"
-"""Header of a message: when it was sent, seconds since 1970, by which the age of a queue is known."""
-
 _began: dict[str, float] = {}
 
 
 @before_task_publish.connect(dispatch_uid="spai.metrics")
 def _note_time(headers: dict[str, Any], **_: Any) -> None:
-    headers[SENT_AT] = time.time()
+    headers[broker.SENT_AT] = time.time()
 
 
 @task_prerun.connect(dispatch_uid="spai.metrics")
@@ -70,39 +68,26 @@ def _note_failure(sender: Any, **_: Any) -> None:
 
 
 class QueueCollector(Collector):
-    """How many messages wait in each queue and for how long, read from the broker."""
+    """How many messages wait in each queue, and for how long where the broker tells it: Redis does."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield lengths and ages; without the broker none, so that the other metrics are still delivered."""
         lengths = GaugeMetricFamily("spai_queue_length", "Messages that wait for a worker.", labels=["queue"])
         ages = GaugeMetricFamily(
-            "spai_queue_age_seconds", "How long the oldest message has waited; 0 for none.", labels=["queue"]
+            "spai_queue_age_seconds",
+            "How long the oldest message has waited; 0 for none. RabbitMQ does not tell it.",
+            labels=["queue"],
         )
-        if not settings.CELERY_BROKER_URL.startswith("redis"):
-            return
         try:
-            with (
-                redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=5, socket_timeout=5) as broker,
-                broker.pipeline(transaction=False) as asked,
-            ):
-                for queue in QUEUES:
-                    # Messages are put at the head and taken from the end.
-                    asked.llen(queue).lindex(queue, -1)
-                answers = asked.execute()
-        except redis.RedisError:
+            waiting = broker.waiting(settings.BROKER, patience=5)
+        except Exception as error:  # kombu raises the errors of each transport
+            logger.warning("the broker does not say what waits: %s", error)
             return
-        for queue, length, oldest in zip(QUEUES, answers[::2], answers[1::2], strict=True):
-            lengths.add_metric([queue], length)
-            ages.add_metric([queue], _age(oldest))
+        for queue, each in waiting.items():
+            lengths.add_metric([queue], each.messages)
+            if each.age is not None:
+                ages.add_metric([queue], each.age)
         yield from (lengths, ages)
-
-
-def _age(message: bytes | None) -> float:
-    """Return the age of a message in seconds; 0 for none, and for one that does not say when it was sent."""
-    try:
-        return max(time.time() - orjson.loads(message or b"")["headers"][SENT_AT], 0.0)
-    except (ValueError, KeyError, TypeError):
-        return 0.0
 
 
 class MachineCollector(Collector):

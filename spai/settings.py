@@ -22,6 +22,8 @@ from django.templatetags.static import static
 from django.urls import reverse, reverse_lazy
 from pythonjsonlogger.core import RESERVED_ATTRS
 
+from apps.matches import redis_addresses
+from spai import broker
 from spai.stack import renamed
 from spai.stack.stopping import DRAIN_SECONDS
 
@@ -328,15 +330,39 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
 # `apps.matches.connections.prepared` alone uses prepared statements.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
 
+DATABASE_REPLICA_URL: str = env.str("DATABASE_REPLICA_URL", default="")
+"""A streaming replica of `DATABASE_URL`, from which pages and requests for reading take matches and forecasts."""
+SPAI_REPLICA_LAG_SECONDS = at_least("SPAI_REPLICA_LAG_SECONDS", 1, 5)
+"""Age of the replica's data from which on they are read from the primary."""
+if DATABASE_REPLICA_URL:
+    _replica = env.db_url_config(DATABASE_REPLICA_URL)
+    if "postgresql" not in _replica["ENGINE"]:
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL must name a replica of DATABASE_URL, in the same form")
+    # A replica that vanished is noticed within seconds; its own options win.
+    _quick = DATABASES["default"]["OPTIONS"] | {"connect_timeout": 2, "tcp_user_timeout": 3000}
+    _replica["OPTIONS"] = _quick | _replica.get("OPTIONS", {})
+    DATABASES["replica"] = DATABASES["default"] | _replica | {"ENGINE": DATABASES["default"]["ENGINE"]}
+    DATABASE_ROUTERS = ["apps.matches.replicas.ReplicaRouter"]
+    if SPAI_ROLE == "web":
+        MIDDLEWARE.append("apps.matches.replicas.ReplicaMiddleware")
+
 REDIS_URL: str = required("REDIS_URL")
-"""Redis 7 or newer, `redis://:password@host:port/0`: cache, broker and messages between processes."""
-_redis_timeouts = {"socket_connect_timeout": 1, "socket_timeout": 2}
+"""Redis 7 or newer, `redis://:password@host:port/0`: cache, limits and broker; also `rediss://` for TLS and
+`redis+sentinel://host,host/name/0`."""
+try:
+    redis_addresses.parse(REDIS_URL)
+except ValueError as error:
+    raise ImproperlyConfigured(f"REDIS_URL is no address of a Redis: {error}") from error
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "spai",
-        "OPTIONS": _redis_timeouts,
+        "OPTIONS": {
+            "pool_class": "apps.matches.redis_addresses.CachePool",
+            "socket_connect_timeout": 1,
+            "socket_timeout": 2,
+        },
     }
 }
 
@@ -417,8 +443,13 @@ SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)
 """Whether the web site of the simulated world runs and its matches are kept up to date."""
 
 # ── Celery ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default=REDIS_URL)
-"""The broker that carries messages to workers."""
+BROKER: str = env.str("CELERY_BROKER_URL", default="") or REDIS_URL
+"""The broker that carries messages to workers, `REDIS_URL` by default; RabbitMQ as `amqp://user:password@host/vhost`."""
+# `spai.broker` makes Celery's settings of it.
+try:
+    vars().update({f"CELERY_{name.upper()}": value for name, value in broker.celery_settings(BROKER).items()})
+except ValueError as error:
+    raise ImproperlyConfigured(f"CELERY_BROKER_URL is no address of a broker: {error}") from error
 # The state of all work is in database rows; messages only trigger it. Stored results would duplicate the rows.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -429,25 +460,6 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_HARD_LIMIT = 3600
-"""Longest hard time limit of a task, in seconds; a message is redelivered after twice that time.
-
-A pipeline run takes longer: its message is acknowledged at once and never redelivered.
-"""
-if CELERY_BROKER_URL.startswith(("redis", "rediss")):
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        **_redis_timeouts,
-        "socket_timeout": 30,
-        "visibility_timeout": 2 * CELERY_TASK_HARD_LIMIT,
-        # How often, in seconds, a worker looks for messages whose timeout is over.
-        "unacked_restore_interval": 60,
-        "unacked_restore_throttle": 1,
-        # Without a broker, sending a task must fail at once; the timetable sends it again.
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0.1,
-        "interval_max": 0.1,
-    }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "spai.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
@@ -616,6 +628,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django_guid": {"level": "WARNING"},
+        # It warns that RabbitMQ would delay no message of our queues; none is to be delayed.
+        "kombu.transport.native_delayed_delivery": {"level": "ERROR"},
         # Each request, which the scrape run stores already.
         "httpx": {"level": "WARNING"},
         # The servers begin with handlers of their own.

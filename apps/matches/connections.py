@@ -12,6 +12,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model
 
+from apps.matches.replicas import reading
+
 Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Model)
 
@@ -46,11 +48,12 @@ def prepared(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     For a join of eight tables planning takes ten times as long as execution. With `prepare_threshold` None in the
     options of DATABASE_URL, as a connection pooler may need it, the statement is planned each time.
     """
-    with connection.cursor() as ordinary:  # connects, or connects again
+    at = reading()
+    with at.cursor() as ordinary:  # connects, or connects again
         make: Any = ServerBindingCursor
         # Django's log of queries has no values of a prepared statement.
-        logged = connection.queries_logged
-        with ordinary if logged else connection.make_cursor(make(connection.connection)) as cursor:
+        logged = at.queries_logged
+        with ordinary if logged else at.make_cursor(make(at.connection)) as cursor:
             cursor.execute(statement, values)
             rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

@@ -12,7 +12,6 @@ from functools import reduce
 from operator import and_
 from typing import Any, Final, TypeVar
 
-from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import (
     BooleanField,
@@ -53,6 +52,7 @@ from apps.matches.models import (
     subject_of,
 )
 from apps.matches.records import Moment, readable
+from apps.matches.replicas import reading
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
 D = TypeVar("D", bound=LeagueDecision)
@@ -196,7 +196,7 @@ def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> di
     Two queries, whatever the number of teams.
     """
     wanted = list(dict.fromkeys(team_ids))
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(
             """
             SELECT t.team_id, f.id FROM unnest(%s::bigint[]) AS t (team_id) CROSS JOIN LATERAL (
@@ -385,7 +385,7 @@ def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
     wanted = list(match_ids)
     if not wanted:
         return {}
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(
             """
             SELECT DISTINCT ON (match_id) match_id, bookmaker, moment, home, draw, away FROM matches_odds

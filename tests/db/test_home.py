@@ -205,7 +205,7 @@ def test_parts_that_do_not_answer_are_told_apart_from_those_that_do(admin, monke
 
 
 def test_without_workers_and_broker_the_health_page_still_answers(admin, settings):
-    settings.CELERY_BROKER_URL = settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    settings.BROKER = settings.REDIS_URL = "redis://127.0.0.1:9/0"
     settings.SPAI_WEB_URL = settings.SPAI_PUSH_URL = settings.SPAI_SANDBOX_URL = "http://127.0.0.1:9"
     page = admin.get(reverse("admin:health")).content.decode()
     assert "the broker does not answer" in page

@@ -102,7 +102,7 @@ def test_what_tables_hold_is_told(build, champion, told):
 @pytest.mark.django_db
 def test_the_age_of_a_queue_is_that_of_its_oldest_message(settings, told):
     now = time.time()
-    with redis.Redis.from_url(settings.CELERY_BROKER_URL) as broker:
+    with redis.Redis.from_url(settings.BROKER) as broker:
         for message in (b"no message", orjson.dumps({"headers": {"sent_at": now - 90}})):
             broker.rpush("jobs", message)
             broker.lpush("jobs", orjson.dumps({"headers": {"sent_at": now}}))

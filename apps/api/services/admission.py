@@ -8,13 +8,13 @@ from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
-import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from apps.api.models import ApiKey
 from apps.api.throttle import WINDOW, Admission, Throttle
+from apps.matches import redis_addresses
 
 REDIS_SECONDS: Final = 0.2
 """Longest wait for Redis; it stands between a client and its response."""
@@ -87,7 +87,7 @@ def _throttle() -> Throttle:
 
 def shared_counter(address: str) -> Any:
     """Return the function that adds to a counter in a Redis, for `Throttle`."""
-    client = redis.Redis.from_url(
+    client = redis_addresses.client(
         address,
         socket_timeout=REDIS_SECONDS,
         socket_connect_timeout=REDIS_SECONDS,

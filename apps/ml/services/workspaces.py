@@ -98,7 +98,10 @@ def configure(folder: Path) -> None:
     (folder / ".dvc").mkdir(parents=True, exist_ok=True)
     cache = settings.SPAI_VAR_DIR / "dvc-cache"
     remote = settings.SPAI_DVC_REMOTE or str(settings.SPAI_VAR_DIR / "dvc-remote")
-    (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache, remote=remote), encoding="utf-8")
+    config = CONFIG.format(cache=cache, remote=remote)
+    if remote.startswith("s3://") and settings.SPAI_S3_ENDPOINT:
+        config += f"    endpointurl = {settings.SPAI_S3_ENDPOINT}\n"
+    (folder / ".dvc" / "config").write_text(config, encoding="utf-8")
     # The processes that held these locks have ended, see `locked`.
     for lock in ("lock", "rwlock", "rwlock.lock"):
         (folder / ".dvc" / "tmp" / lock).unlink(missing_ok=True)

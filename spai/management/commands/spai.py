@@ -14,6 +14,7 @@ from apps.api.services import forecasts, job_kinds
 from apps.ml import services
 from apps.scraping.services import REFUSALS
 from spai import doctor
+from spai.backup import command as backup
 from spai.commands import data, models
 from spai.commands import forecasts as of_forecasts
 from spai.commands.answers import Answer, Subcommand
@@ -51,14 +52,20 @@ class Command(BaseCommand):
             own = commands.add_parser(name, help=command.help, description=command.help, conflict_handler="resolve")
             command.add_arguments(own)
             own.add_argument("--json", action="store_true", help="print one JSON document")
-        # manage.py calls it without Django; here it is for `help` and `call_command`.
+        # manage.py calls these without Django; here they are for `help` and `call_command`.
         doctor.add_arguments(commands.add_parser("doctor", help=doctor.HELP))
+        for name, (text, add_own, _) in backup.COMMANDS.items():
+            add_own(commands.add_parser(name, help=text, description=text))
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the answer of the command; with exit code 1 when it failed."""
         if options["command"] == "doctor":
             if code := doctor.run(Namespace(**options)):
                 raise CommandError("Something needs you; see above.", returncode=code)
+            return
+        if options["command"] in backup.COMMANDS:
+            if code := backup.run(options["command"], Namespace(**options)):
+                raise CommandError("See above.", returncode=code)
             return
         try:
             connection.ensure_connection()

@@ -177,6 +177,7 @@ def variables(container: dict[str, Any]) -> dict[str, str]:
     secret = {
         "CELERY_BROKER_URL": "amqp://u:p@mq/spai",
         "DATABASE_URL": "postgresql://u:p@db/spai",
+        "DATABASE_REPLICA_URL": "postgresql://u:p@db-ro/spai",
         "EMAIL_URL": "smtp://mail:25",
         "REDIS_URL": "redis://cache/0",
     }
