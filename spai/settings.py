@@ -331,6 +331,8 @@ BROWSER_WS_URL: str = env.str("BROWSER_WS_URL", default="")
 """A remote browser over CDP, such as a Selenoid grid; used in place of a local one."""
 if BROWSER_WS_URL and urlsplit(BROWSER_WS_URL).scheme not in ("ws", "wss", "http", "https"):
     raise ImproperlyConfigured(f"BROWSER_WS_URL is {BROWSER_WS_URL!r}; it must begin with ws:// or wss://")
+SPAI_SOURCE_HOSTS: list[str] = env.list("SPAI_SOURCE_HOSTS", default=[])
+"""Hosts and networks inside the network that sources may be read from; others must be on the public internet."""
 SPAI_SNAPSHOTS: str = env.str("SPAI_SNAPSHOTS", default="")
 """Storage of raw pages: a folder, or s3://bucket/prefix; empty for `SPAI_VAR_DIR/snapshots`."""
 SPAI_S3_ENDPOINT: str = env.str("SPAI_S3_ENDPOINT", default="")
