@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
+from django.db import connection
 
 from spai.stack.environment import Stack, write_private
 from spai.stack.revision import packages
+from spai.stack.roles import owner_in
 
 
-def migrate() -> str:
+@contextmanager
+def as_owner(stack: Stack) -> Iterator[None]:
+    """Use the database as the role that owns its tables."""
+    login, owner = connection.settings_dict, owner_in(stack.owner_database)
+    site = {name: login[name] for name in ("USER", "PASSWORD")}
+    connection.close()
+    login |= {"USER": owner.role, "PASSWORD": owner.password}
+    try:
+        yield
+    finally:
+        connection.close()
+        login |= site
+
+
+def migrate(stack: Stack) -> str:
     """Run the migrations; return a summary."""
     output = io.StringIO()
-    call_command("migrate", interactive=False, verbosity=1, stdout=output)
+    with as_owner(stack):
+        call_command("migrate", interactive=False, verbosity=1, stdout=output)
     applied = output.getvalue().count(" OK")
     return f"{applied} migrations applied" if applied else "tables are up to date"
 

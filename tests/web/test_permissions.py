@@ -46,6 +46,8 @@ TABLE = Path(__file__).with_name("permissions.csv")
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 LOGIN = "login"
 """In the table: sent to the login page."""
+NOTHING = 2_000_000_001
+"""An id that no row has."""
 REFUSED = {LOGIN, "401", "403"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -163,7 +165,7 @@ class Room:
 
     def status(self, caller: str, method: str, path: str) -> str:
         """Return how a request is answered; what it changes is undone."""
-        address = re.sub(r"<(\w+)>", lambda found: str(self.values.get(found[1], 1)), path)
+        address = re.sub(r"<(\w+)>", lambda found: str(self.values.get(found[1], NOTHING)), path)
         if is_of_admin(self.settings.SPAI_ROLE, path):
             call = partial(self._view_of_admin, self.users[caller])
         else:
