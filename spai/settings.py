@@ -116,8 +116,11 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SECURE_REDIRECT_EXEMPT = [r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
 # Cookies are not separated by port: with the port in their names, two stacks on one machine do not log each other out.
-_cookies = f"spai_{urlsplit(SPAI_ADMIN_URL).port or 'site'}"
+# Browsers accept the prefix for this host alone, and over TLS alone.
+_cookies = f"{'__Host-' if _https else ''}spai_{urlsplit(SPAI_ADMIN_URL).port or 'site'}"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf"
+# A login lasts a working day, however often it is used.
+SESSION_COOKIE_AGE = 12 * 3600
 X_FRAME_OPTIONS = "DENY"
 
 # ── Logins ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,6 +131,12 @@ if SPAI_PROXIES < 0:
 SPAI_PUSH_CONNECTIONS: int = env.int("SPAI_PUSH_CONNECTIONS", default=2000)
 SPAI_PUSH_CONNECTIONS_OF_ADDRESS: int = env.int("SPAI_PUSH_CONNECTIONS_OF_ADDRESS", default=200)
 """Websockets and event streams that one push process serves at a time: in all, and to one address."""
+# Length, and no password that everybody tries; no rules about kinds of characters (NIST SP 800-63B).
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Wrong passwords for one account from one address; spai/logins.py adds limits for the address and for the account.
 AXES_FAILURE_LIMIT = 5

@@ -172,7 +172,7 @@ class Stack:
 
     @property
     def owner_database(self) -> str:
-        """The address of the site's database for the role that migrates it; the operator's role on an external server."""
+        """The address of the site's database for the role that migrates it; on an external server, the operator's."""
         if self.is_external("postgres"):
             return self.value("DATABASE_URL")
         login = f"{OWNER}:{self.maintenance['OWNER_PASSWORD']}"
