@@ -9,7 +9,7 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage client lock lock-groups setup made
+.PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage audit client lock lock-groups setup made
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -39,6 +39,8 @@ test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest tests/faults -m faults
 lint: setup  ## style, types, which module may import which
 	$(RUN) -m pytest -q tests/test_architecture.py
+audit: setup  ## advisories of the locked packages, the list of all of them (var/sbom), secrets in the history
+	@$(RUN) requirements/audit.py
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
 	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults" --cov --cov-report= $(TESTS)

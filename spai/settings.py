@@ -327,7 +327,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "spai",
-        "OPTIONS": _redis_timeouts,
+        # By default values are pickles: who can write to Redis could run code here.
+        "OPTIONS": {**_redis_timeouts, "serializer": "django.core.signing.JSONSerializer"},
     }
 }
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import ProgrammingError, connection
+from django.utils import timezone
 from psycopg.errors import InsufficientPrivilege
 
+from apps.matches.models import World
+from apps.ml import services
+from apps.ml.models import LedgerLeaf
 from spai.stack.roles import APPLICATION
+from tests.web.conftest import Builder
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +93,18 @@ def test_the_application_may_not(application, statement):
 
 def test_the_application_analyses_tables_that_it_does_not_own(application):
     assert len(ask("SELECT spai_analyze(VARIADIC %s::regclass[])", ["matches_match", "matches_team"])) == 1
+
+
+def test_the_application_closes_the_ledger_of_a_day():
+    now = timezone.now()
+    build = Builder(now)
+    match = build.match(kickoff_at=now - timedelta(days=3), goals=(2, 1))
+    build.prediction(match, build.version())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {APPLICATION}")
+    report = services.close_due(now=now)
+    assert (set(report.closed), report.busy) == ({World.SANDBOX}, False)
+    assert LedgerLeaf.objects.count() == 1
 
 
 def test_rights_that_were_lost_return_with_the_next_migrate():

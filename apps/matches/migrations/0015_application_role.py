@@ -10,6 +10,13 @@ BEGIN
     EXECUTE 'ANALYZE ' || (SELECT string_agg(each::text, ', ') FROM unnest(tables) AS each);
 END $$;
 
+CREATE FUNCTION spai_hold_forecasts() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- It needs the right to change rows.
+    LOCK TABLE public.ml_prediction IN SHARE MODE;
+END $$;
+
 CREATE FUNCTION spai_grant_application() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     relation record;
@@ -49,6 +56,7 @@ END $$;
 
 REVERSE = """
 DROP FUNCTION spai_grant_application();
+DROP FUNCTION spai_hold_forecasts();
 DROP FUNCTION spai_analyze(regclass[]);
 """
 
