@@ -8,6 +8,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import ProgrammingError, connection
+from django.db.models import SET_NULL
 from django.utils import timezone
 from psycopg.errors import InsufficientPrivilege
 
@@ -58,7 +59,25 @@ def test_facts_are_added_and_read_and_never_changed():
         APPLICATION,
         facts,
     )
-    assert sorted(columns) == [("matches_event", "number"), ("matches_matchchange", "match_id")]
+    assert sorted(columns) == [
+        ("matches_event", "number"),
+        ("matches_matchchange", "match_id"),
+        ("ml_promotion", "user_id"),
+    ]
+
+
+def test_rows_whose_deletion_empties_a_link_of_a_fact_can_be_deleted():
+    facts = set(ask(FACTS))
+    links = {
+        (model._meta.db_table, field.column)
+        for model in apps.get_models()
+        if model._meta.db_table in facts
+        for field in model._meta.concrete_fields
+        if field.remote_field and field.remote_field.on_delete is SET_NULL
+    }
+    assert ("ml_promotion", "user_id") in links
+    for table, column in links:
+        assert ask("SELECT has_column_privilege(%s, %s, %s, 'UPDATE')", APPLICATION, table, column) == [True], table
 
 
 def test_every_table_of_a_model_can_be_read_and_added_to():

@@ -210,7 +210,7 @@ def test_a_pickle_in_the_cache_is_not_loaded(settings, tmp_path):
     assert cache.get("forecast") == {"home": 0.5}
     with redis.Redis.from_url(settings.REDIS_URL) as server:
         server.set(cache.make_key("forecast"), pickle.dumps(Planted(tmp_path / "run")))
-        with pytest.raises(ValueError, match="JSON|utf-8|decode"):
+        with pytest.raises(ValueError, match="Expecting value"):
             cache.get("forecast")
         server.delete(cache.make_key("forecast"))
     assert not (tmp_path / "run").exists()
@@ -232,7 +232,7 @@ def test_each_requirement_of_the_standard_names_its_test_or_says_why_not():
     assert [row["requirement"] for row in rows if not row["test"] and not row["note"]] == []
 
 
-def tests_in(file: str) -> set[str]:
+def node_ids(file: str) -> set[str]:
     """Return the node ids of the tests of a file."""
     found = set()
     for node in ast.parse((ROOT / file).read_text()).body:
@@ -245,7 +245,7 @@ def tests_in(file: str) -> set[str]:
 
 def test_every_test_and_document_that_the_table_names_exists():
     named = {row["test"] for row in requirements()} - {""}
-    assert named - set().union(*map(tests_in, {test.partition("::")[0] for test in named})) == set()
+    assert named - set().union(*map(node_ids, {test.partition("::")[0] for test in named})) == set()
     documents = {path for row in requirements() for path in re.findall(r"docs/[\w./-]+\.md", row["note"])}
     assert [path for path in documents if not (ROOT / path).exists()] == []
 

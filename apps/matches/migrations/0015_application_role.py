@@ -20,6 +20,7 @@ END $$;
 CREATE FUNCTION spai_grant_application() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     relation record;
+    passes text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'spai_application') THEN
         RETURN;
@@ -41,11 +42,14 @@ BEGIN
         ELSIF relation.is_fact THEN
             EXECUTE format('REVOKE ALL ON %s FROM spai_application', relation.name);
             EXECUTE format('GRANT SELECT, INSERT ON %s TO spai_application', relation.name);
-            -- What its trigger lets pass.
-            IF relation.name = 'matches_event'::regclass THEN
-                GRANT UPDATE (number) ON matches_event TO spai_application;
-            ELSIF relation.name = 'matches_matchchange'::regclass THEN
-                GRANT UPDATE (match_id) ON matches_matchchange TO spai_application;
+            -- What its trigger lets pass: numbering, two matches that are one, an account that is deleted.
+            passes := CASE relation.name::text
+                WHEN 'matches_event' THEN 'number'
+                WHEN 'matches_matchchange' THEN 'match_id'
+                WHEN 'ml_promotion' THEN 'user_id'
+            END;
+            IF passes IS NOT NULL THEN
+                EXECUTE format('GRANT UPDATE (%I) ON %s TO spai_application', passes, relation.name);
             END IF;
         ELSE
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO spai_application', relation.name);
