@@ -259,6 +259,7 @@ def read_table() -> dict[tuple[str, str, str], dict[str, str]]:
         }
 
 
+@pytest.mark.slow
 def test_every_route_answers_each_caller_as_the_table_says(room, renew):
     found = found_rows(room)
     if renew:
