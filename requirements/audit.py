@@ -83,7 +83,8 @@ def secrets(*, renew: bool = False) -> str:
         with subprocess.Popen(history, cwd=BASE, stdout=subprocess.PIPE, text=True, errors="replace") as git:
             assert git.stdout is not None
             for file, line in added_lines(git.stdout):
-                for secret in scan_line(line):
+                # Its hashes look like secrets.
+                for secret in scan_line(line) if file != "requirements/secrets.json" else ():
                     secret.filename = file
                     found[file].add(secret)
                     places[file, secret.secret_hash] = line.strip()[:100]
