@@ -67,8 +67,8 @@ client: setup  ## record the API schema with its examples, and write the Python 
 	$(GENERATE) --path tests/web/openapi.json --output-path clients/python/spai_client/generated
 # What GitLab and GitHub run beside the targets above. DRY=--dry-run prints what would change something elsewhere.
 DELIVERY = $(PYTHON) delivery/release.py $(DRY)
-audit: setup  ## known vulnerabilities of the locked packages
-	.venv/bin/pip-audit --requirement requirements/all.txt --require-hashes --disable-pip
+audit: setup  ## advisories of the locked packages, the list of all of them (var/sbom), secrets in the history
+	@$(RUN) requirements/audit.py
 chart: setup  ## check the Helm chart, with the program helm
 	helm lint --strict helm --values helm/values/ci.yaml && $(RUN) -m pytest tests/pure/chart
 train-smoke: setup  ## a training of the simulated world, export to registered version, with servers of its own

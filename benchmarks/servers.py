@@ -38,6 +38,7 @@ def own_servers() -> Iterator[Path]:
             "DATABASE_URL": urlunsplit(urlsplit(server)._replace(path="/benchmark")),
             "DJANGO_SETTINGS_MODULE": "spai.settings",
             "CELERY_BROKER_URL": "memory://",
+            "SPAI_SOURCE_HOSTS": "127.0.0.1",
             "MLFLOW_TRACKING_URI": f"sqlite:///{running.folder}/mlflow.db",
         }
         import django

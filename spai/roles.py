@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -68,9 +69,10 @@ def create_user(*, name: str, role: str, password: str, by: str, now: datetime) 
     Raises
     ------
     ValidationError
-        When the name is taken or cannot be one.
+        When the name is taken or cannot be one, or the password is too weak.
     """
     user = User(username=name, is_staff=True)
+    validate_password(password, user)
     user.set_password(password)
     user.full_clean()
     user.save()

@@ -137,8 +137,11 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SECURE_REDIRECT_EXEMPT = [r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
 # Cookies are not separated by port: with the port in their names, two stacks on one machine do not log each other out.
-_cookies = f"spai_{urlsplit(SPAI_ADMIN_URL).port or 'site'}"
+# Browsers accept the prefix for this host alone, and over TLS alone.
+_cookies = f"{'__Host-' if _https else ''}spai_{urlsplit(SPAI_ADMIN_URL).port or 'site'}"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf"
+# A login lasts a working day, however often it is used.
+SESSION_COOKIE_AGE = 12 * 3600
 X_FRAME_OPTIONS = "DENY"
 
 # ── Logins ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -146,6 +149,12 @@ SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
 """Number of proxies in front of this process; so many addresses at the end of X-Forwarded-For are trusted."""
 if SPAI_PROXIES < 0:
     raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
+# Length, and no password that everybody tries; no rules about kinds of characters (NIST SP 800-63B).
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Wrong passwords for one account from one address; spai/logins.py adds limits for the address and for the account.
 AXES_FAILURE_LIMIT = 5
@@ -362,6 +371,8 @@ CACHES = {
             "pool_class": "apps.matches.redis_addresses.CachePool",
             "socket_connect_timeout": 1,
             "socket_timeout": 2,
+            # By default values are pickles: who can write to Redis could run code here.
+            "serializer": "django.core.signing.JSONSerializer",
         },
     }
 }
@@ -377,6 +388,8 @@ BROWSER_WS_URL: str = env.str("BROWSER_WS_URL", default="")
 """A remote browser over CDP, such as a Selenoid grid; used in place of a local one."""
 if BROWSER_WS_URL and urlsplit(BROWSER_WS_URL).scheme not in ("ws", "wss", "http", "https"):
     raise ImproperlyConfigured(f"BROWSER_WS_URL is {BROWSER_WS_URL!r}; it must begin with ws:// or wss://")
+SPAI_SOURCE_HOSTS: list[str] = env.list("SPAI_SOURCE_HOSTS", default=[])
+"""Hosts and networks inside the network that sources may be read from; others must be on the public internet."""
 SPAI_SNAPSHOTS: str = env.str("SPAI_SNAPSHOTS", default="")
 """Storage of raw pages: a folder, or s3://bucket/prefix; empty for `SPAI_VAR_DIR/snapshots`."""
 SPAI_S3_ENDPOINT: str = env.str("SPAI_S3_ENDPOINT", default="")

@@ -22,6 +22,8 @@ from spai.stack.servers import ServerError
 NOWHERE = {"DATABASE_URL": "postgresql://nobody:none@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
 UNLIMITED = {"SPAI_LIMIT_ANONYMOUS": "0", "SPAI_LIMIT_KEY": "0"}
 """All tests call the API from one address, more often than a client may."""
+INSIDE = {"SPAI_SOURCE_HOSTS": "127.0.0.1,localhost,::1"}
+"""The sites of the tests are on loopback."""
 # Tests do not need durability: a power failure may destroy everything.
 POSTGRES_SETTINGS = {
     "fsync": "off",
@@ -71,7 +73,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     # For a process that ends without calling its last hooks.
     atexit.register(running.stop)
     temporary.isolate(running.folder)
-    os.environ.update(NOWHERE | UNLIMITED)
+    os.environ.update(NOWHERE | UNLIMITED | INSIDE)
     options = early_config.known_args_namespace
     if is_coordinator(options) and not options.collectonly:
         compile_kernels(early_config)

@@ -136,7 +136,8 @@ def test_models_and_migrations_agree():
 
 
 @pytest.mark.django_db
-def test_deployment_checks_pass_behind_https():
+@pytest.mark.parametrize("role", ["web", "push"])
+def test_deployment_checks_pass_behind_https(role):
     test_database = connection.settings_dict
     address = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**test_database)
     done = run(
@@ -149,6 +150,7 @@ def test_deployment_checks_pass_behind_https():
         "--fail-level",
         "WARNING",
         DATABASE_URL=address,
+        SPAI_ROLE=role,
         SPAI_WEB_URL="https://spai.example.org",
         SPAI_ADMIN_URL="https://admin.spai.example.org",
         SECRET_KEY="a-long-random-text-for-this-check-alone-0123456789-abcdefghij",

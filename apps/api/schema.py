@@ -208,7 +208,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         name: {"name": name, "in": "header", "description": description, "schema": {"type": "string"} | bounds}
         for name, (description, bounds) in REQUEST_HEADERS.items()
     }
-    for name, schema in components["schemas"].items():
+    # The process of push has no routes of its own here.
+    for name, schema in components.get("schemas", {}).items():
         if name.startswith("Paginated"):
             # Django REST framework describes its pages as OpenAPI 3.0 has it, with addresses of another site.
             schema["required"] = sorted(schema["properties"])

@@ -78,8 +78,8 @@ def checked_target(url: str, *, allowed: Iterable[str] = (), look_up: LookUp = a
     ----------
     url : str
     allowed : iterable of str
-        Names of hosts, and networks such as ``10.0.0.0/8``, that are allowed whatever they are, over http and on every
-        port too.
+        Names of hosts, with or without a port, and networks such as ``10.0.0.0/8``, that are allowed whatever they are,
+        over http and on every port too.
     look_up : callable
         Returns the network addresses of a name; raises OSError.
 
@@ -98,7 +98,7 @@ def checked_target(url: str, *, allowed: Iterable[str] = (), look_up: LookUp = a
         raise AddressRefusedError(f"The host {host} cannot be found.") from error
     if not addresses:
         raise AddressRefusedError(f"The host {host} cannot be found.")
-    if not _is_allowed(host, addresses, allowed):
+    if not _is_allowed(host, port, addresses, allowed):
         if scheme != "https":
             raise AddressRefusedError("The address must begin with https://.")
         if port not in PORTS:
@@ -108,6 +108,15 @@ def checked_target(url: str, *, allowed: Iterable[str] = (), look_up: LookUp = a
     shown = f"[{host}]" if ":" in host else host
     is_usual = port == {"http": 80, "https": 443}[scheme]
     return Target(scheme, host, port, shown if is_usual else f"{shown}:{port}", path, texts)
+
+
+def may_connect(host: str, port: int, addresses: Iterable[str], *, allowed: Iterable[str] = ()) -> bool:
+    """Whether this machine may connect to a name that leads to these addresses: all public, or allowed.
+
+    For those who look names up and connect by themselves; parameters as for `checked_target`.
+    """
+    found = [ipaddress.ip_address(text) for text in addresses]
+    return _is_allowed(host, port, found, allowed) or all(map(is_public, found))
 
 
 def is_public(address: Address) -> bool:
@@ -175,10 +184,10 @@ def _literal(host: str) -> Address | None:
     return None
 
 
-def _is_allowed(host: str, addresses: Sequence[Address], allowed: Iterable[str]) -> bool:
+def _is_allowed(host: str, port: int, addresses: Sequence[Address], allowed: Iterable[str]) -> bool:
     networks = []
     for entry in allowed:
-        if entry.lower() == host:
+        if entry.lower() in (host, f"{host}:{port}"):
             return True
         try:
             networks.append(ipaddress.ip_network(entry))

@@ -2,15 +2,14 @@
 
 A `Client` fetches one page at a time and returns the response, whatever its status. Every failure of a server or of the
 network becomes a `FetchError` within the time limit: a server that hangs or sends a byte a second, an endless page,
-compressed data that is broken or expands without bound, redirects in a circle. Nothing is retried or judged here, and
-proxies of the environment are ignored.
+compressed data that is broken or expands without bound, redirects in a circle. Nothing is retried or judged here,
+proxies of the environment are ignored, and addresses inside the network are not connected to.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import queue
-import socket
 import ssl
 import threading
 import time
@@ -22,6 +21,7 @@ from typing import Any, Final, Self
 import httpcore
 import httpx
 
+from apps.matches.public_addresses import addresses_of, may_connect
 from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, kept_headers
 
@@ -32,6 +32,9 @@ MAX_BYTES: Final = 20 * 1024 * 1024
 MAX_REDIRECTS: Final = 8
 KEEP_ALIVE: Final = 15.0
 """Seconds that an idle connection stays open for the next request to its host."""
+NOT_PUBLIC: Final = (
+    "{} is not on the public internet; SPAI_SOURCE_HOSTS names hosts inside the network that may be read"
+)
 EVIDENCE: Final = 64 * 1024
 """Bytes that are stored of a page that was too large."""
 
@@ -42,7 +45,8 @@ _PIECE: Final = 64 * 1024
 class Client:
     """Fetches pages, one at a time, over connections that are reused; keeps cookies until it is closed.
 
-    Without `verify` the usual certificate authorities are trusted.
+    Without `verify` the usual certificate authorities are trusted. `allowed` names hosts and networks that may be read
+    from although they are not on the public internet, as for `public_addresses.may_connect`.
     """
 
     def __init__(
@@ -52,13 +56,15 @@ class Client:
         timeout: float = TIMEOUT,
         max_bytes: int = MAX_BYTES,
         verify: ssl.SSLContext | None = None,
+        allowed: Collection[str] = (),
     ) -> None:
         self._timeout = timeout
         self._max_bytes = max_bytes
+        self._allowed = allowed
         self._deadline = _Deadline()
         # Only the encoding that `_unzip` decodes.
         headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": "gzip"}
-        transport = _Transport(verify or httpx.create_ssl_context(), self._deadline)
+        transport = _Transport(verify or httpx.create_ssl_context(), self._deadline, allowed)
         self._httpx = httpx.Client(headers=headers, transport=transport, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -116,6 +122,24 @@ class Client:
                 on_redirect(target)
                 self._deadline.ends += time.monotonic() - before
             url = target
+
+    def check_host(self, url: str) -> None:
+        """Refuse an address that leads inside the network, for those who do not fetch it by this client.
+
+        Raises
+        ------
+        FetchError
+            `INVALID`, or `HTTP_ERROR` when its name cannot be looked up.
+        """
+        parts = httpx.URL(url)
+        host = parts.host
+        try:
+            addresses = _addresses(host, self._timeout)
+        except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+            raise FetchError(FetchOutcome.HTTP_ERROR, f"{url}: {error}") from error
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        if not may_connect(host, port, addresses, allowed=self._allowed):
+            raise FetchError(FetchOutcome.INVALID, f"{url}: {NOT_PUBLIC.format(host)}")
 
     def _get(self, url: str, headers: Mapping[str, str], limit: int, started: float) -> FetchResponse:
         """Send one request and read the whole response."""
@@ -256,19 +280,22 @@ class _Deadline:
 class _Transport(httpx.HTTPTransport):
     """httpx's transport with connections that keep the deadline: httpx restarts its time limits with every byte."""
 
-    def __init__(self, context: ssl.SSLContext, deadline: _Deadline) -> None:
+    def __init__(self, context: ssl.SSLContext, deadline: _Deadline, allowed: Collection[str]) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=4,
             keepalive_expiry=KEEP_ALIVE,
             retries=0,
-            network_backend=_Network(deadline),
+            network_backend=_Network(deadline, allowed),
         )
 
 
 class _Network(httpcore.NetworkBackend):
-    def __init__(self, deadline: _Deadline) -> None:
+    """Connects to the addresses that it has checked, so that a second look-up cannot lead elsewhere."""
+
+    def __init__(self, deadline: _Deadline, allowed: Collection[str]) -> None:
         self._deadline = deadline
+        self._allowed = allowed
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -280,7 +307,10 @@ class _Network(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         error: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in _addresses(host, self._deadline.left()):
+        addresses = _addresses(host, self._deadline.left())
+        if not may_connect(host, port, addresses, allowed=self._allowed):
+            raise httpcore.ConnectError(NOT_PUBLIC.format(host))
+        for address in addresses:
             try:
                 stream = self._inner.connect_tcp(address, port, self._deadline.left(), local_address, socket_options)
             except httpcore.ConnectError as refused:
@@ -328,8 +358,7 @@ def _addresses(host: str, seconds: float) -> list[str]:
 
     def resolve() -> None:
         try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            answers.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+            answers.put(list(addresses_of(host)))
         except (OSError, UnicodeError) as error:
             answers.put(error if isinstance(error, OSError) else OSError(str(error)))
 

@@ -47,11 +47,16 @@ VARIABLES = {
     "SPAI_PROMETHEUS": ("true", "Whether Prometheus and Alertmanager run where they are installed."),
 }
 """Default and meaning of what the stack alone reads; `spai/settings.py` has all other variables."""
+OWNER = "spai_owner"
+"""The role that owns the tables of the site, as which migrations run."""
 MLFLOW_USER = "mlflow"
 """The role that MLflow logs in as."""
 MLFLOW_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 """The login of people, workers and pipeline stages at MLflow."""
-SECRETS_OF_MAINTENANCE = ("SUPERUSER_PASSWORD", "MLFLOW_DATABASE_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
+SECRETS_OF_MAINTENANCE = (
+    *("SUPERUSER_PASSWORD", "OWNER_PASSWORD"),
+    *("MLFLOW_DATABASE_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY"),
+)
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -174,6 +179,14 @@ class Stack:
         """The address of the same database for the superuser."""
         login = f"{SUPERUSER}:{self.maintenance['SUPERUSER_PASSWORD']}"
         return f"postgresql://{login}@127.0.0.1:{self.port('postgres')}/postgres"
+
+    @property
+    def owner_database(self) -> str:
+        """The address of the site's database for the role that migrates it; on an external server, the operator's."""
+        if self.is_external("postgres"):
+            return self.value("DATABASE_URL")
+        login = f"{OWNER}:{self.maintenance['OWNER_PASSWORD']}"
+        return f"postgresql://{login}@127.0.0.1:{self.port('postgres')}/{DATABASE_NAME}"
 
     @property
     def mlflow_database(self) -> str:

@@ -71,7 +71,7 @@ def repair_roles(stack: Stack, report: Report) -> None:
     """Create or repair the roles and databases of the stack's own PostgreSQL."""
     try:
         if roles.repair(stack):
-            report.step(f"postgres: the superuser is {environment.SUPERUSER} now; the site has a role of its own")
+            report.step(f"postgres: the superuser is {environment.SUPERUSER} now; the site owns nothing any more")
     except (roles.RolesError, psycopg.Error) as error:
         raise StackError(f"The roles of PostgreSQL could not be created or repaired: {error}.") from error
 
@@ -126,7 +126,8 @@ def prepare_site(stack: Stack, report: Report) -> str:
         from spai.stack import site
 
         compile_kernels(stack)
-        report.step(f"Database: {site.migrate()}")
+        with site.as_owner(stack):
+            report.step(f"Database: {site.migrate()}")
         report.step(f"Reference data: {site.load_reference_data()}")
         report.step(f"Roles: {site.update_roles()}")
         report.step(f"Static files: {site.collect_static(stack)}")
@@ -165,7 +166,7 @@ def database_fingerprint(address: str) -> str:
 
 def applied_migrations(stack: Stack) -> int:
     """Return the number of migrations applied to the database, 0 when it has no table of them."""
-    with psycopg.connect(stack.value("DATABASE_URL")) as connection:
+    with psycopg.connect(stack.owner_database) as connection:
         there = connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL").fetchone()
         if there == (False,):
             return 0

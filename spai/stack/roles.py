@@ -1,7 +1,8 @@
-"""Who may do what in the stack's own PostgreSQL: one superuser for maintenance, an ordinary role for each database.
+"""Who may do what in the stack's own PostgreSQL: a superuser for maintenance, an owner for each database, the site.
 
-The roles are put right at every start. Clusters of earlier versions, whose superuser was the site's own role, are
-brought over: that superuser is renamed, an ordinary role takes its name, and it is given all that the superuser owned.
+The site's own role owns nothing: it may read and write rows, and no fact may be changed. Migrations run as the owner of
+the tables. The roles are put right at every start. Clusters of earlier versions, whose superuser or owner was the
+site's own role, are brought over: that superuser is renamed, and the owner is given all that both owned.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from spai.stack.environment import DATABASE_USER, SUPERUSER, Stack
+from spai.stack.environment import DATABASE_NAME, DATABASE_USER, SUPERUSER, Stack
 
 RETENTION = "spai_retention"
 """The role that may delete facts that are old; the site assumes it for this (`apps/matches/services/retention.py`)."""
+APPLICATION = "spai_application"
+"""The role with the rights of the site on the tables, of which the site's own role is a member."""
 TEMPORARY = "spai_upgrade"
 """A temporary superuser: PostgreSQL does not rename the one that is logged in."""
 
@@ -74,7 +77,8 @@ def repair(stack: Stack) -> bool:
     Raise `RolesError` when no superuser can log in, `psycopg.Error` when PostgreSQL refuses a step; the next call
     continues there.
     """
-    owners = [owner_in(stack.own["DATABASE_URL"])]
+    site = owner_in(stack.own["DATABASE_URL"])
+    owners = [owner_in(stack.owner_database)]
     if not stack.is_external("mlflow"):
         owners.append(owner_in(stack.mlflow_database))
     refusal = _refusal(stack.superuser_database)
@@ -83,9 +87,9 @@ def repair(stack: Stack) -> bool:
         _rename_superuser(stack, refusal)
     with psycopg.connect(stack.superuser_database, autocommit=True) as session:
         session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(TEMPORARY)))
-        for owner in owners:
+        for owner in (site, *owners):
             _make_role(session, owner)
-        _make_retention(session)
+        _make_groups(session, site)
         for owner in owners:
             if not _exists(session, "pg_database", "datname", owner.database):
                 session.execute(
@@ -94,6 +98,8 @@ def repair(stack: Stack) -> bool:
                     )
                 )
         _hand_over_databases(session, owners)
+    # What was restored from a backup may have come without them.
+    _grant(stack.owner_database)
     return is_old
 
 
@@ -156,26 +162,39 @@ def _make_role(session: psycopg.Connection, owner: Owner) -> None:
     )
 
 
-def _make_retention(session: psycopg.Connection) -> None:
-    if not _exists(session, "pg_roles", "rolname", RETENTION):
-        session.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(RETENTION)))
-    session.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(RETENTION), sql.Identifier(DATABASE_USER)))
+def _make_groups(session: psycopg.Connection, site: Owner) -> None:
+    """Make the roles of retention and of the application, which the site assumes and inherits."""
+    for role in (RETENTION, APPLICATION):
+        if not _exists(session, "pg_roles", "rolname", role):
+            session.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+        session.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(site.role)))
 
 
 def _hand_over_databases(session: psycopg.Connection, owners: list[Owner]) -> None:
-    """Give what the superuser owns to the role of each database, or to the site's where it has none."""
+    """Give what the superuser owns, and what the site owned, to the owner of each database.
+
+    A database that has none, such as one of tests, becomes the site's.
+    """
     roles = {owner.database: owner.role for owner in owners}
     found = session.execute(
-        "SELECT datname, pg_get_userbyid(datdba) = %s FROM pg_database WHERE NOT datistemplate AND datallowconn"
-        " AND datname <> 'postgres'",
-        [SUPERUSER],
+        "SELECT datname, pg_get_userbyid(datdba) FROM pg_database WHERE NOT datistemplate AND datallowconn"
+        " AND datname <> 'postgres'"
     ).fetchall()
-    for name, is_superusers in found:
-        if name not in roles and not is_superusers:
+    for name, present in found:
+        earlier = (SUPERUSER, DATABASE_USER) if name == DATABASE_NAME else (SUPERUSER,)
+        if name not in roles and present not in earlier:
             continue
         role = sql.Identifier(roles.get(name, DATABASE_USER))
-        if is_superusers:
+        if present in earlier:
             session.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), role))
         with psycopg.connect(session.info.dsn, password=session.info.password, dbname=name) as inside:
-            for kind, identity in inside.execute(OWNED, {"owner": SUPERUSER}).fetchall():
-                inside.execute(sql.SQL("ALTER {} {} OWNER TO {}").format(sql.SQL(kind), sql.SQL(identity), role))
+            for owner in earlier:
+                for kind, identity in inside.execute(OWNED, {"owner": owner}).fetchall():
+                    inside.execute(sql.SQL("ALTER {} {} OWNER TO {}").format(sql.SQL(kind), sql.SQL(identity), role))
+
+
+def _grant(address: str) -> None:
+    """Give the application its rights on the tables of the owner who logs in by an address; see matches 0015."""
+    with psycopg.connect(address) as session:
+        if session.execute("SELECT to_regprocedure('spai_grant_application()') IS NOT NULL").fetchone() == (True,):
+            session.execute("SELECT spai_grant_application()")

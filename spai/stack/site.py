@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -13,9 +15,24 @@ from django.db import connection
 
 from spai.stack.environment import Stack, write_private
 from spai.stack.revision import packages
+from spai.stack.roles import owner_in
 
 LOCK_SECONDS = 10
 """How long a migration waits for a table; whoever reads that table waits behind it."""
+
+
+@contextmanager
+def as_owner(stack: Stack) -> Iterator[None]:
+    """Use the database as the role that owns its tables."""
+    login, owner = connection.settings_dict, owner_in(stack.owner_database)
+    site = {name: login[name] for name in ("USER", "PASSWORD")}
+    connection.close()
+    login |= {"USER": owner.role, "PASSWORD": owner.password}
+    try:
+        yield
+    finally:
+        connection.close()
+        login |= site
 
 
 def migrate() -> str:

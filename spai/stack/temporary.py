@@ -24,7 +24,7 @@ import redis
 from spai.stack import servers
 from spai.stack.environment import DATABASE_USER, QUIET, SUPERUSER
 from spai.stack.ports import free_port
-from spai.stack.roles import RETENTION
+from spai.stack.roles import APPLICATION, RETENTION
 
 ATTEMPTS = 5
 """Ports to try: another process may take one between its choice and the start of the server."""
@@ -78,8 +78,8 @@ class TemporaryServers:
     def start_postgres(self, settings: dict[str, str]) -> str:
         """Start a PostgreSQL with these settings; return its address.
 
-        The role in the address has the rights of the site's role in a stack, and may also create databases and disable
-        triggers.
+        The role in the address owns the databases that it creates, so that it may migrate them, and may also disable
+        triggers. It can assume the roles of the application and of retention.
         """
         if servers.unprivileged_mode() == "nobody":
             self.folder.chmod(0o755)
@@ -100,8 +100,9 @@ class TemporaryServers:
         port = self._run("postgres", lambda port: servers.postgres_command(cluster, port, settings), answers)
         with psycopg.connect(address(port, SUPERUSER), autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {DATABASE_USER} LOGIN CREATEDB PASSWORD '{self.password}'")
-            connection.execute(f"CREATE ROLE {RETENTION} NOLOGIN")
-            connection.execute(f"GRANT {RETENTION} TO {DATABASE_USER}")
+            for role in (RETENTION, APPLICATION):
+                connection.execute(f"CREATE ROLE {role} NOLOGIN")
+                connection.execute(f"GRANT {role} TO {DATABASE_USER}")
             # Benchmarks skip the foreign keys of hundreds of thousands of generated rows.
             connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {DATABASE_USER}")
         return address(port, DATABASE_USER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from importlib import import_module
 from urllib.parse import urlsplit
 
 import psycopg
@@ -35,6 +36,7 @@ CREATE STATISTICS both_columns (dependencies) ON id, number FROM match;
 SELECT lo_from_bytea(0, 'kept');
 INSERT INTO match (mood, share) VALUES ('good', 0.5), ('bad', 1);
 """
+GRANTS = import_module("apps.matches.migrations.0015_application_role")
 LEFT = "SELECT count(*) FROM pg_class WHERE relowner = %s::regrole AND oid >= 16384 AND relkind NOT IN ('t', 'i')"
 
 
@@ -89,10 +91,10 @@ def may_not(address: str, statement: str) -> None:
         session.execute(statement)
 
 
-def test_in_a_new_cluster_site_and_mlflow_have_ordinary_roles_that_own_their_databases(stack, started):
+def test_in_a_new_cluster_the_site_owns_nothing_and_each_database_has_an_owner(stack, started):
     started(SUPERUSER, stack.maintenance["SUPERUSER_PASSWORD"])
     assert roles.repair(stack) is False
-    for address, role in ((stack.own["DATABASE_URL"], "spai"), (stack.mlflow_database, "mlflow")):
+    for address, role in ((stack.owner_database, "spai_owner"), (stack.mlflow_database, "mlflow")):
         query = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
         assert rows(address, query) == [(role, False, False, False)]
         with psycopg.connect(address, autocommit=True) as session:
@@ -102,8 +104,13 @@ def test_in_a_new_cluster_site_and_mlflow_have_ordinary_roles_that_own_their_dat
             session.execute("NOTIFY spai_event")
         may_not(address, "SELECT pg_read_file('PG_VERSION')")
         may_not(address, "CREATE ROLE another")
-    member = "SELECT pg_has_role(current_user, %s, 'member')"
-    assert rows(stack.own["DATABASE_URL"], member, roles.RETENTION) == [(True,)]
+    site = stack.own["DATABASE_URL"]
+    for group in (roles.RETENTION, roles.APPLICATION):
+        assert rows(site, "SELECT pg_has_role(current_user, %s, 'member')", group) == [(True,)]
+    assert rows(site, "SELECT pg_has_role(current_user, 'spai_owner', 'member')") == [(False,)]
+    assert rows(site, LEFT, "spai") == [(0,)]
+    for statement in ("CREATE TABLE mine (id int)", "ALTER TABLE fact ADD COLUMN mine int", "SELECT * FROM fact"):
+        may_not(site, statement)
     mlflow = urlsplit(stack.mlflow_database)
     may_not(mlflow._replace(path="/spai").geturl(), "SELECT * FROM fact")
     # A second start finds all as it should be.
@@ -125,8 +132,8 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
             session.execute(EVERYTHING)
             session.execute("GRANT SELECT ON match TO reader")
     assert roles.repair(stack) is True
-    site = stack.own["DATABASE_URL"]
-    for address in (site, stack.mlflow_database, urlsplit(site)._replace(path="/test_spai").geturl()):
+    site, owner = stack.own["DATABASE_URL"], stack.owner_database
+    for address in (owner, stack.mlflow_database, urlsplit(site)._replace(path="/test_spai").geturl()):
         assert rows(address, "SELECT count(*), max(mood) FROM match") == [(2, "bad")]
         assert rows(address, LEFT, SUPERUSER) == [(0,)]
         assert rows(address, roles.OWNED % {"owner": f"'{SUPERUSER}'"}) == []
@@ -139,10 +146,40 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
             session.execute("REFRESH MATERIALIZED VIEW kept")
         reader = urlsplit(address)._replace(netloc=f"reader:own@127.0.0.1:{stack.port('postgres')}").geturl()
         assert rows(reader, "SELECT count(*) FROM match") == [(3,)]
-    may_not(site, "SELECT pg_read_file('PG_VERSION')")
+    for statement in ("SELECT pg_read_file('PG_VERSION')", "DROP TABLE match", "ALTER TABLE match DISABLE TRIGGER ALL"):
+        may_not(site, statement)
     found = rows(stack.superuser_database, "SELECT rolname FROM pg_roles WHERE rolsuper")
     assert found == [(SUPERUSER,)]
     assert roles.repair(stack) is False
+
+
+def test_what_the_site_owned_becomes_the_owners_and_the_site_gets_its_rights(stack, started):
+    started(SUPERUSER, stack.maintenance["SUPERUSER_PASSWORD"])
+    site = stack.own["DATABASE_URL"]
+    with psycopg.connect(stack.superuser_database, autocommit=True) as session:
+        session.execute(f"CREATE ROLE spai LOGIN PASSWORD '{stack.password('postgres')}'")
+        session.execute("CREATE DATABASE spai OWNER spai")
+    with psycopg.connect(site) as session:
+        session.execute("CREATE TABLE django_migrations (id bigserial PRIMARY KEY)")
+        session.execute("CREATE TABLE match (id bigserial PRIMARY KEY)")
+        session.execute("CREATE TABLE matches_event (id bigserial PRIMARY KEY, number int)")
+        session.execute("CREATE TABLE matches_matchchange (id bigserial PRIMARY KEY, match_id int)")
+        session.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+        for fact in ("matches_event", "matches_matchchange"):
+            session.execute(f"CREATE TRIGGER append_only BEFORE DELETE ON {fact} EXECUTE FUNCTION refuse()")
+        session.execute(GRANTS.FORWARD)
+    assert roles.repair(stack) is False
+    assert rows(site, LEFT, "spai") == [(0,)]
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'spai'"
+    assert rows(site, owner) == [("spai_owner",)]
+    with psycopg.connect(site) as session:
+        session.execute("INSERT INTO match DEFAULT VALUES")
+        session.execute("UPDATE matches_event SET number = 1")
+    for statement in (
+        *("INSERT INTO django_migrations DEFAULT VALUES", "DELETE FROM matches_event", "TRUNCATE match"),
+        *("UPDATE matches_event SET id = 1", "ALTER TABLE matches_event DISABLE TRIGGER ALL"),
+    ):
+        may_not(site, statement)
 
 
 def test_an_upgrade_that_was_interrupted_goes_on(stack, started):

@@ -91,7 +91,7 @@ def _close(world: World, day: date, *, now: datetime) -> LedgerDay:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LOCK_SECONDS * 1000:.0f}ms"])
-        cursor.execute("LOCK TABLE ml_prediction IN SHARE MODE")
+        cursor.execute("SELECT spai_hold_forecasts()")
     rows = _published(world).filter(published_at__gte=_begin(day), published_at__lt=_begin(day + timedelta(days=1)))
     leaves = [(pk, ledger.canonical(content)) for pk, content in _leaves(rows)]
     hashes = [ledger.leaf_hash(text) for _, text in leaves]

@@ -16,7 +16,7 @@ from apps.scraping import browser, http, politeness
 from apps.scraping.models import Snapshot, Source
 from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, LeadsOnError, NotSentError
 from apps.scraping.services import hosts
-from apps.scraping.services.sources import why_off
+from apps.scraping.services.sources import hosts_inside, why_off
 from apps.scraping.sources import FetchMethod, Request
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,9 @@ class SourceFetcher:
         self.policy = hosts.FetchPolicy(agent=agent(), delay=source.delay)
         self._opened = ExitStack()
         self._client = self._opened.enter_context(
-            http.Client(user_agent=self.policy.agent, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+            http.Client(
+                user_agent=self.policy.agent, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES, allowed=hosts_inside(source)
+            )
         )
         self._of_unit = self._opened.enter_context(ExitStack())
         self._unit: browser.Unit | None = None
@@ -143,7 +145,11 @@ class SourceFetcher:
         raise FetchError(FetchOutcome.FAILED, f"{self.source.name} needs a browser, and there is none. {missing}")
 
     def _browse(self, request: Request, headers: dict[str, str]) -> FetchResponse:
-        """Open a page in the browser, or let the page that is shown fetch another."""
+        """Open a page in the browser, or let the page that is shown fetch another.
+
+        The browser looks the name up again: one whose address changes in this moment could lead it inside the network.
+        """
+        self._client.check_host(request.url)
         if self._unit is not None and request.method is FetchMethod.IN_PAGE and self._shows_a_page:
             try:
                 return self._unit.fetch(request.url, headers=headers, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)

@@ -177,6 +177,12 @@ def why_off(source: Source) -> str:
     return ""
 
 
+def hosts_inside(source: Source) -> list[str]:
+    """Return the hosts that a source may be fetched from although they are inside the network."""
+    own = [urlsplit(settings.SPAI_SANDBOX_URL).netloc.rpartition("@")[2].lower()] if source.is_simulated else []
+    return [*settings.SPAI_SOURCE_HOSTS, *own]
+
+
 def site_of(source: Source) -> Site:
     """Return the reader of a source's pages.
 

@@ -33,6 +33,10 @@ def server():
         yield running
 
 
+HERE = ("127.0.0.0/8", "::1")
+"""Where the servers of these tests are."""
+
+
 @pytest.fixture(autouse=True)
 def _nothing_asked(server):
     server.asked.clear()
@@ -45,7 +49,7 @@ def authorities():
 
 @pytest.fixture
 def client(authorities):
-    with Client(user_agent="SPAI/0.1.0 (+tests)", timeout=PATIENCE, verify=authorities) as opened:
+    with Client(user_agent="SPAI/0.1.0 (+tests)", timeout=PATIENCE, verify=authorities, allowed=HERE) as opened:
         yield opened
 
 
@@ -110,7 +114,7 @@ def test_a_server_that_takes_too_long_is_left(client, server, path):
 
 
 def test_a_call_without_a_time_of_its_own_has_the_time_of_its_client(authorities, server):
-    with Client(user_agent="SPAI", timeout=LIMIT, verify=authorities) as impatient:
+    with Client(user_agent="SPAI", timeout=LIMIT, verify=authorities, allowed=HERE) as impatient:
         error = refused(lambda: impatient.fetch(server.url + "/hang"))
     assert error.outcome is FetchOutcome.TIMEOUT
     assert "within 0.5 s" in error.reason
@@ -264,7 +268,7 @@ def test_a_name_that_nobody_knows_is_an_error_of_http(client, monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(-2, "Name or service not known")
 
-    monkeypatch.setattr(http.socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     error = refused(lambda: client.fetch("http://nowhere.example/"))
     assert error.outcome is FetchOutcome.HTTP_ERROR
     assert "nowhere.example cannot be resolved" in error.reason
@@ -277,7 +281,7 @@ def test_a_resolver_that_hangs_ends_with_the_deadline(client, monkeypatch):
         gate.wait()
         return []
 
-    monkeypatch.setattr(http.socket, "getaddrinfo", hang)
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     error = refused(lambda: client.fetch("http://slow.example/", timeout=LIMIT))
     gate.set()
     assert error.outcome is FetchOutcome.TIMEOUT
@@ -291,7 +295,7 @@ def test_the_second_address_of_a_host_serves_when_the_first_refuses(client, serv
             return known(host, *args, **named)
         return [(2, 1, 6, "", (address, 0)) for address in ("127.0.0.2", "127.0.0.1")]
 
-    monkeypatch.setattr(http.socket, "getaddrinfo", two)
+    monkeypatch.setattr(socket, "getaddrinfo", two)
     monkeypatch.setattr(
         httpcore.SyncBackend, "connect_tcp", _refuse_the_second_loopback(httpcore.SyncBackend.connect_tcp)
     )
@@ -355,7 +359,7 @@ def test_a_certificate_that_nobody_signed_is_an_error_of_http(client, secure):
 def test_a_page_over_tls_comes_and_leads_to_no_plain_one(server, secure):
     url, trusting, answers = secure
     answers.put(f"HTTP/1.1 302 Found\r\ncontent-length: 0\r\nlocation: {server.url}/page\r\n\r\n".encode())
-    with Client(user_agent="SPAI", timeout=PATIENCE, verify=trusting) as trusted:
+    with Client(user_agent="SPAI", timeout=PATIENCE, verify=trusting, allowed=HERE) as trusted:
         error = refused(lambda: trusted.fetch(url + "/"))
     assert "from https to http" in error.reason
     assert error.response.status == 302
@@ -366,3 +370,39 @@ def test_a_server_that_accepts_and_never_shakes_hands_is_left(client):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = refused(lambda: client.fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/", timeout=LIMIT))
     assert error.outcome is FetchOutcome.TIMEOUT
+
+
+# addresses inside the network
+
+
+@pytest.fixture
+def stranger(authorities):
+    """A client that may read the public internet alone."""
+    with Client(user_agent="SPAI", timeout=PATIENCE, verify=authorities) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0", "[::ffff:127.0.0.1]", "[::1]"])
+def test_a_host_of_this_machine_is_not_connected_to_however_it_is_written(stranger, server, host):
+    port = server.url.rpartition(":")[2]
+    for ask in (stranger.fetch, stranger.check_host):
+        error = refused(lambda ask=ask: ask(f"http://{host}:{port}/page"))
+        assert error.outcome in (FetchOutcome.HTTP_ERROR, FetchOutcome.INVALID)
+        assert "not on the public internet" in error.reason or "cannot be resolved" in error.reason
+    assert server.asked == []
+
+
+def test_a_name_that_leads_elsewhere_at_the_second_look_up_is_refused(stranger, server, monkeypatch):
+    answers = iter([["93.184.215.14"], ["127.0.0.1"]])
+    monkeypatch.setattr(http, "addresses_of", lambda host: next(answers))
+    port = server.url.rpartition(":")[2]
+    stranger.check_host(f"http://rebound.example:{port}/page")
+    assert "not on the public internet" in refused(lambda: stranger.fetch(f"http://rebound.example:{port}/page")).reason
+    assert server.asked == []
+
+
+def test_one_port_of_a_host_can_be_allowed(authorities, server):
+    host = server.url.removeprefix("http://")
+    with Client(user_agent="SPAI", timeout=PATIENCE, verify=authorities, allowed=[host]) as client:
+        assert client.fetch(server.url + "/page").status == 200
+        assert "not on the public internet" in refused(lambda: client.fetch("http://127.0.0.1:1/")).reason
