@@ -176,7 +176,6 @@ def variables(container: dict[str, Any]) -> dict[str, str]:
     """Variables of a container, with a text of the right kind in place of a secret."""
     secret = {
         "CELERY_BROKER_URL": "amqp://u:p@mq/spai",
-        "DATABASE_REPLICA_URL": "postgresql://u:p@replica/spai",
         "DATABASE_URL": "postgresql://u:p@db/spai",
         "DATABASE_REPLICA_URL": "postgresql://u:p@db-ro/spai",
         "EMAIL_URL": "smtp://mail:25",
