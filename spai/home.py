@@ -317,12 +317,18 @@ def _outcomes(asked: Sequence[tuple[str, Any]]) -> list[PartHealth]:
 
 def _workers() -> list[PartHealth]:
     """Return the health of the worker of each queue, which has its name, with the messages that wait for it."""
+    alive: set[str] = set()
     try:
-        answers = checks.bare_celery(settings.BROKER).control.ping(timeout=2.0, limit=len(QUEUES)) or []
+        control = checks.bare_celery(settings.BROKER).control
+        # Of more workers than queues, those that answer first may be of one queue: then all are waited for.
+        for limit in (len(QUEUES), None):
+            answers = control.ping(timeout=2.0, limit=limit) or []
+            alive |= {name.partition("@")[0] for answer in answers for name in answer}
+            if alive.issuperset(QUEUES):
+                break
         waiting = {queue: each.messages for queue, each in broker.waiting(settings.BROKER, patience=2).items()}
     except Exception as error:  # kombu raises the errors of each transport
         raise checks.Unhealthy(f"the broker does not answer: {checks.first_line(error)}") from error
-    alive = {name.partition("@")[0] for answer in answers for name in answer}
     return [
         PartHealth(
             f"worker {queue}",

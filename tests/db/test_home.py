@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -24,6 +25,7 @@ from apps.scraping.admin.sources import summaries
 from apps.scraping.models import ScrapeRun, Source, SourceDay
 from spai import home
 from spai.beat import write_timetable
+from spai.broker import QUEUES
 from spai.celery import TIMETABLE
 from spai.stack import health as checks
 from tests.factories import ContradictionFactory, TeamAliasFactory
@@ -202,6 +204,22 @@ def test_parts_that_do_not_answer_are_told_apart_from_those_that_do(admin, monke
     assert "<dt>web</dt> <dd>answers 200</dd>" in page
     assert '<dt>push</dt> <dd class="spai-failed">it does not answer</dd>' in page
     assert "has never sent a task" in page
+
+
+def test_two_workers_of_one_queue_hide_no_other(monkeypatch):
+    """The first answers are of the same queue; without a limit everybody is heard."""
+    asked = []
+
+    class Control:
+        def ping(self, timeout, limit):
+            asked.append(limit)
+            names = ["jobs@a", "jobs@b", *(f"{queue}@a" for queue in QUEUES if queue != "jobs")]
+            return [{name: {"ok": "pong"}} for name in names[:limit]]
+
+    monkeypatch.setattr(home.checks, "bare_celery", lambda _: SimpleNamespace(control=Control()))
+    monkeypatch.setattr(home.broker, "waiting", lambda *_, **__: {})
+    assert all(part.is_well for part in home._workers())
+    assert asked == [len(QUEUES), None]
 
 
 def test_without_workers_and_broker_the_health_page_still_answers(admin, settings):
