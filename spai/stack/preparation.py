@@ -126,8 +126,7 @@ def prepare_site(stack: Stack, report: Report) -> str:
         from spai.stack import site
 
         compile_kernels(stack)
-        with site.as_owner(stack):
-            report.step(f"Database: {site.migrate()}")
+        report.step(f"Database: {site.migrate_as_owner(stack)}")
         report.step(f"Reference data: {site.load_reference_data()}")
         report.step(f"Roles: {site.update_roles()}")
         report.step(f"Static files: {site.collect_static(stack)}")

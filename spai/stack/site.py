@@ -54,6 +54,12 @@ def migrate() -> str:
     return f"{applied} migrations applied" if applied else "tables are up to date"
 
 
+def migrate_as_owner(stack: Stack) -> str:
+    """Run the migrations as the role that owns the tables of a stack; see `migrate`."""
+    with as_owner(stack):
+        return migrate()
+
+
 def load_reference_data() -> str:
     """Store the facts that come with SPAI; return a summary."""
     output = io.StringIO()
