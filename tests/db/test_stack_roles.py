@@ -55,11 +55,11 @@ def wait_until(check: health.Check, process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def stack(tmp_path):
-    with Claims(tmp_path / "claims") as claims:
-        stack = environment.complete(load({"SPAI_VAR_DIR": str(tmp_path / "var")}), claims)
     if servers.unprivileged_mode() == "nobody":
         pytest.skip("the folders of tests are closed to the user nobody")
-    return stack
+    # Until the test ends: other workers choose ports for their stacks meanwhile.
+    with Claims() as claims:
+        yield environment.complete(load({"SPAI_VAR_DIR": str(tmp_path / "var")}), claims)
 
 
 @pytest.fixture
