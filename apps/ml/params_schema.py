@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from jsonschema import Draft202012Validator
 
 RULES: Final[dict[str, dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
@@ -234,6 +233,9 @@ def _refusals(schema: Mapping[str, Any], name: str, value: Any) -> Iterator[str]
 
 
 def _fits(schema: Mapping[str, Any], value: Any) -> bool:
+    # Only forms of runs need it, and its import is slow.
+    from jsonschema import Draft202012Validator
+
     # No bound refuses NaN, because no comparison with it holds.
     numbers = value if isinstance(value, list) else [value]
     return all(each == each for each in numbers) and Draft202012Validator(schema).is_valid(value)

@@ -42,7 +42,7 @@ def _browser() -> Finding:
     if found is None:
         said = "none found: the sandbox is read by plain HTTP, and WhoScored cannot be read at all"
         return Finding("browser", False, said, missing, is_needed=False)
-    return Finding("browser", True, str(found))
+    return Finding("browser", True, f"{found.version or 'a remote browser'} at {found.place} ({found.why})")
 
 
 def _agent() -> Finding:
