@@ -86,4 +86,4 @@ lock: setup  ## resolve the requirements anew, with hashes
 	echo uv | $(UV) - -o requirements/bootstrap.txt
 lock-groups: setup  ## the locks of the web, worker and pipeline images, at the versions of all.txt
 	$(GROUP) -o requirements/web.txt && $(GROUP) --extra worker -o requirements/worker.txt
-	$(GROUP) --extra worker --extra pipeline --extra cluster --extra drift -o requirements/pipeline.txt
+	$(GROUP) --extra worker --extra pipeline --extra drift -o requirements/pipeline.txt
