@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db.models import Case, Count, DateField, F, Q, QuerySet, Value, When, Window
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
-from django.utils.text import slugify
 
 from apps.api import charts
 from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
 from apps.matches.connections import prepared
+from apps.matches.leagues import importance, named_leagues
 from apps.matches.models import Competition, Match, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
@@ -26,6 +27,8 @@ from apps.ml.models import Prediction, Score, SeasonForecast
 
 WHOLE_DAY = 12
 """Up to this number all matches of a competition and day are shown; of more, those around now."""
+MOST_ROWS = 40
+"""Rows of a day before the rest of the leagues is counted only."""
 STARTED_SHOWN = 4
 COMING_SHOWN = 8
 
@@ -45,6 +48,9 @@ RESULT_WITHIN: Final = timedelta(hours=24)
 
 RESULTS: Final[tuple[Literal["H", "D", "A"], ...]] = ("H", "D", "A")
 """Letters of home win, draw and away win, in the order of probabilities."""
+
+BETWEEN: Final = re.compile(r"\s+(?:v|vs|versus|against|[-–—])\.?\s+", re.IGNORECASE)
+"""What stands between the names of two teams in a search."""
 
 AWAITED: Final = (Match.Status.SCHEDULED, Match.Status.UNKNOWN)
 WITH_RESULT: Final = (Match.Status.FINISHED, Match.Status.AWARDED)
@@ -151,6 +157,25 @@ class DayMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class LeagueOfDay:
+    """A league whose matches of a day are only counted."""
+
+    region: str
+    name: str
+    slug: str
+    matches: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayFixtures:
+    """The matches of a day: those of followed teams, those of each league, and the leagues that are only counted."""
+
+    followed: list[Match]
+    leagues: list[list[DayMatch]]
+    others: list[LeagueOfDay]
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """The odds that stand for the market of one match, with the probabilities they imply."""
 
@@ -219,14 +244,6 @@ def after_day(found: QuerySet[Match], day: date, zone: ZoneInfo) -> QuerySet[Mat
     return found.filter(is_after, kickoff_at__gte=min(end, date_end))
 
 
-def before_day(found: QuerySet[Match], day: date, zone: ZoneInfo) -> QuerySet[Match]:
-    """Return the matches on earlier days than one in a zone; see `after_day`."""
-    (start, _), (date_start, _) = day_span(day, zone), day_span(day, ZoneInfo("UTC"))
-    minute, date_only = (Q(kickoff_precision=precision) for precision in Match.KickoffPrecision)
-    is_before = (minute & Q(kickoff_at__lt=start)) | (date_only & Q(kickoff_at__lt=date_start))
-    return found.filter(is_before, kickoff_at__lt=max(start, date_start))
-
-
 def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False) -> date | None:
     """Return the first day that has one of some matches, or the latest; None where there is no match.
 
@@ -250,10 +267,45 @@ def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False)
     return local_day(other, zone) if other else day
 
 
-def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
-    """Return the latest day with a match before some days, and the first one after them."""
-    of, last = Match.objects.filter(world=world), first + timedelta(days=days - 1)
-    return edge_day(before_day(of, first, zone), zone, is_latest=True), edge_day(after_day(of, last, zone), zone)
+_DAY_OF: Final = """
+    (m.kickoff_at AT TIME ZONE CASE m.kickoff_precision WHEN 'date' THEN 'UTC' ELSE a.zone END)::date"""
+
+# Day after day by the index on the world. A date-only match is stored at 00:00 UTC of its day, and west of UTC
+# the evening of the day before comes later: the first match in the order of time tells only where to look.
+_DAYS: Final = f"""
+    WITH RECURSIVE asked (world, zone, day) AS (SELECT %s::text, %s::text, %s::date),
+    later (day, n) AS (
+        SELECT day, 0 FROM asked
+        UNION ALL
+        SELECT (
+            SELECT min({_DAY_OF}) FROM (
+                SELECT m.kickoff_at FROM matches_match m
+                WHERE m.world = a.world AND {_DAY_OF} > d.day AND m.kickoff_at >=
+                    least((d.day + 1)::timestamp AT TIME ZONE a.zone, (d.day + 1)::timestamp AT TIME ZONE 'UTC')
+                ORDER BY m.kickoff_at LIMIT 1
+            ) AS first JOIN matches_match m ON m.world = a.world AND {_DAY_OF} > d.day
+                AND m.kickoff_at BETWEEN first.kickoff_at AND first.kickoff_at + interval '14 hours'
+        ), n + 1 FROM later d CROSS JOIN asked a WHERE n < %s AND d.day IS NOT NULL
+    ),
+    earlier (day, n) AS (
+        SELECT day, 0 FROM asked
+        UNION ALL
+        SELECT (
+            SELECT max({_DAY_OF}) FROM (
+                SELECT m.kickoff_at FROM matches_match m
+                WHERE m.world = a.world AND {_DAY_OF} < d.day AND m.kickoff_at <
+                    greatest(d.day::timestamp AT TIME ZONE a.zone, d.day::timestamp AT TIME ZONE 'UTC')
+                ORDER BY m.kickoff_at DESC LIMIT 1
+            ) AS last JOIN matches_match m ON m.world = a.world AND {_DAY_OF} < d.day
+                AND m.kickoff_at BETWEEN last.kickoff_at - interval '14 hours' AND last.kickoff_at
+        ), n + 1 FROM earlier d CROSS JOIN asked a WHERE n < %s AND d.day IS NOT NULL
+    )
+    SELECT day FROM later WHERE day IS NOT NULL UNION SELECT day FROM earlier WHERE day IS NOT NULL ORDER BY day"""
+
+
+def days_around(world: World, day: date, zone: ZoneInfo, *, before: int, after: int) -> list[date]:
+    """Return a day with the nearest days before and after it that have a match of a world, in their order."""
+    return [each for (each,) in prepared(_DAYS, [world.value, zone.key, day, after, before])]
 
 
 def local_day(match: Match, zone: ZoneInfo) -> date:
@@ -263,53 +315,110 @@ def local_day(match: Match, zone: ZoneInfo) -> date:
     return match.kickoff_at.astimezone(zone).date()
 
 
-def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "") -> list[DayMatch]:
-    """Return the matches of a day, ordered by competition; of a long list those around now.
+def fixtures_of_day(
+    world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "", followed: Sequence[int] = ()
+) -> DayFixtures:
+    """Return the matches of a day, those of followed teams first, then the leagues by their importance.
 
-    `whole` is the slug of a competition: all of its matches are returned, and no others.
+    Of a long list of one league those around now are there, and leagues that would make the page longer than
+    `MOST_ROWS` are counted only.
+
+    Parameters
+    ----------
+    whole : str
+        Slug of a competition: all of its matches are returned, and no others.
+    followed : sequence of int
+        Ids of the teams that the reader follows.
     """
     competition = F("competition_id")
-    started = Q(kickoff_at__lte=now)
+    is_followed = Q(home_team__in=followed) | Q(away_team__in=followed) if followed else Q(pk__in=())
     rows = Match.objects.filter(on_days(day, 1, zone), world=world)
     if whole:
         rows = rows.filter(competition__slug=whole)
     rows = rows.annotate(
-        has_started=Case(When(started, then=Value(1)), default=Value(0)),
+        has_started=_flag(Q(kickoff_at__lte=now)),
+        is_followed=_flag(is_followed),
         on_day=Window(Count("id"), partition_by=competition),
         of_its_kind=Window(Count("id"), partition_by=[competition, F("has_started")]),
         started_rank=Window(RowNumber(), partition_by=[competition, F("has_started")], order_by="-kickoff_at"),
         coming_rank=Window(RowNumber(), partition_by=[competition, F("has_started")], order_by="kickoff_at"),
     )
-    if not whole:
-        rows = rows.filter(
-            Q(on_day__lte=WHOLE_DAY)
-            | Q(has_started=1, started_rank__lte=STARTED_SHOWN)
-            | Q(has_started=0, coming_rank__lte=COMING_SHOWN)
-        )
-    # The joins are read for the matches that are shown, not for all matches of the day.
-    shown = {
-        match_id: (bool(began), count)
-        for match_id, began, count in rows.values_list("id", "has_started", "of_its_kind")
-    }
-    found = matches.matches().filter(pk__in=shown)
-    found = found.order_by(
-        "season__competition__region__name",
-        "season__competition__level",
-        "season__competition__name",
-        "season__competition_id",
-        "kickoff_at",
-        "id",
+    is_around_now = (
+        Q(on_day__lte=WHOLE_DAY)
+        | Q(has_started=1, started_rank__lte=STARTED_SHOWN)
+        | Q(has_started=0, coming_rank__lte=COMING_SHOWN)
     )
-    return [DayMatch(match, *shown[match.pk]) for match in found]
+    if not whole:
+        rows = rows.filter(is_around_now | Q(is_followed=1))
+    listed = [
+        _Listed(*row)
+        for row in rows.values_list(
+            *("id", "has_started", "is_followed", "on_day", "of_its_kind", "started_rank", "coming_rank"),
+            *(f"competition__{name}" for name in ("region__name", "name", "level", "slug")),
+        )
+    ]
+    by_league: dict[str, list[_Listed]] = {}
+    for row in sorted(listed, key=lambda row: importance(row.region, row.league, row.level)):
+        if whole or row.is_around_now:
+            by_league.setdefault(row.slug, []).append(row)
+    shown, others, count = list[list[_Listed]](), list[LeagueOfDay](), 0
+    for group in by_league.values():
+        count += len(group)
+        if shown and count > MOST_ROWS:
+            others.append(LeagueOfDay(group[0].region, group[0].league, group[0].slug, group[0].on_day))
+        else:
+            shown.append(group)
+    first = [row for row in listed if row.is_followed]
+    # The joins are read for the matches that are shown, not for all matches of the day.
+    found = matches.matches().in_bulk([row.pk for group in (*shown, first) for row in group])
+    ordered = {match.pk: match for match in sorted(found.values(), key=lambda match: (match.kickoff_at, match.pk))}
+    kinds = {row.pk: row for group in shown for row in group}
+    return DayFixtures(
+        followed=[match for pk, match in ordered.items() if any(row.pk == pk for row in first)],
+        leagues=[
+            [
+                DayMatch(ordered[pk], bool(kinds[pk].has_started), kinds[pk].of_its_kind)
+                for pk in ordered
+                if pk in kinds and kinds[pk].slug == group[0].slug
+            ]
+            for group in shown
+        ],
+        others=others,
+    )
 
 
-def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
+def _flag(condition: Q) -> Case:
+    return Case(When(condition, then=Value(1)), default=Value(0))
+
+
+class _Listed(NamedTuple):
+    """A match of a day before its joins are read."""
+
+    pk: int
+    has_started: int
+    is_followed: int
+    on_day: int
+    of_its_kind: int
+    started_rank: int
+    coming_rank: int
+    region: str
+    league: str
+    level: int
+    slug: str
+
+    @property
+    def is_around_now(self) -> bool:
+        rank, limit = (self.started_rank, STARTED_SHOWN) if self.has_started else (self.coming_rank, COMING_SHOWN)
+        return self.on_day <= WHOLE_DAY or rank <= limit
+
+
+def cards(found: Sequence[Match], *, now: datetime, with_scores: bool = True) -> list[MatchCard]:
     """Return the matches with their forecasts, scores and market prices, by three queries for any number."""
     ids = [match.pk for match in found]
     if not ids:
         return []
     predictions = forecasts.latest_predictions(ids)
-    scores = forecasts.newest_scores(ids)
+    scores = forecasts.newest_scores(ids) if with_scores else {}
     prices = market_prices(ids)
     return [
         MatchCard(
@@ -484,13 +593,20 @@ def other_world(world: World) -> World | None:
 
 
 def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Competition]:
-    """Return the competitions of a world whose name or region contains a text; none for an empty text."""
-    if not text:
+    """Return the competitions of a world that a text names, the most important first; none for an empty text."""
+    return named_leagues(text, matches.competitions(world))[:limit]
+
+
+def search_matches(text: str, *, world: World, now: datetime, limit: int = 4) -> list[Match]:
+    """Return the matches that a text names: of two teams, "arsenal v chelsea"; or the next ones of the first team."""
+    sides = [matches.search_teams(part, world, 1) for part in BETWEEN.split(text, maxsplit=1)]
+    if not all(sides):
         return []
-    named = Q(name__icontains=text) | Q(region__name__icontains=text)
-    if plain := slugify(text):
-        named |= Q(slug__contains=plain)
-    return list(matches.competitions(world).filter(named)[:limit])
+    if len(sides) == 1:
+        return coming_of_team(sides[0][0], now, limit=limit)
+    one, other = sides[0][0], sides[1][0]
+    pairings = [Match.objects.filter(home_team=a, away_team=b) for a, b in ((one, other), (other, one))]
+    return list(matches.merged(pairings, "-kickoff_at", "-id", limit=limit))
 
 
 def firing_alerts() -> QuerySet[Alert]:
