@@ -115,8 +115,16 @@ class MarketPrice:
 
 def data_snapshot(world: World) -> int:
     """Return the number of the latest finished ingest of a world that changed a fact; 0 when there is none."""
-    newest = Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
-    return newest.values_list("id", flat=True).first() or 0
+    return _snapshots(world).values_list("id", flat=True).first() or 0
+
+
+def updated_at(world: World) -> datetime | None:
+    """Return when the data snapshot of a world was complete: the end of its latest ingest that changed a fact."""
+    return _snapshots(world).values_list("finished_at", flat=True).first()
+
+
+def _snapshots(world: World) -> QuerySet[Ingest]:
+    return Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
 
 
 SEASON: Final = Columns(Season, "id competition_id label world")

@@ -24,6 +24,9 @@ register = template.Library()
 
 MINUS: Final = "−"
 
+GATES: Final = {"no better than possible": "not suspiciously good", "golden rows": "answers as recorded"}
+"""Names of checks on pages, where they differ from those that are stored."""
+
 LINES: Final = {
     "title": ("first place", "first place"),
     "first": ("the highest continental competition", "direct promotion"),
@@ -308,6 +311,12 @@ def bookmaker_name(code: str) -> str:
 def group_name(group: str) -> str:
     """Write the label of a group of inputs."""
     return contributions.label_of(group)
+
+
+@register.filter
+def gate(name: str) -> str:
+    """Write the name of a check that a version passes or not."""
+    return GATES.get(name, name)
 
 
 @register.filter
