@@ -11,14 +11,14 @@ from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Case, Count, DateField, F, Q, QuerySet, Value, When, Window
+from django.db.models import Case, Count, DateField, F, Q, QuerySet, When
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import RowNumber, TruncDate
+from django.db.models.functions import TruncDate
 
 from apps.api import charts
 from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
-from apps.matches.connections import prepared
+from apps.matches.connections import Columns, prepared
 from apps.matches.leagues import importance, named_leagues
 from apps.matches.models import Competition, Match, Season, Team, World
 from apps.ml import selectors as forecasts
@@ -148,12 +148,13 @@ class MatchCard:
 
 
 @dataclass(frozen=True, slots=True)
-class DayMatch:
-    """A match of a day; `of_its_kind` counts those of its competition that have started like it, or have not."""
+class CompetitionFixtures:
+    """The matches of one competition on a day; `earlier` and `later` count those that are not shown."""
 
-    match: Match
-    has_started: bool
-    of_its_kind: int
+    competition: Competition
+    cards: list[MatchCard]
+    earlier: int
+    later: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +171,8 @@ class LeagueOfDay:
 class DayFixtures:
     """The matches of a day: those of followed teams, those of each league, and the leagues that are only counted."""
 
-    followed: list[Match]
-    leagues: list[list[DayMatch]]
+    followed: list[MatchCard]
+    leagues: list[CompetitionFixtures]
     others: list[LeagueOfDay]
 
 
@@ -270,42 +271,51 @@ def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False)
 _DAY_OF: Final = """
     (m.kickoff_at AT TIME ZONE CASE m.kickoff_precision WHEN 'date' THEN 'UTC' ELSE a.zone END)::date"""
 
-# Day after day by the index on the world. A date-only match is stored at 00:00 UTC of its day, and west of UTC
-# the evening of the day before comes later: the first match in the order of time tells only where to look.
+# Day after day by the index on the world. A date-only match is stored at 00:00 UTC of its day, and west of UTC the
+# evening of the day before comes later: the first match in the order of time tells only where to look.
 _DAYS: Final = f"""
-    WITH RECURSIVE asked (world, zone, day) AS (SELECT %s::text, %s::text, %s::date),
-    later (day, n) AS (
-        SELECT day, 0 FROM asked
-        UNION ALL
-        SELECT (
-            SELECT min({_DAY_OF}) FROM (
-                SELECT m.kickoff_at FROM matches_match m
-                WHERE m.world = a.world AND {_DAY_OF} > d.day AND m.kickoff_at >=
-                    least((d.day + 1)::timestamp AT TIME ZONE a.zone, (d.day + 1)::timestamp AT TIME ZONE 'UTC')
-                ORDER BY m.kickoff_at LIMIT 1
-            ) AS first JOIN matches_match m ON m.world = a.world AND {_DAY_OF} > d.day
-                AND m.kickoff_at BETWEEN first.kickoff_at AND first.kickoff_at + interval '14 hours'
-        ), n + 1 FROM later d CROSS JOIN asked a WHERE n < %s AND d.day IS NOT NULL
-    ),
-    earlier (day, n) AS (
-        SELECT day, 0 FROM asked
-        UNION ALL
-        SELECT (
-            SELECT max({_DAY_OF}) FROM (
-                SELECT m.kickoff_at FROM matches_match m
-                WHERE m.world = a.world AND {_DAY_OF} < d.day AND m.kickoff_at <
-                    greatest(d.day::timestamp AT TIME ZONE a.zone, d.day::timestamp AT TIME ZONE 'UTC')
-                ORDER BY m.kickoff_at DESC LIMIT 1
-            ) AS last JOIN matches_match m ON m.world = a.world AND {_DAY_OF} < d.day
-                AND m.kickoff_at BETWEEN last.kickoff_at - interval '14 hours' AND last.kickoff_at
-        ), n + 1 FROM earlier d CROSS JOIN asked a WHERE n < %s AND d.day IS NOT NULL
-    )
-    SELECT day FROM later WHERE day IS NOT NULL UNION SELECT day FROM earlier WHERE day IS NOT NULL ORDER BY day"""
+    SELECT d.day, (
+        SELECT COUNT(*) FROM matches_match m
+        WHERE m.world = d.world AND {_DAY_OF.replace("a.zone", "d.zone")} = d.day
+            AND m.kickoff_at >= least(d.day::timestamp AT TIME ZONE d.zone, d.day::timestamp AT TIME ZONE 'UTC')
+            AND m.kickoff_at <
+                greatest((d.day + 1)::timestamp AT TIME ZONE d.zone, (d.day + 1)::timestamp AT TIME ZONE 'UTC')
+    ) FROM (
+        WITH RECURSIVE asked (world, zone, day) AS (SELECT %s::text, %s::text, %s::date),
+        later (day, n) AS (
+            SELECT day, 0 FROM asked
+            UNION ALL
+            SELECT (
+                SELECT min({_DAY_OF}) FROM (
+                    SELECT m.kickoff_at FROM matches_match m
+                    WHERE m.world = a.world AND {_DAY_OF} > d.day AND m.kickoff_at >=
+                        least((d.day + 1)::timestamp AT TIME ZONE a.zone, (d.day + 1)::timestamp AT TIME ZONE 'UTC')
+                    ORDER BY m.kickoff_at LIMIT 1
+                ) AS first JOIN matches_match m ON m.world = a.world AND {_DAY_OF} > d.day
+                    AND m.kickoff_at BETWEEN first.kickoff_at AND first.kickoff_at + interval '14 hours'
+            ), n + 1 FROM later d CROSS JOIN asked a WHERE n < %s AND d.day IS NOT NULL
+        ),
+        earlier (day, n) AS (
+            SELECT day, 0 FROM asked
+            UNION ALL
+            SELECT (
+                SELECT max({_DAY_OF}) FROM (
+                    SELECT m.kickoff_at FROM matches_match m
+                    WHERE m.world = a.world AND {_DAY_OF} < d.day AND m.kickoff_at <
+                        greatest(d.day::timestamp AT TIME ZONE a.zone, d.day::timestamp AT TIME ZONE 'UTC')
+                    ORDER BY m.kickoff_at DESC LIMIT 1
+                ) AS last JOIN matches_match m ON m.world = a.world AND {_DAY_OF} < d.day
+                    AND m.kickoff_at BETWEEN last.kickoff_at - interval '14 hours' AND last.kickoff_at
+            ), n + 1 FROM earlier d CROSS JOIN asked a WHERE n < %s AND d.day IS NOT NULL
+        )
+        SELECT days.day, world, zone FROM (SELECT day FROM later UNION SELECT day FROM earlier) AS days, asked
+        WHERE days.day IS NOT NULL
+    ) AS d ORDER BY d.day"""
 
 
-def days_around(world: World, day: date, zone: ZoneInfo, *, before: int, after: int) -> list[date]:
-    """Return a day with the nearest days before and after it that have a match of a world, in their order."""
-    return [each for (each,) in prepared(_DAYS, [world.value, zone.key, day, after, before])]
+def days_around(world: World, day: date, zone: ZoneInfo, *, before: int, after: int) -> dict[date, int]:
+    """Return a day and the nearest days before and after it that have a match of a world, with their matches."""
+    return dict(prepared(_DAYS, [world.value, zone.key, day, after, before]))
 
 
 def local_day(match: Match, zone: ZoneInfo) -> date:
@@ -313,6 +323,30 @@ def local_day(match: Match, zone: ZoneInfo) -> date:
     if match.kickoff_precision == Match.KickoffPrecision.DATE:
         return match.kickoff_at.astimezone(UTC).date()
     return match.kickoff_at.astimezone(zone).date()
+
+
+_OF_DAY: Final = f"""
+    SELECT d.id, has_started, is_followed, on_day, of_its_kind, started_rank, coming_rank,
+        r.name, c.name, c.level, c.slug
+    FROM (
+        SELECT id, competition_id, has_started, is_followed, COUNT(*) OVER (PARTITION BY competition_id) AS on_day,
+            COUNT(*) OVER (PARTITION BY competition_id, has_started) AS of_its_kind,
+            row_number() OVER (PARTITION BY competition_id, has_started ORDER BY kickoff_at DESC) AS started_rank,
+            row_number() OVER (PARTITION BY competition_id, has_started ORDER BY kickoff_at) AS coming_rank
+        FROM (
+            SELECT *, kickoff_at <= now AS has_started,
+                home_team_id = ANY(followed) OR away_team_id = ANY(followed) AS is_followed
+            FROM matches_match, (SELECT %s::timestamptz AS now, %s::bigint[] AS followed) AS asked
+            WHERE world = %s AND kickoff_at >= %s AND kickoff_at < %s AND (
+                kickoff_precision = 'minute' AND kickoff_at >= %s AND kickoff_at < %s
+                OR kickoff_precision = 'date' AND kickoff_at >= %s AND kickoff_at < %s
+            )
+        ) AS all_of_day
+    ) AS d JOIN matches_competition c ON c.id = d.competition_id JOIN matches_region r ON r.id = c.region_id
+    WHERE c.slug = %s OR %s = '' AND (
+        is_followed OR on_day <= {WHOLE_DAY}
+        OR CASE WHEN has_started THEN started_rank <= {STARTED_SHOWN} ELSE coming_rank <= {COMING_SHOWN} END
+    )"""
 
 
 def fixtures_of_day(
@@ -330,33 +364,9 @@ def fixtures_of_day(
     followed : sequence of int
         Ids of the teams that the reader follows.
     """
-    competition = F("competition_id")
-    is_followed = Q(home_team__in=followed) | Q(away_team__in=followed) if followed else Q(pk__in=())
-    rows = Match.objects.filter(on_days(day, 1, zone), world=world)
-    if whole:
-        rows = rows.filter(competition__slug=whole)
-    rows = rows.annotate(
-        has_started=_flag(Q(kickoff_at__lte=now)),
-        is_followed=_flag(is_followed),
-        on_day=Window(Count("id"), partition_by=competition),
-        of_its_kind=Window(Count("id"), partition_by=[competition, F("has_started")]),
-        started_rank=Window(RowNumber(), partition_by=[competition, F("has_started")], order_by="-kickoff_at"),
-        coming_rank=Window(RowNumber(), partition_by=[competition, F("has_started")], order_by="kickoff_at"),
-    )
-    is_around_now = (
-        Q(on_day__lte=WHOLE_DAY)
-        | Q(has_started=1, started_rank__lte=STARTED_SHOWN)
-        | Q(has_started=0, coming_rank__lte=COMING_SHOWN)
-    )
-    if not whole:
-        rows = rows.filter(is_around_now | Q(is_followed=1))
-    listed = [
-        _Listed(*row)
-        for row in rows.values_list(
-            *("id", "has_started", "is_followed", "on_day", "of_its_kind", "started_rank", "coming_rank"),
-            *(f"competition__{name}" for name in ("region__name", "name", "level", "slug")),
-        )
-    ]
+    (start, end), (date_start, date_end) = day_span(day, zone), day_span(day, ZoneInfo("UTC"))
+    bounds = [min(start, date_start), max(end, date_end), start, end, date_start, date_end]
+    listed = [_Listed(*row) for row in prepared(_OF_DAY, [now, list(followed), world.value, *bounds, whole, whole])]
     by_league: dict[str, list[_Listed]] = {}
     for row in sorted(listed, key=lambda row: importance(row.region, row.league, row.level)):
         if whole or row.is_around_now:
@@ -368,35 +378,35 @@ def fixtures_of_day(
             others.append(LeagueOfDay(group[0].region, group[0].league, group[0].slug, group[0].on_day))
         else:
             shown.append(group)
-    first = [row for row in listed if row.is_followed]
+    first = [row.pk for row in listed if row.is_followed]
     # The joins are read for the matches that are shown, not for all matches of the day.
-    found = matches.matches().in_bulk([row.pk for group in (*shown, first) for row in group])
-    ordered = {match.pk: match for match in sorted(found.values(), key=lambda match: (match.kickoff_at, match.pk))}
-    kinds = {row.pk: row for group in shown for row in group}
+    found = cards_of([row.pk for group in shown for row in group] + first, now=now)
     return DayFixtures(
-        followed=[match for pk, match in ordered.items() if any(row.pk == pk for row in first)],
-        leagues=[
-            [
-                DayMatch(ordered[pk], bool(kinds[pk].has_started), kinds[pk].of_its_kind)
-                for pk in ordered
-                if pk in kinds and kinds[pk].slug == group[0].slug
-            ]
-            for group in shown
-        ],
+        followed=[card for pk, card in found.items() if pk in first],
+        leagues=[_league_of_day(group, found) for group in shown],
         others=others,
     )
 
 
-def _flag(condition: Q) -> Case:
-    return Case(When(condition, then=Value(1)), default=Value(0))
+def _league_of_day(rows: list[_Listed], found: dict[int, MatchCard]) -> CompetitionFixtures:
+    of = {row.pk: row for row in rows}
+    shown = [card for pk, card in found.items() if pk in of]
+    started = [row for row in rows if row.has_started]
+    coming = [row for row in rows if not row.has_started]
+    return CompetitionFixtures(
+        competition=shown[0].match.season.competition,
+        cards=shown,
+        earlier=started[0].of_its_kind - len(started) if started else 0,
+        later=coming[0].of_its_kind - len(coming) if coming else 0,
+    )
 
 
 class _Listed(NamedTuple):
     """A match of a day before its joins are read."""
 
     pk: int
-    has_started: int
-    is_followed: int
+    has_started: bool
+    is_followed: bool
     on_day: int
     of_its_kind: int
     started_rank: int
@@ -412,13 +422,60 @@ class _Listed(NamedTuple):
         return self.on_day <= WHOLE_DAY or rank <= limit
 
 
-def cards(found: Sequence[Match], *, now: datetime, with_scores: bool = True) -> list[MatchCard]:
+_MATCH: Final = Columns(
+    Match,
+    "id season_id competition_id world home_team_id away_team_id kickoff_at kickoff_precision status is_neutral "
+    "home_goals away_goals revision",
+)
+_PREDICTION: Final = Columns(
+    Prediction,
+    "id match_id version_id published_at p_home p_draw p_away home_expected_goals away_expected_goals rho",
+)
+_CARDS: Final = f"""
+    SELECT {_MATCH.sql("m")}, {matches.SEASON.sql("s")}, {matches.COMPETITION.sql("c")}, {matches.REGION.sql("r")},
+        {matches.TEAM.sql("h")}, {matches.TEAM.sql("a")}, {_PREDICTION.sql("p")}, o.home, o.draw, o.away
+    FROM matches_match m
+    JOIN matches_season s ON s.id = m.season_id
+    JOIN matches_competition c ON c.id = m.competition_id
+    JOIN matches_region r ON r.id = c.region_id
+    JOIN matches_team h ON h.id = m.home_team_id
+    JOIN matches_team a ON a.id = m.away_team_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM ml_prediction WHERE match_id = m.id AND published_at < m.kickoff_at
+        ORDER BY published_at DESC, id DESC LIMIT 1
+    ) p ON true
+    LEFT JOIN LATERAL (
+        SELECT home, draw, away FROM matches_odds WHERE match_id = m.id AND {matches.MARKET_CONDITION}
+        ORDER BY {matches.MARKET_ORDER} LIMIT 1
+    ) o ON true
+    WHERE m.id = ANY(%s::bigint[]) ORDER BY m.kickoff_at, m.id"""
+
+
+def cards_of(match_ids: Iterable[int], *, now: datetime) -> dict[int, MatchCard]:
+    """Return some matches with their forecasts and market prices, without scores, by one statement, by kick-off."""
+    found = []
+    for row in prepared(_CARDS, [list(match_ids)]):
+        values = iter(row)
+        match, season, competition = _MATCH.take(values), matches.SEASON.take(values), matches.COMPETITION.take(values)
+        competition.region, season.competition, match.season = matches.REGION.take(values), competition, season
+        match.home_team, match.away_team = matches.TEAM.take(values), matches.TEAM.take(values)
+        prediction = _PREDICTION.take(values)
+        found.append((match, prediction if prediction.pk else None, tuple(values)))
+    priced = [odds for *_, odds in found if odds[0] is not None]
+    fair = iter(devig(np.array(priced, dtype=np.float64), method="power").tolist() if priced else ())
+    return {
+        match.pk: MatchCard(match, now, prediction, market=None if odds[0] is None else tuple(next(fair)))
+        for match, prediction, odds in found
+    }
+
+
+def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
     """Return the matches with their forecasts, scores and market prices, by three queries for any number."""
     ids = [match.pk for match in found]
     if not ids:
         return []
     predictions = forecasts.latest_predictions(ids)
-    scores = forecasts.newest_scores(ids) if with_scores else {}
+    scores = forecasts.newest_scores(ids)
     prices = market_prices(ids)
     return [
         MatchCard(

@@ -14,9 +14,9 @@ from apps.api import charts, selectors
 from apps.api.methods import read_only
 from apps.api.pages.context import followed_teams, page_context, render_page
 from apps.api.pages.forms import CalendarForm, FixturesForm, SearchForm
-from apps.api.selectors import DayMatch, MatchCard
+from apps.api.selectors import MatchCard
 from apps.matches import selectors as matches
-from apps.matches.models import Competition, World
+from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
 from apps.ml.models import Prediction
 
@@ -34,16 +34,6 @@ class Day:
     day: date
     matches: int
     is_after_gap: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CompetitionFixtures:
-    """The matches of one competition on a day; `earlier` and `later` count those that are not shown."""
-
-    competition: Competition
-    cards: list[MatchCard]
-    earlier: int
-    later: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +55,18 @@ def fixtures(request: HttpRequest) -> HttpResponse:
     whole = query["competition"]
     followed = () if whole else followed_teams(request)
     found = selectors.fixtures_of_day(page.world, day, page.zone, now=page.now, whole=whole, followed=followed)
-    shown = {match.pk: match for match in (*found.followed, *(row.match for rows in found.leagues for row in rows))}
-    cards = {card.match.pk: card for card in selectors.cards([*shown.values()], now=page.now, with_scores=False)}
-    forecast = [(card, card.prediction) for card in cards.values() if card.prediction]
+    shown = {
+        card.match.pk: card for card in (*found.followed, *(card for each in found.leagues for card in each.cards))
+    }
+    forecast = [(card, card.prediction) for card in shown.values() if card.prediction]
     days = _days(page.world, day, page.zone)
     champion = ml_selectors.champion(page.world)
     context = {
         "day": day,
         "today": page.now.astimezone(page.zone).date(),
         "days": days,
-        "followed": [cards[match.pk] for match in found.followed],
-        "leagues": [_league(rows, cards) for rows in found.leagues],
+        "followed": found.followed,
+        "leagues": found.leagues,
         "others": found.others,
         "whole": whole,
         "closest": _closest(forecast),
@@ -91,22 +82,10 @@ def fixtures(request: HttpRequest) -> HttpResponse:
 def _days(world: World, day: date, zone: ZoneInfo) -> list[Day]:
     """Return the days with matches around a day, and the day itself."""
     days = selectors.days_around(world, day, zone, before=DAYS_BEFORE, after=DAYS_AFTER)
-    counts = selectors.day_counts(world, days[0], (days[-1] - days[0]).days + 1, zone)
     return [
-        Day(each, counts.get(each, 0), before is not None and each - before > timedelta(days=1))
-        for before, each in zip([None, *days], days, strict=False)
+        Day(each, count, before is not None and each - before > timedelta(days=1))
+        for before, (each, count) in zip([None, *days], days.items(), strict=False)
     ]
-
-
-def _league(rows: Sequence[DayMatch], cards: dict[int, MatchCard]) -> CompetitionFixtures:
-    started = [row for row in rows if row.has_started]
-    coming = [row for row in rows if not row.has_started]
-    return CompetitionFixtures(
-        competition=rows[0].match.season.competition,
-        cards=[cards[row.match.pk] for row in rows],
-        earlier=started[0].of_its_kind - len(started) if started else 0,
-        later=coming[0].of_its_kind - len(coming) if coming else 0,
-    )
 
 
 Forecasts = Sequence[tuple[MatchCard, Prediction]]
@@ -160,8 +139,8 @@ def calendar(request: HttpRequest) -> HttpResponse:
     first = query["month"] or selectors.nearest_day(page.world, page.now, page.zone).replace(day=1)
     last = first.replace(day=monthrange(first.year, first.month)[1])
     counts = selectors.day_counts(page.world, first, last.day, page.zone)
-    earlier = selectors.days_around(page.world, first, page.zone, before=1, after=0)[0]
-    later = selectors.days_around(page.world, last, page.zone, before=0, after=1)[-1]
+    earlier = min(selectors.days_around(page.world, first, page.zone, before=1, after=0))
+    later = max(selectors.days_around(page.world, last, page.zone, before=0, after=1))
     context = {
         "month": first,
         "today": page.now.astimezone(page.zone).date(),
