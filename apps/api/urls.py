@@ -98,6 +98,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("competitions/<slug:slug>/", pages.competition, name="competition"),
     path("teams/<slug:slug>/", pages.team, name="team"),
     path("track-record/", pages.track_record, name="track-record"),
+    path("track-record/graded.csv", pages.graded_csv, name="graded-csv"),
     path("ledger/", pages.ledger, name="ledger"),
     path("ledger/feed/", pages.ledger_feed, name="ledger-feed"),
     path("models/", pages.models, name="models"),

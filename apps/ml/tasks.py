@@ -54,6 +54,12 @@ def settle_due() -> None:
     logger.info("settle_due: %s", services.settle_due(now=timezone.now()))
 
 
+@shared_task(name="ml.summarize_due", soft_time_limit=240, time_limit=300)
+def summarize_due() -> None:
+    """Compute the record of graded forecasts, and store the back-tests of a new champion."""
+    logger.info("summarize_due: %s", services.summarize_due(now=timezone.now()))
+
+
 @shared_task(name="ml.simulate_due", soft_time_limit=240, time_limit=300)
 def simulate_due() -> None:
     """Simulate seasons that are due."""

@@ -19,6 +19,7 @@ YEARS: Final = range(1850, 2201)
 """Years that matches are stored for."""
 
 LONGEST_SEARCH: Final = 80
+RECORDS: Final = ("published", "back-tests")
 FEATURE_SORTS: Final = ("family", "name", "side", "window")
 
 
@@ -121,6 +122,25 @@ class FixturesForm(QueryForm):
 
     day = DayField(years=YEARS)
     competition = SearchTextField()
+
+
+class RecordForm(QueryForm):
+    """Which record, and which part of its matches."""
+
+    of = forms.TypedChoiceField(
+        choices=[(name, name) for name in RECORDS],
+        required=False,
+        empty_value=None,
+        error_messages={"invalid_choice": f"The record is of one of {', '.join(RECORDS)}."},
+    )
+    competition = SearchTextField()
+    until = DayField(years=YEARS)
+    after = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**62,
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "There is no such match."),
+    )
 
 
 class SearchForm(QueryForm):

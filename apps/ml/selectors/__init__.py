@@ -11,7 +11,6 @@ from apps.ml.selectors.forecasts import (
     prediction_history,
     season_forecast,
     season_forecasts,
-    track_record,
     valid_scores,
 )
 from apps.ml.selectors.health import (
@@ -45,6 +44,16 @@ from apps.ml.selectors.pipeline_runs import (
 )
 from apps.ml.selectors.policies import default_policy, policy, policy_revision
 from apps.ml.selectors.published import match_with_prediction
+from apps.ml.selectors.record import (
+    back_tested,
+    graded_back_tests,
+    graded_forecasts,
+    graded_matches,
+    late_forecasts,
+    latest_grade,
+    record,
+    records,
+)
 from apps.ml.selectors.registered_versions import (
     PROFILES,
     Catalogue,
@@ -99,6 +108,7 @@ __all__ = [
     "StageDuration",
     "VersionStage",
     "aliases",
+    "back_tested",
     "card_facts",
     "catalogue",
     "challengers",
@@ -112,12 +122,17 @@ __all__ = [
     "fixtures_without_forecast",
     "forecasts_at_kickoff",
     "gates_failed",
+    "graded_back_tests",
+    "graded_forecasts",
+    "graded_matches",
     "graded_pairs",
     "has_forecast",
     "history",
     "inclusion_proof",
     "is_scored",
+    "late_forecasts",
     "latest_drift",
+    "latest_grade",
     "latest_predictions",
     "latest_run",
     "ledger_day",
@@ -140,6 +155,8 @@ __all__ = [
     "promotion_warnings",
     "promotions",
     "proposals",
+    "record",
+    "records",
     "reigns",
     "run_before",
     "run_health",
@@ -157,7 +174,6 @@ __all__ = [
     "stages",
     "thoroughness",
     "to_compare",
-    "track_record",
     "valid_scores",
     "version_scores",
     "versions",

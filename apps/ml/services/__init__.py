@@ -29,6 +29,7 @@ from apps.ml.services.forecasts import (
 )
 from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.policies import change_policy
+from apps.ml.services.record import RecordReport, summarize_due
 from apps.ml.services.retraining import retrain_due
 from apps.ml.services.run_decisions import (
     Cancellation,
@@ -68,6 +69,7 @@ __all__ = [
     "NothingToEvaluateError",
     "PolicyError",
     "PromotionRefusedError",
+    "RecordReport",
     "RunRefusedError",
     "SeasonRefusedError",
     "ServedModel",
@@ -113,6 +115,7 @@ __all__ = [
     "simulate_due",
     "simulate_season",
     "stages_to_retry",
+    "summarize_due",
     "tags_of",
     "what_if",
     "why_not_by_itself",

@@ -1,0 +1,166 @@
+"""The record of forecasts: how they did, and every graded match, as a page and as CSV."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+
+from apps.api import record_charts, selectors
+from apps.api.methods import read_only
+from apps.api.pages.context import page_context, render_page
+from apps.api.pages.forms import RECORDS, RecordForm
+from apps.matches.models import Competition, Match, World
+from apps.matches.spreadsheets import csv_text
+from apps.ml import selectors as ml_selectors
+from apps.ml.models import RecordSummary
+
+ROWS_SHOWN: Final = 25
+ROWS_OF_CSV: Final = 20_000
+"""Latest matches of a CSV file; one reaches older ones by its `until`."""
+
+FAIR_FROM: Final = 300
+"""Graded matches from which a judgement is fair: the 60 % calls are then known to about 10 points."""
+
+LEAGUES_SHOWN: Final = 12
+PUBLISHED, BACK_TESTS = RECORDS
+
+COLUMNS: Final = (
+    *("date", "competition", "home_team", "away_team", "home_goals", "away_goals"),
+    *("p_home", "p_draw", "p_away", "gave", "market_gave"),
+)
+
+
+@read_only
+def track_record(request: HttpRequest) -> HttpResponse:
+    """Show how the forecasts of a world did, or the champion's back-tests."""
+    page, query = page_context(request), RecordForm.parse(request)
+    records = _records(page.world)
+    summary = _chosen(records, query["of"])
+    context: dict[str, Any] = {
+        "summary": summary,
+        "is_back_tested": summary is not None and summary.is_back_tested,
+        "has_back_tests": BACK_TESTS in records,
+        "void": records[PUBLISHED].content["void"] if PUBLISHED in records else 0,
+        "query": query,
+    }
+    if summary is None:
+        context["champion"] = ml_selectors.champion(page.world)
+    else:
+        context |= _charts(summary) | _graded(page.world, summary, query)
+    return render_page(request, page, "pages/track_record.html", context)
+
+
+@read_only
+def graded_csv(request: HttpRequest) -> HttpResponse:
+    """Return the latest `ROWS_OF_CSV` matches of a record, by the filters of the page."""
+    page, query = page_context(request), RecordForm.parse(request)
+    summary = _chosen(_records(page.world), query["of"])
+    if summary is None:
+        raise Http404("No forecast has been graded yet.")
+    found = _matches(page.world, summary, query)[:ROWS_OF_CSV]
+    rows = [
+        (
+            row.match.kickoff_at.date(),
+            row.match.competition.slug,
+            row.match.home_team.name,
+            row.match.away_team.name,
+            row.match.home_goals,
+            row.match.away_goals,
+            *(round(share, 4) for share in (*row.p, row.gave)),
+            None if row.market_gave is None else round(row.market_gave, 4),
+        )
+        for row in selectors.graded_rows(found, is_back_tested=summary.is_back_tested)
+    ]
+    name = f"spai-{page.world}-{BACK_TESTS if summary.is_back_tested else PUBLISHED}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
+    return HttpResponse(csv_text(COLUMNS, rows), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _records(world: World) -> dict[str, RecordSummary]:
+    """Return the records of a world that have a match, and that of published forecasts also without one."""
+    found = {BACK_TESTS if summary.is_back_tested else PUBLISHED: summary for summary in ml_selectors.records(world)}
+    return {name: summary for name, summary in found.items() if summary.content["n"] or name == PUBLISHED}
+
+
+def _chosen(records: dict[str, RecordSummary], wanted: str | None) -> RecordSummary | None:
+    """Return the record that a query asks for; by default back-tests only as long as nothing is graded."""
+    published = records.get(PUBLISHED)
+    has_grades = published is not None and published.content["n"] > 0
+    name = wanted or (PUBLISHED if has_grades or BACK_TESTS not in records else BACK_TESTS)
+    return records.get(name) if name == BACK_TESTS or has_grades else None
+
+
+def _charts(summary: RecordSummary) -> dict[str, Any]:
+    """Return the numbers of a record as the charts of the page."""
+    content, compared = summary.content, summary.content["compared"]
+    calls = [*content["best"], *content["worst"]]
+    matches = Match.objects.select_related("home_team", "away_team").in_bulk([call["match"] for call in calls])
+    names = Competition.objects.in_bulk([row["name"] for row in content["leagues"]])
+    leagues = [{**row, "name": names[row["name"]]} for row in content["leagues"] if row["name"] in names]
+    sides = [name for name in ("model", "market", "base") if compared and name in compared]
+    against = compared[f"to_{content['other']}"] if compared else None
+    return {
+        "record": content,
+        "is_fair": content["n"] >= FAIR_FROM,
+        "fair_from": FAIR_FROM,
+        "first_at": datetime.fromtimestamp(content["first_at"], UTC),
+        "latest_at": datetime.fromtimestamp(content["latest_at"], UTC),
+        "calibration": record_charts.calibration(content["calibration"]),
+        "compared": compared,
+        "against": against,
+        "verdict": record_charts.verdict(against) if against else "",
+        "over_base": record_charts.verdict(compared["to_base"]) if compared and "to_base" in compared else "",
+        "bars": list(
+            zip(
+                sides,
+                (compared[name] for name in sides),
+                record_charts.span_bars(compared[name] for name in sides),
+                strict=True,
+            )
+        ),
+        "leagues": _with_dots(leagues),
+        "leagues_shown": LEAGUES_SHOWN,
+        "periods": _with_dots([{**row, "name": _period(row["name"])} for row in content["periods"]]),
+        **{
+            kind: [(call, matches[call["match"]]) for call in content[kind] if call["match"] in matches]
+            for kind in ("best", "worst")
+        },
+    }
+
+
+def _with_dots(rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], record_charts.SpanDot | None]]:
+    return list(zip(rows, record_charts.span_dots(rows), strict=True))
+
+
+def _period(name: str) -> date:
+    """Return the first day of a month or year by its name in ISO 8601."""
+    return date.fromisoformat(f"{name}-01" if "-" in name else f"{name}-01-01")
+
+
+def _graded(world: World, summary: RecordSummary, query: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of the graded matches, and the match after which the next one begins."""
+    found = list(_matches(world, summary, query)[: ROWS_SHOWN + 1])
+    rows = selectors.graded_rows(found[:ROWS_SHOWN], is_back_tested=summary.is_back_tested)
+    return {"rows": rows, "older": found[ROWS_SHOWN - 1] if len(found) > ROWS_SHOWN else None}
+
+
+def _matches(world: World, summary: RecordSummary, query: dict[str, Any]) -> QuerySet[Match]:
+    """Return the matches of a record that a query asks for, the latest first."""
+    competition = Competition.objects.filter(slug=query["competition"]).first() if query["competition"] else None
+    if query["competition"] and (competition is None or competition.world != world):
+        raise Http404("There is no such competition.")
+    after = Match.objects.filter(pk=query["after"], world=world).first() if query["after"] else None
+    if query["after"] and after is None:
+        raise Http404("There is no such match.")
+    until: date | None = query["until"]
+    return ml_selectors.graded_matches(
+        world,
+        summary=summary,
+        competition_id=competition.pk if competition else None,
+        # To the end of the day.
+        until=datetime.combine(until + timedelta(days=1), time(), UTC) if until else None,
+        after=after,
+    ).select_related("home_team", "away_team", "competition")
