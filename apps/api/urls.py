@@ -97,6 +97,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("competitions/", pages.competitions, name="competitions"),
     path("competitions/<slug:slug>/", pages.competition, name="competition"),
     path("teams/<slug:slug>/", pages.team, name="team"),
+    path("ratings/", pages.ratings, name="ratings"),
     path("track-record/", pages.track_record, name="track-record"),
     path("track-record/graded.csv", pages.graded_csv, name="graded-csv"),
     path("ledger/", pages.ledger, name="ledger"),

@@ -66,6 +66,12 @@ def simulate_due() -> None:
     logger.info("simulate_due: %s", services.simulate_due(now=timezone.now()))
 
 
+@shared_task(name="ml.rate_due", soft_time_limit=240, time_limit=300)
+def rate_due() -> None:
+    """Store the ratings of clubs where new results have moved them."""
+    logger.info("rate_due: %s", services.rate_due(now=timezone.now()))
+
+
 @shared_task(name="ml.run_due", base=LongTask)
 def run_due() -> None:
     """Execute the oldest unfinished pipeline run, if any; its stages have time limits of their own."""

@@ -8,6 +8,7 @@ from apps.api.pages.fixtures import fixtures, search
 from apps.api.pages.ledger import ledger, ledger_feed
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models
+from apps.api.pages.ratings import ratings
 from apps.api.pages.record import graded_csv, track_record
 from apps.api.pages.reference import asyncapi, redoc, swagger
 from apps.api.pages.teams import team
@@ -30,6 +31,7 @@ __all__ = [
     "model_version",
     "models",
     "not_found",
+    "ratings",
     "redoc",
     "search",
     "server_error",

@@ -86,6 +86,21 @@ class LocalPathField(forms.Field):
         return value if value and is_local else "/"
 
 
+class PageField(forms.IntegerField):
+    """The number of a page; 1 by default."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            min_value=1,
+            max_value=9_999,
+            error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "A page is a whole number from 1."),
+        )
+
+    def clean(self, value: Any) -> int:
+        return super().clean(value) or 1
+
+
 class QueryForm(forms.Form):
     """The parameters of a page."""
 
@@ -143,6 +158,15 @@ class RecordForm(QueryForm):
     )
 
 
+class RatingsForm(QueryForm):
+    """Filters and page of the ratings."""
+
+    country = SearchTextField()
+    competition = SearchTextField()
+    q = SearchTextField(max_length=LONGEST_SEARCH)
+    page = PageField()
+
+
 class SearchForm(QueryForm):
     """What to search for."""
 
@@ -170,15 +194,7 @@ class FeaturesForm(QueryForm):
         empty_value=FEATURE_SORTS[0],
         error_messages={"invalid_choice": f"Features are sorted by one of {', '.join(FEATURE_SORTS)}."},
     )
-    page = forms.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=9_999,
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "A page is a whole number from 1."),
-    )
-
-    def clean_page(self) -> int:
-        return self.cleaned_data["page"] or 1
+    page = PageField()
 
 
 class WhatIfForm(QueryForm):

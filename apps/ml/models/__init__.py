@@ -9,6 +9,7 @@ replaced predictions (migration 0012).
 from apps.ml.models.decisions import DriftReport, PolicyRevision, Promotion, RetrainingDecision, ServedWorld
 from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, ShadowForecast
 from apps.ml.models.ledger import LedgerDay, LedgerLeaf
+from apps.ml.models.ratings import TeamRating
 from apps.ml.models.record import BackTest, RecordSummary
 from apps.ml.models.runs import PipelineRun, StageLog
 from apps.ml.models.versions import Comparison, EvaluationArtifacts, FeatureCatalogue, FeatureSnapshot, ModelVersion
@@ -34,4 +35,5 @@ __all__ = [
     "ServedWorld",
     "ShadowForecast",
     "StageLog",
+    "TeamRating",
 ]

@@ -44,6 +44,7 @@ from apps.ml.selectors.pipeline_runs import (
 )
 from apps.ml.selectors.policies import default_policy, policy, policy_revision
 from apps.ml.selectors.published import match_with_prediction
+from apps.ml.selectors.ratings import newest_rating, rating_history, ratings, ratings_before
 from apps.ml.selectors.record import (
     back_tested,
     graded_back_tests,
@@ -148,6 +149,7 @@ __all__ = [
     "model_versions",
     "newest_comparison",
     "newest_predictions",
+    "newest_rating",
     "newest_scores",
     "policy",
     "policy_revision",
@@ -155,6 +157,9 @@ __all__ = [
     "promotion_warnings",
     "promotions",
     "proposals",
+    "rating_history",
+    "ratings",
+    "ratings_before",
     "record",
     "records",
     "reigns",

@@ -29,6 +29,7 @@ from apps.ml.services.forecasts import (
 )
 from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.policies import change_policy
+from apps.ml.services.ratings import RatingsReport, rate_due
 from apps.ml.services.record import RecordReport, summarize_due
 from apps.ml.services.retraining import retrain_due
 from apps.ml.services.run_decisions import (
@@ -69,6 +70,7 @@ __all__ = [
     "NothingToEvaluateError",
     "PolicyError",
     "PromotionRefusedError",
+    "RatingsReport",
     "RecordReport",
     "RunRefusedError",
     "SeasonRefusedError",
@@ -102,6 +104,7 @@ __all__ = [
     "promote_due",
     "promote_first_champion",
     "queue_run",
+    "rate_due",
     "read_params",
     "read_stages",
     "refuse_impossible",
