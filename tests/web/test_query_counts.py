@@ -22,7 +22,10 @@ PAGES = {
     "competitions": "/competitions/",
     "competition": "/competitions/aldermark-crown-league/",
     "team": "/teams/crown-league-1/",
-    "track record": "/track-record/",
+    "record": "/track-record/",
+    "record, back-tests": "/track-record/?of=back-tests",
+    "record as csv": "/track-record/graded.csv",
+    "ratings": "/ratings/",
     "models": "/models/",
     "model version": "/models/sandbox/1/",
     "features": "/features/",
@@ -76,6 +79,7 @@ def filled(build, champion, answers):
     """Two rounds of matches; a function adds more of everything."""
     seasons = [build.season(), build.season("Shield League")]
     matches = [match for season in seasons for match in build.round(season, finished=2, coming=2, version=champion)]
+    build.record(champion)
     build.season_end(seasons[0], champion, ["Crown League 1", "Crown League 2"])
     # A champion before and a challenger, which forecast in shadow.
     build.promote(build.version(6))
@@ -93,6 +97,7 @@ def filled(build, champion, answers):
             build.comparison(champion, version)
             build.promote(version)
             build.run(status="succeeded")
+        build.record(champion)
 
     return matches[-1], more
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
-from django.db import InternalError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from apps.matches.ingest import ingest
 from apps.matches.locks import Lock
@@ -132,7 +132,7 @@ def test_a_champion_without_stored_forecasts_has_an_empty_record(champion, now):
 def test_a_back_test_is_never_changed(champion, now):
     back_test(champion, now)
     services.summarize_due(now=now)
-    with pytest.raises(InternalError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE ml_backtest SET p_home = 1, p_draw = 0, p_away = 0")
 
 

@@ -1,0 +1,117 @@
+"""The record and the ratings: what they say of few matches and of many; back-tests never mix with the record."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import numpy as np
+
+from apps.ml import services as ml_services
+from apps.ml.forecasting import record
+from apps.ml.models import RecordSummary
+from tests.web.test_pages import text_of
+
+LIST = "Every graded match"
+
+
+def record_of(*, n: int, p: tuple[float, float, float], outcomes: list[int]) -> dict:
+    """The record of matches an hour apart with one forecast, with which the market agrees."""
+    rows = np.zeros(n, dtype=record.GRADED)
+    rows["match"], rows["kickoff"], rows["outcome"] = np.arange(n), 3600 * np.arange(n), outcomes
+    rows["p_home"], rows["p_draw"], rows["p_away"] = p
+    rows["market_loss"] = rows["base_loss"] = -np.log(np.array(p)[outcomes])
+    return record.summary(rows)
+
+
+def test_the_record_begins_empty_and_then_says_how_few_matches_it_has(client, build, champion):
+    assert "No forecast has been graded yet" in text_of(client.get("/track-record/"))
+    assert client.get("/track-record/graded.csv").status_code == 404
+    for n in range(12):
+        match = build.match(f"H{n}", f"A{n}", kickoff_at=build.now - timedelta(hours=3 + n), goals=(1, 0))
+        build.score(build.prediction(match, champion))
+    ml_services.summarize_due(now=build.now)
+    page = text_of(client.get("/track-record/"))
+    for said in (
+        "12 matches graded so far; a fair judgement needs about 300",
+        "Too early to say",
+        "100% of the time; we expected 50%",
+        "too few",
+        "H0 1–0 A0",
+        "50 · 30 · 20%",
+    ):
+        assert said in page
+    lines = client.get("/track-record/graded.csv").content.decode().splitlines()
+    assert lines[0].startswith("date,competition,home_team")
+    assert lines[1].endswith("H0,A0,1,0,0.5,0.3,0.2,0.5,")
+    assert len(lines) == 13
+
+
+def test_the_record_says_in_one_sentence_how_the_forecasts_did(client, build, champion):
+    # 300 matches of 60 %, of which 180 were won, with prices that say the same.
+    summary = record_of(n=300, p=(0.6, 0.25, 0.15), outcomes=[0] * 180 + [1] * 75 + [2] * 45)
+    RecordSummary.objects.create(
+        world="sandbox", is_back_tested=False, content=summary | {"void": 2}, computed_at=build.now, seconds=1
+    )
+    page = text_of(client.get("/track-record/"))
+    for said in (
+        "When we said 60%, it happened 60% of the time.",
+        "300 matches since",
+        "Yes. The closer a dot",
+        "We are level with the market",
+        "As much as the market.",
+        "2 matches had forecasts only after the actual kick-off",
+    ):
+        assert said in page
+
+
+def test_as_long_as_nothing_is_graded_the_record_shows_back_tests_and_never_mixes_them(client, build, champion):
+    match = build.match(kickoff_at=build.now - timedelta(days=300), goals=(2, 0))
+    build.record(champion)
+    page = text_of(client.get("/track-record/"))
+    assert "back-tested" in page
+    assert "1 match graded so far" in page
+    assert "Northgate 2–0 Old Mill" in page
+    assert "No forecast has been graded yet" in text_of(client.get("/track-record/?of=published"))
+    build.score(
+        build.prediction(build.match("H", "A", kickoff_at=build.now - timedelta(hours=3), goals=(1, 0)), champion)
+    )
+    build.record(champion)
+    page = text_of(client.get("/track-record/"))
+    assert "H 1–0 A" in page
+    assert "Northgate 2–0" not in page
+    assert f"/matches/{match.pk}/" in client.get("/track-record/?of=back-tests").content.decode()
+
+
+def test_the_graded_list_has_pages_and_filters(client, build, champion):
+    for n in range(30):
+        build.match(f"H{n}", f"A{n}", kickoff_at=build.now - timedelta(days=1 + n), goals=(1, 0))
+    build.match("X", "Y", season=build.season("Shield League"), kickoff_at=build.now - timedelta(days=3), goals=(1, 0))
+    build.record(champion)
+    first = client.get("/track-record/").content.decode()
+    (older,) = re.findall(r'href="(\?[^"]*after=[^"]*)#graded"', first)
+    rest = text_of(client.get("/track-record/" + older.replace("&amp;", "&")))
+    assert "H0 1–0 A0" in text_of(client.get("/track-record/"))
+    assert "H0 1–0 A0" not in rest
+    assert "H29 1–0 A29" in rest
+    only = text_of(client.get("/track-record/?competition=aldermark-shield-league"))
+    assert "X 1–0 Y" in only
+    assert "H1 1–0 A1" not in only.split(LIST)[1]
+    until = (build.now - timedelta(days=20)).date()
+    assert "H18 1–0 A18" not in text_of(client.get(f"/track-record/?until={until}")).split(LIST)[1]
+    for wrong in ("competition=nowhere", "after=999999", "after=x", "of=dreams", "until=yesterday"):
+        assert client.get(f"/track-record/?{wrong}").status_code == 404
+
+
+def test_ratings_are_one_list_that_a_country_a_league_or_a_name_narrows(client, build, champion):
+    assert "No club is rated yet" in text_of(client.get("/ratings/"))
+    for n in range(30):
+        build.match(f"H{n}", f"A{n}", kickoff_at=build.now - timedelta(days=1 + n), goals=(1, 0))
+    build.record(champion)
+    page = text_of(client.get("/ratings/"))
+    assert "60 clubs" in page
+    assert "70%" in page
+    assert 'rel="next"' in client.get("/ratings/").content.decode()
+    assert "1 club " in text_of(client.get("/ratings/?q=h29"))
+    assert "No club matches" in text_of(client.get("/ratings/?country=Nowhere"))
+    assert client.get("/ratings/?page=3").status_code == 404
