@@ -88,10 +88,15 @@ def calibration(rows: Sequence[Mapping[str, Any]]) -> Calibration:
     return Calibration(dots, ticks, headline, outside)
 
 
+def favourite_bars(rows: Iterable[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], float, float]]:
+    """Return how often each group of favourites won and how often that was expected, in per cent of the width."""
+    return [(row, round(100.0 * row["won"], 1), round(100.0 * row["expected"], 1)) for row in rows]
+
+
 def span_bars(rows: Iterable[Mapping[str, Any]]) -> list[SpanBar]:
     """Return bars of points on one scale; what is worse than guessing has no width."""
     found = list(rows)
-    top = max(0.1, *(abs(row[name]) for row in found for name in ("points", "high") if row[name] is not None))
+    top = max([0.1, *(abs(row[name]) for row in found for name in ("points", "high") if row[name] is not None)])
     scale = 92.0 / top
 
     def at(value: float | None) -> float | None:

@@ -104,11 +104,17 @@ class MatchCard:
         return "" if outcome is None else RESULTS[outcome]
 
     @property
+    def probabilities(self) -> tuple[float, float, float] | None:
+        """Home, draw, away of the forecast, or of the back-test where none was published."""
+        made = self.prediction or self.back_test
+        return made.probabilities if made else None
+
+    @property
     def given(self) -> int | None:
-        """The whole per cents that the forecast gave to what happened."""
-        if self.prediction is None or not self.outcome:
+        """The whole per cents that the forecast or back-test gave to what happened."""
+        if self.probabilities is None or not self.outcome:
             return None
-        return charts.whole_percents(self.prediction.probabilities)[RESULTS.index(self.outcome)]
+        return charts.whole_percents(self.probabilities)[RESULTS.index(self.outcome)]
 
     @property
     def is_in_play(self) -> bool:

@@ -109,6 +109,7 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
         "first_at": datetime.fromtimestamp(content["first_at"], UTC),
         "latest_at": datetime.fromtimestamp(content["latest_at"], UTC),
         "calibration": record_charts.calibration(content["calibration"]),
+        "favourite_bars": record_charts.favourite_bars(content["favourites"]["groups"]),
         "compared": compared,
         "against": against,
         "verdict": record_charts.verdict(against) if against else "",
