@@ -88,11 +88,6 @@ def calibration(rows: Sequence[Mapping[str, Any]]) -> Calibration:
     return Calibration(dots, ticks, headline, outside)
 
 
-def favourite_bars(rows: Iterable[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], float, float]]:
-    """Return how often each group of favourites won and how often that was expected, in per cent of the width."""
-    return [(row, round(100.0 * row["won"], 1), round(100.0 * row["expected"], 1)) for row in rows]
-
-
 def span_bars(rows: Iterable[Mapping[str, Any]]) -> list[SpanBar]:
     """Return bars of points on one scale; what is worse than guessing has no width."""
     found = list(rows)

@@ -100,7 +100,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("teams/<slug:slug>/", pages.team, name="team"),
     path("ratings/", pages.ratings, name="ratings"),
     path("track-record/", pages.track_record, name="track-record"),
-    path("track-record/graded.csv", pages.graded_csv, name="graded-csv"),
     path("ledger/", pages.ledger, name="ledger"),
     path("ledger/feed/", pages.ledger_feed, name="ledger-feed"),
     path("models/", pages.models, name="models"),

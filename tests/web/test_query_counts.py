@@ -24,7 +24,6 @@ PAGES = {
     "team": "/teams/crown-league-1/",
     "record": "/track-record/",
     "record, back-tests": "/track-record/?of=back-tests",
-    "record as csv": "/track-record/graded.csv",
     "ratings": "/ratings/",
     "models": "/models/",
     "model version": "/models/sandbox/1/",

@@ -9,7 +9,7 @@ from apps.api.pages.ledger import ledger, ledger_feed
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models
 from apps.api.pages.ratings import ratings
-from apps.api.pages.record import graded_csv, track_record
+from apps.api.pages.record import track_record
 from apps.api.pages.reference import asyncapi, redoc, swagger
 from apps.api.pages.teams import team
 from apps.api.pages.what_if import what_if
@@ -25,7 +25,6 @@ __all__ = [
     "features",
     "fixtures",
     "forbidden",
-    "graded_csv",
     "ledger",
     "ledger_feed",
     "match",

@@ -1,4 +1,4 @@
-"""The record of forecasts: how they did, and every graded match, as a page and as CSV."""
+"""The record of forecasts: how they did, and every graded match."""
 
 from __future__ import annotations
 
@@ -12,25 +12,16 @@ from apps.api import record_charts, selectors
 from apps.api.methods import read_only
 from apps.api.pages.context import page_context, render_page
 from apps.api.pages.forms import RECORDS, RecordForm
+from apps.api.rest.predictions import LARGEST_PAGE
 from apps.matches.models import Competition, Match, World
-from apps.matches.spreadsheets import csv_text
 from apps.ml import selectors as ml_selectors
 from apps.ml.models import RecordSummary
 
 ROWS_SHOWN: Final = 25
-ROWS_OF_CSV: Final = 20_000
-"""Latest matches of a CSV file; one reaches older ones by its `until`."""
-
 FAIR_FROM: Final = 300
 """Graded matches from which a judgement is fair: the 60 % calls are then known to about 10 points."""
 
-LEAGUES_SHOWN: Final = 12
 PUBLISHED, BACK_TESTS = RECORDS
-
-COLUMNS: Final = (
-    *("date", "competition", "home_team", "away_team", "home_goals", "away_goals"),
-    *("p_home", "p_draw", "p_away", "gave", "market_gave"),
-)
 
 
 @read_only
@@ -51,32 +42,6 @@ def track_record(request: HttpRequest) -> HttpResponse:
     else:
         context |= _charts(summary) | _graded(page.world, summary, query)
     return render_page(request, page, "pages/track_record.html", context)
-
-
-@read_only
-def graded_csv(request: HttpRequest) -> HttpResponse:
-    """Return the latest `ROWS_OF_CSV` matches of a record, by the filters of the page."""
-    page, query = page_context(request), RecordForm.parse(request)
-    summary = _chosen(_records(page.world), query["of"])
-    if summary is None:
-        raise Http404("No forecast has been graded yet.")
-    found = _matches(page.world, summary, query)[:ROWS_OF_CSV]
-    rows = [
-        (
-            row.match.kickoff_at.date(),
-            row.match.competition.slug,
-            row.match.home_team.name,
-            row.match.away_team.name,
-            row.match.home_goals,
-            row.match.away_goals,
-            *(round(share, 4) for share in (*row.p, row.gave)),
-            None if row.market_gave is None else round(row.market_gave, 4),
-        )
-        for row in selectors.graded_rows(found, is_back_tested=summary.is_back_tested)
-    ]
-    name = f"spai-{page.world}-{BACK_TESTS if summary.is_back_tested else PUBLISHED}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
-    return HttpResponse(csv_text(COLUMNS, rows), content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _records(world: World) -> dict[str, RecordSummary]:
@@ -106,10 +71,10 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
         "record": content,
         "is_fair": content["n"] >= FAIR_FROM,
         "fair_from": FAIR_FROM,
+        "rows_of_csv": LARGEST_PAGE,
         "first_at": datetime.fromtimestamp(content["first_at"], UTC),
         "latest_at": datetime.fromtimestamp(content["latest_at"], UTC),
         "calibration": record_charts.calibration(content["calibration"]),
-        "favourite_bars": record_charts.favourite_bars(content["favourites"]["groups"]),
         "compared": compared,
         "against": against,
         "verdict": record_charts.verdict(against) if against else "",
@@ -123,7 +88,6 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
             )
         ),
         "leagues": _with_dots(leagues),
-        "leagues_shown": LEAGUES_SHOWN,
         "periods": _with_dots([{**row, "name": _period(row["name"])} for row in content["periods"]]),
         **{
             kind: [(call, matches[call["match"]]) for call in content[kind] if call["match"] in matches]
