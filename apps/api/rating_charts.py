@@ -42,22 +42,18 @@ def rating_history(team: Team, history: Sequence[TeamRating]) -> RatingHistory |
     if len(history) < LEAST_POINTS:
         return None
     shown = history[:: -math.ceil(len(history) / POINTS)][::-1]
-    # Where the history is of years, these are its ticks; a simulated season is over within days.
-    is_long = shown[-1].as_of - shown[0].as_of > YEAR
-    texts = [f"{row.as_of:{'%Y' if is_long else '%-d %b'}}" for row in shown]
-    turns = [
-        (row.as_of.timestamp(), text)
-        for row, text, before in zip(shown[1:], texts[1:], texts, strict=False)
-        if text != before
-    ]
-    chances = [row.p_win for row in shown]
-    bottom, top = GRID * (min(chances) // GRID), GRID * (max(chances) // GRID + 1)
-    count = round((top - bottom) / GRID)
+    # Where the history is of years, these are its ticks; the newest simulated season is over within days.
+    shape = "%Y" if shown[-1].as_of - shown[0].as_of > YEAR else "%-d %b"
+    texts = [f"{row.as_of:{shape}}" for row in shown]
+    turns = [(float(i), texts[i]) for i in range(1, len(shown)) if texts[i] != texts[i - 1]]
+    bottom = GRID * (min(row.p_win for row in shown) // GRID)
+    lines = math.floor((max(row.p_win for row in shown) - bottom) / GRID) + 2
     return RatingHistory(
         chart=line_chart(
-            [Series(team.name, team.display_code, [(row.as_of.timestamp(), row.p_win) for row in shown], "me")],
+            # Point by point, not by date: a simulated season is over within days, the break before it lasts weeks.
+            [Series(team.name, team.display_code, [(float(i), row.p_win) for i, row in enumerate(shown)], "me")],
             label=f"Chance of {team.name} to beat an average club of its top league, since {shown[0].as_of:%B %Y}",
-            y_ticks=[round(bottom + GRID * i, 1) for i in range(count + 1)],
+            y_ticks=[round(bottom + GRID * i, 1) for i in range(lines)],
             x_ticks=turns[:: math.ceil(len(turns) / TICKS) or 1],
             names=[f"{row.as_of:%-d %b %Y}" for row in shown],
             is_low=True,

@@ -101,13 +101,17 @@ def span_bars(rows: Iterable[Mapping[str, Any]]) -> list[SpanBar]:
 
 
 def span_dots(rows: Iterable[Mapping[str, Any]]) -> list[SpanDot | None]:
-    """Return dots of differences on one scale; None for a row without a difference."""
+    """Return dots of differences on one scale; None for a row without a difference.
+
+    Rows with a likely range set the scale. What few matches made may lie at its end.
+    """
     found = list(rows)
-    ends = [abs(row[name]) for row in found for name in ("difference", "low", "high") if row[name] is not None]
+    sure = [row for row in found if row["low"] is not None] or [row for row in found if row["difference"] is not None]
+    ends = [abs(row[name]) for row in sure for name in ("difference", "low", "high") if row[name] is not None]
     scale = 46.0 / max([0.1, *ends])
 
     def at(value: float | None) -> float | None:
-        return None if value is None else round(50.0 + value * scale, 1)
+        return None if value is None else round(50.0 + min(max(value * scale, -46.0), 46.0), 1)
 
     return [
         None

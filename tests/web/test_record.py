@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
+from types import SimpleNamespace
 
 import numpy as np
+from django.template.loader import render_to_string
 
+from apps.api.rating_charts import rating_history
 from apps.ml import services as ml_services
 from apps.ml.forecasting import record
-from apps.ml.models import RecordSummary
+from apps.ml.models import RecordSummary, TeamRating
 from tests.web.test_pages import text_of
 
 LIST = "Every graded match"
@@ -41,7 +44,7 @@ def test_the_record_begins_empty_and_then_says_how_few_matches_it_has(client, bu
         "50 · 30 · 20%",
     ):
         assert said in page
-    (address,) = re.findall(r'href="(/api/v1/scores/[^"]*)" download', client.get("/track-record/").content.decode())
+    (address,) = re.findall(r'href="(/api/v1/scores/[^"]*)"\s+download', client.get("/track-record/").content.decode())
     assert len(client.get(unescape(address)).content.decode().splitlines()) == 13
 
 
@@ -113,3 +116,47 @@ def test_ratings_are_one_list_that_a_country_a_league_or_a_name_narrows(client, 
     assert "1 club " in text_of(client.get("/ratings/?q=h29"))
     assert "No club matches" in text_of(client.get("/ratings/?country=Nowhere"))
     assert client.get("/ratings/?page=3").status_code == 404
+
+
+def test_a_row_of_a_past_match_shows_the_back_test_only_where_nothing_was_published(client, build, champion):
+    past = build.match("North", "South", kickoff_at=build.now - timedelta(hours=3), goals=(2, 0))
+    graded = build.match("East", "West", kickoff_at=build.now - timedelta(hours=3), goals=(2, 0))
+    build.score(build.prediction(graded, champion, (0.41, 0.3, 0.29)))
+    build.record(champion)
+    rows = re.findall(r'<a\s+class="fx".*?</a>', client.get("/").content.decode(), re.DOTALL)
+    by_match = {int(re.search(r'data-match="(\d+)"', row)[1]): row for row in rows}
+    assert re.search(r'<span class="chip">back-tested</span>\s*<b>60%</b>', by_match[past.pk])
+    assert "back-tested" not in by_match[graded.pk]
+    assert "<b>41%</b>" in by_match[graded.pk]
+
+
+def rated(team, n: int, *, days: int = 7) -> list[TeamRating]:
+    """The ratings of a club: a week apart where nothing else is said, ever stronger."""
+    first = datetime(2022, 1, 3, tzinfo=UTC)
+    return [
+        TeamRating(team=team, as_of=first + timedelta(days=days * i), place=9, p_win=0.3 + 0.4 * i / n, p_draw=0.2)
+        for i in range(n)
+    ]
+
+
+def test_the_history_of_a_rating_is_a_line_of_few_points_that_ends_today(build):
+    team = build.match().home_team
+    history = rating_history(team, rated(team, 260))
+    assert history.newest.as_of == datetime(2022, 1, 3, tzinfo=UTC) + timedelta(days=7 * 259)
+    assert (history.lowest.p_win, history.highest.p_win) == (0.3, history.newest.p_win)
+    assert len(history.chart.rows) <= 60
+    assert history.chart.rows[-1] == (f"{history.newest.as_of:%-d %b %Y}", ["70%"])
+    assert [tick.text for tick in history.chart.x_ticks] == ["2023", "2024", "2025", "2026"]
+    assert [tick.text for tick in history.chart.y_ticks] == ["20%", "40%", "60%", "80%"]
+    page = render_to_string(
+        "partials/ratings/history.html", {"history": history, "page": SimpleNamespace(world_query="")}
+    )
+    assert "Beats an average club of its country’s top league 70% of the time" in " ".join(page.split())
+    assert "Since 3 January 2022" in " ".join(page.split())
+
+
+def test_too_short_a_history_is_no_chart(build):
+    team = build.match().home_team
+    assert rating_history(team, rated(team, 2)) is None
+    assert rating_history(team, rated(team, 3, days=1)).chart.x_ticks
+    assert not render_to_string("partials/ratings/history.html", {"history": None}).strip()

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from apps.api import record_charts, selectors
 from apps.api.methods import read_only
-from apps.api.pages.context import page_context, render_page
+from apps.api.pages.context import kept_part, page_context, render_page
 from apps.api.pages.forms import RECORDS, RecordForm
 from apps.api.rest.predictions import LARGEST_PAGE
 from apps.matches.models import Competition, Match, World
@@ -34,13 +34,24 @@ def track_record(request: HttpRequest) -> HttpResponse:
         "summary": summary,
         "is_back_tested": summary is not None and summary.is_back_tested,
         "has_back_tests": BACK_TESTS in records,
+        "rows_of_csv": LARGEST_PAGE,
         "void": records[PUBLISHED].content["void"] if PUBLISHED in records else 0,
         "query": query,
     }
     if summary is None:
         context["champion"] = ml_selectors.champion(page.world)
     else:
-        context |= _charts(summary) | _graded(page.world, summary, query)
+        key = summary.pk, summary.computed_at
+        context |= _graded(page.world, summary, query) | {
+            "charts": kept_part(page, "partials/record/charts.html", lambda: _charts(summary), *key),
+            "filters": kept_part(
+                page,
+                "partials/record/filters.html",
+                lambda: {"leagues": _leagues(summary), "query": query},
+                *(*key, query["of"], query["competition"], query["until"]),
+            ),
+            "scores": kept_part(page, "partials/record/scores.html", lambda: _charts(summary), *key),
+        }
     return render_page(request, page, "pages/track_record.html", context)
 
 
@@ -63,15 +74,14 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
     content, compared = summary.content, summary.content["compared"]
     calls = [*content["best"], *content["worst"]]
     matches = Match.objects.select_related("home_team", "away_team").in_bulk([call["match"] for call in calls])
-    names = Competition.objects.in_bulk([row["name"] for row in content["leagues"]])
-    leagues = [{**row, "name": names[row["name"]]} for row in content["leagues"] if row["name"] in names]
     sides = [name for name in ("model", "market", "base") if compared and name in compared]
     against = compared[f"to_{content['other']}"] if compared else None
     return {
         "record": content,
+        "summary": summary,
+        "is_back_tested": summary.is_back_tested,
         "is_fair": content["n"] >= FAIR_FROM,
         "fair_from": FAIR_FROM,
-        "rows_of_csv": LARGEST_PAGE,
         "first_at": datetime.fromtimestamp(content["first_at"], UTC),
         "latest_at": datetime.fromtimestamp(content["latest_at"], UTC),
         "calibration": record_charts.calibration(content["calibration"]),
@@ -87,13 +97,20 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
                 strict=True,
             )
         ),
-        "leagues": _with_dots(leagues),
-        "periods": _with_dots([{**row, "name": _period(row["name"])} for row in content["periods"]]),
+        "leagues": _with_dots(_leagues(summary)),
+        "periods": _with_dots([{**row, "name": _period(row["name"])} for row in content["periods"][::-1]]),
         **{
             kind: [(call, matches[call["match"]]) for call in content[kind] if call["match"] in matches]
             for kind in ("best", "worst")
         },
     }
+
+
+def _leagues(summary: RecordSummary) -> list[dict[str, Any]]:
+    """Return the leagues of a record with their competitions as names."""
+    rows = summary.content["leagues"]
+    found = Competition.objects.select_related("region").in_bulk([row["name"] for row in rows])
+    return [{**row, "name": found[row["name"]]} for row in rows if row["name"] in found]
 
 
 def _with_dots(rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], record_charts.SpanDot | None]]:

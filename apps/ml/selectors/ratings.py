@@ -31,9 +31,9 @@ def ratings_before(newest: TeamRating, team_ids: Iterable[int], *, earlier: time
 
 
 def rating_history(team_id: int) -> list[TeamRating]:
-    """Return the ratings of a club in the order of time: one of each week, in the simulated world of each two hours.
+    """Return the ratings of a club in the order of time, at most 260.
 
-    Services keep five years of weeks, and 22 days of the simulated world. Early ones are not what was known then but
-    what the present model makes of the results that were.
+    They are one of each week, in the simulated world of each two hours, where there were results. Early ones are not
+    what was known then but what the present model makes of the results that were.
     """
     return list(TeamRating.objects.filter(team=team_id).order_by("step_at"))

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STEP: Final = {World.REAL: timedelta(days=7), World.SANDBOX: timedelta(hours=2)}
-"""Time between two ratings of a club that are kept; a season of the simulated world is over within days."""
+"""Time between two ratings of a club that are kept; the newest season of the simulated world is over within days."""
 
 STEPS_KEPT: Final = 260
-"""Five years of weeks."""
+"""Newest steps with a result that are kept: five years of weeks."""
 
 FIRST_STEP: Final = datetime(1970, 1, 5, tzinfo=UTC)
 """A Monday."""
@@ -74,13 +74,14 @@ def rate_due(*, now: datetime) -> RatingsReport:
 
 def _rate_now(served: serving.ServedModel, *, now: datetime) -> int:
     """Replace the ratings of the present step, and delete those of the oldest ones."""
-    step = _step(served.world, now)
-    rows = _ratings(served, served.state, step, _leagues(served.world))
+    rows = _ratings(served, served.state, _step(served.world, now), _leagues(served.world))
     with transaction.atomic():
         ratings = TeamRating.objects.filter(world=served.world)
-        ratings.filter(step_at=step).delete()
-        ratings.filter(step_at__lt=step - STEPS_KEPT * STEP[served.world]).delete()
+        ratings.filter(step_at=_step(served.world, now)).delete()
         _copy(rows)
+        steps = ratings.order_by("-step_at").values_list("step_at", flat=True).distinct()
+        if oldest := steps[STEPS_KEPT - 1 : STEPS_KEPT].first():
+            ratings.filter(step_at__lt=oldest).delete()
     return len(rows)
 
 
@@ -90,20 +91,17 @@ def _rate_history(served: serving.ServedModel, *, now: datetime) -> int:
     from apps.ml import dataset
     from apps.ml.forecasting.features import FeatureState
 
-    step, last = STEP[served.world], _step(served.world, now)
-    first = last - STEPS_KEPT * step
     results = dataset.results_between(served.world, after=None, before=now)
-    state = FeatureState.new({FAMILY: served.state.params[FAMILY]})
-    known_at = results["known_at"]
-    state.observe(results[known_at < first])
-    leagues = _leagues(served.world)
+    if results.empty:
+        return 0
+    places = ((results["known_at"] - FIRST_STEP) // STEP[served.world]).to_numpy()
+    kept = np.unique(places)[-STEPS_KEPT:]
+    state, leagues = FeatureState.new({FAMILY: served.state.params[FAMILY]}), _leagues(served.world)
+    state.observe(results[places < kept[0]])
     rows: list[TeamRating] = []
-    # The place of each result among the steps; the loop skips steps without results.
-    places = ((known_at[known_at >= first] - first) // step).to_numpy()
-    later = results[known_at >= first]
-    for place in np.unique(places):
-        state.observe(later[places == place])
-        rows += _ratings(served, state, first + int(place) * step, leagues)
+    for place in kept:
+        state.observe(results[places == place])
+        rows += _ratings(served, state, FIRST_STEP + int(place) * STEP[served.world], leagues)
     with transaction.atomic():
         TeamRating.objects.filter(world=served.world).delete()
         _copy(rows)

@@ -12,7 +12,7 @@ from apps.matches.models import Season, World
 from apps.ml import selectors, services
 from apps.ml.forecasting.goals import outcome_probabilities
 from apps.ml.models import TeamRating
-from apps.ml.services.ratings import STEP, STEPS_KEPT
+from apps.ml.services import ratings
 from tests.database import locked_elsewhere
 from tests.db.ml.conftest import ALL_FEATURES, PARAMS
 
@@ -76,14 +76,16 @@ def test_a_new_champion_replaces_the_history(champion, make_version, now):
     assert set(TeamRating.objects.values_list("version", flat=True)) == {newer.pk}
 
 
-def test_steps_that_are_too_old_are_deleted(champion, world, now):
+def test_a_history_has_the_newest_steps_with_a_result_and_no_more(champion, world, now, monkeypatch):
+    monkeypatch.setattr(ratings, "STEPS_KEPT", 3)
     services.rate_due(now=now)
-    old = selectors.newest_rating(SANDBOX)
-    TeamRating.objects.filter(pk=old.pk).update(step_at=now - (STEPS_KEPT + 2) * STEP[SANDBOX])
-    later = now + timedelta(minutes=30)
+    team_id = selectors.newest_rating(SANDBOX).team_id
+    before = [row.step_at for row in selectors.rating_history(team_id)]
+    assert len(before) == 3
+    later = now + timedelta(hours=2)
     ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
     services.rate_due(now=later)
-    assert not TeamRating.objects.filter(pk=old.pk).exists()
+    assert [row.step_at for row in selectors.rating_history(team_id)][:2] == before[1:]
 
 
 def test_a_champion_without_these_ratings_rates_nobody(make_version, now, monkeypatch):
