@@ -167,7 +167,7 @@ def pages():
         yield f"/competitions/league-{league}/?season={NOW.year - 12}"
         yield from (f"/teams/club-{league}-7/", f"/models/?world={world}", f"/models/{world}/1/")
         yield from (f"/features/?world={world}", f"/what-if/?home=club-{league}-7")
-        yield from (f"/track-record/?world={world}", f"/ratings/?world={world}", f"/ratings/?world={world}&q=Club 3")
+        yield from (f"/track-record/?world={world}", f"/ratings/?world={world}")
         for of in ("", f"&competition=league-{league}"):
             yield from (f"/track-record/?world={world}&of=back-tests{of}{more}" for more in ("", f"&until={long_ago}"))
         yield from (f"/ledger/?world={world}", f"/api/v1/events/?world={world}", f"/api/v1/ledger/?world={world}")

@@ -40,8 +40,8 @@ def ratings(request: HttpRequest) -> HttpResponse:
 def _clubs(page: PageContext, newest: TeamRating, query: dict[str, Any]) -> dict[str, Any]:
     """Return a page of the clubs that a query asks for, with what it can ask for."""
     every = ml_selectors.ratings(newest)
-    of = Competition.objects.filter(pk__in=every.order_by().values("competition")).select_related("region")
-    competitions = list(of.order_by("region__name", "level", "name"))
+    leagues = Competition.objects.filter(world=page.world, level__gte=1).select_related("region")
+    competitions = list(leagues.order_by("region__name", "level", "name"))
     pages = Paginator(_filtered(every, query), ROWS_SHOWN)
     if query["page"] > pages.num_pages:
         raise Http404("There is no such page.")
