@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
 from apps.api import record_charts, selectors
 from apps.api.methods import read_only
-from apps.api.pages.context import kept_part, page_context, render_page
+from apps.api.pages.context import PageContext, kept_part, page_context, render_page
 from apps.api.pages.forms import RECORDS, RecordForm
 from apps.api.rest.predictions import LARGEST_PAGE
 from apps.matches.models import Competition, Match, World
@@ -34,24 +35,16 @@ def track_record(request: HttpRequest) -> HttpResponse:
         "summary": summary,
         "is_back_tested": summary is not None and summary.is_back_tested,
         "has_back_tests": BACK_TESTS in records,
-        "rows_of_csv": LARGEST_PAGE,
-        "void": records[PUBLISHED].content["void"] if PUBLISHED in records else 0,
-        "query": query,
     }
     if summary is None:
         context["champion"] = ml_selectors.champion(page.world)
     else:
         key = summary.pk, summary.computed_at
-        context |= _graded(page.world, summary, query) | {
-            "charts": kept_part(page, "partials/record/charts.html", lambda: _charts(summary), *key),
-            "filters": kept_part(
-                page,
-                "partials/record/filters.html",
-                lambda: {"leagues": _leagues(summary), "query": query},
-                *(*key, query["of"], query["competition"], query["until"]),
-            ),
-            "scores": kept_part(page, "partials/record/scores.html", lambda: _charts(summary), *key),
-        }
+        context["charts"] = kept_part(page, "partials/record/charts.html", lambda: _charts(summary), *key)
+        # New grades make a new record, so that the list cannot be older than it.
+        context["graded"] = kept_part(
+            page, "partials/record/graded.html", lambda: _graded(page, summary, query), *key, *query.values()
+        )
     return render_page(request, page, "pages/track_record.html", context)
 
 
@@ -74,7 +67,7 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
     content, compared = summary.content, summary.content["compared"]
     calls = [*content["best"], *content["worst"]]
     matches = Match.objects.select_related("home_team", "away_team").in_bulk([call["match"] for call in calls])
-    sides = [name for name in ("model", "market", "base") if compared and name in compared]
+    sides = _sides(summary)
     against = compared[f"to_{content['other']}"] if compared else None
     return {
         "record": content,
@@ -89,14 +82,10 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
         "against": against,
         "verdict": record_charts.verdict(against) if against else "",
         "over_base": record_charts.verdict(compared["to_base"]) if compared and "to_base" in compared else "",
-        "bars": list(
-            zip(
-                sides,
-                (compared[name] for name in sides),
-                record_charts.span_bars(compared[name] for name in sides),
-                strict=True,
-            )
-        ),
+        "bars": [
+            (name, row, bar)
+            for (name, row), bar in zip(sides, record_charts.span_bars(row for _, row in sides), strict=True)
+        ],
         "leagues": _with_dots(_leagues(summary)),
         "periods": _with_dots([{**row, "name": _period(row["name"])} for row in content["periods"][::-1]]),
         **{
@@ -122,11 +111,31 @@ def _period(name: str) -> date:
     return date.fromisoformat(f"{name}-01" if "-" in name else f"{name}-01-01")
 
 
-def _graded(world: World, summary: RecordSummary, query: dict[str, Any]) -> dict[str, Any]:
-    """Return a page of the graded matches, and the match after which the next one begins."""
-    found = list(_matches(world, summary, query)[: ROWS_SHOWN + 1])
-    rows = selectors.graded_rows(found[:ROWS_SHOWN], is_back_tested=summary.is_back_tested)
-    return {"rows": rows, "older": found[ROWS_SHOWN - 1] if len(found) > ROWS_SHOWN else None}
+def _graded(page: PageContext, summary: RecordSummary, query: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of the graded matches, and the address of the next one."""
+    found = list(_matches(page.world, summary, query)[: ROWS_SHOWN + 1])
+    chosen = {name: query[name] for name in ("of", "competition", "until") if query[name]}
+    older = ""
+    if len(found) > ROWS_SHOWN:
+        world = {"world": page.world.value} if page.world_query else {}
+        older = "?" + urlencode(world | chosen | {"after": found[ROWS_SHOWN - 1].pk}) + "#graded"
+    return {
+        "record": summary.content,
+        "summary": summary,
+        "compared": summary.content["compared"],
+        "sides": _sides(summary),
+        "leagues": _leagues(summary),
+        "query": query,
+        "rows": selectors.graded_rows(found[:ROWS_SHOWN], is_back_tested=summary.is_back_tested),
+        "older": older,
+        "rows_of_csv": LARGEST_PAGE,
+    }
+
+
+def _sides(summary: RecordSummary) -> list[tuple[str, dict[str, Any]]]:
+    """Return the forecasters that a record compares, with their scores on the same matches."""
+    compared = summary.content["compared"] or {}
+    return [(name, compared[name]) for name in ("model", "market", "base") if name in compared]
 
 
 def _matches(world: World, summary: RecordSummary, query: dict[str, Any]) -> QuerySet[Match]:
