@@ -72,9 +72,9 @@ def graded_matches(
     return is_scored(found)
 
 
-def latest_grade(world: World) -> datetime | None:
-    """Return when a forecast of a world was last graded; None before the first time."""
-    return Score.objects.filter(world=world).order_by("-settled_at").values_list("settled_at", flat=True).first()
+def newest_grade(world: World) -> int | None:
+    """Return the id of the newest score of a world; None before the first. Grades are stored one round at a time."""
+    return Score.objects.filter(world=world).order_by("-settled_at", "-id").values_list("pk", flat=True).first()
 
 
 def graded_forecasts(world: World) -> Records:

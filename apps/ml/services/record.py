@@ -62,18 +62,21 @@ def summarize_due(*, now: datetime) -> RecordReport:
 
 
 def _is_due(world: World, now: datetime) -> bool:
-    graded_at, present = selectors.latest_grade(world), selectors.record(world)
-    if present is None or graded_at is None:
-        return graded_at is not None
+    newest, present = selectors.newest_grade(world), selectors.record(world)
+    if present is None or newest is None:
+        return newest is not None
     rested = now - present.computed_at >= REST * timedelta(seconds=present.seconds)
-    return (graded_at > present.computed_at and rested) or now - present.computed_at >= AT_LEAST_EVERY
+    has_new = newest != present.content["newest_grade"]
+    return (has_new and rested) or now - present.computed_at >= AT_LEAST_EVERY
 
 
 def _summarize(world: World, now: datetime) -> None:
     began = time.monotonic()
+    # Before the rows are read: grades that come meanwhile are new the next time.
+    newest = selectors.newest_grade(world)
     rows = selectors.graded_forecasts(world)
     content = record.summary(rows) if len(rows) else {"n": 0}
-    _store(world, content | {"void": selectors.late_forecasts(world)}, now, began)
+    _store(world, content | {"void": selectors.late_forecasts(world), "newest_grade": newest}, now, began)
 
 
 def _store(world: World, content: dict[str, Any], now: datetime, began: float, version_id: int | None = None) -> None:
