@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from apps.api.methods import read_only
 from apps.api.pages.context import PageContext, kept_part, page_context, render_page
 from apps.api.pages.forms import RatingsForm
+from apps.matches import selectors as matches
 from apps.matches.models import Competition, World
 from apps.ml import selectors as ml_selectors
 from apps.ml.models import TeamRating
@@ -42,7 +43,7 @@ def _clubs(page: PageContext, newest: TeamRating, query: dict[str, Any]) -> dict
     every = ml_selectors.ratings(newest)
     leagues = Competition.objects.filter(world=page.world, level__gte=1).select_related("region")
     competitions = list(leagues.order_by("region__name", "level", "name"))
-    pages = Paginator(_filtered(every, query), ROWS_SHOWN)
+    pages = Paginator(_filtered(every, query, page.world), ROWS_SHOWN)
     if query["page"] > pages.num_pages:
         raise Http404("There is no such page.")
     shown = pages.page(query["page"])
@@ -64,10 +65,10 @@ def _clubs(page: PageContext, newest: TeamRating, query: dict[str, Any]) -> dict
     }
 
 
-def _filtered(rows: QuerySet[TeamRating], query: dict[str, Any]) -> QuerySet[TeamRating]:
+def _filtered(rows: QuerySet[TeamRating], query: dict[str, Any], world: World) -> QuerySet[TeamRating]:
     """Return the ratings that a query asks for."""
     if query["country"]:
         rows = rows.filter(competition__region__name=query["country"])
     if query["competition"]:
         rows = rows.filter(competition__slug=query["competition"])
-    return rows.filter(team__name__icontains=query["q"]) if query["q"] else rows
+    return rows.filter(team__in=matches.search_teams(query["q"], world, limit=ROWS_SHOWN)) if query["q"] else rows
