@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from apps.matches.models import Match, World
 from apps.ml.forecasting.arrays import Records
 from apps.ml.forecasting.record import GRADED
 from apps.ml.models import BackTest, Prediction, RecordSummary, Score
-from apps.ml.selectors.forecasts import is_scored, predictions_before_kickoff, valid_scores, with_one
+from apps.ml.selectors.forecasts import predictions_before_kickoff, valid_scores, with_one
 
 CHUNK: Final = 5_000
 
@@ -69,7 +69,12 @@ def graded_matches(
     found = found.order_by("-kickoff_at", "-id")
     if summary.is_back_tested:
         return with_one(found, BackTest.objects.filter(match=OuterRef("pk")))
-    return is_scored(found)
+    # The scores as `valid_scores` finds them, by two rows of an index for each match: the latest forecast in time, and
+    # its score for the newest revision of the result.
+    in_time = Prediction.objects.filter(match=OuterRef("pk"), published_at__lt=OuterRef("kickoff_at"))
+    latest = Subquery(in_time.order_by("-published_at", "-id").values("pk")[:1])
+    scores = Score.objects.filter(prediction=OuterRef("latest"), revision=OuterRef("revision"))
+    return with_one(found.annotate(latest=latest), scores)
 
 
 def newest_grade(world: World) -> int | None:
