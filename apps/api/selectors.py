@@ -18,7 +18,7 @@ from django.utils.text import slugify
 from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
 from apps.matches.connections import prepared
-from apps.matches.models import Competition, Match, Season, Team, World
+from apps.matches.models import FRESH_FOR, Competition, LiveScore, Match, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
 from apps.ml.models import Prediction, Score, SeasonForecast
@@ -60,6 +60,7 @@ class MatchCard:
     prediction: Prediction | None = None
     score: Score | None = None
     market: tuple[float, float, float] | None = None
+    live: LiveScore | None = None
 
     @property
     def phase(self) -> str:
@@ -97,6 +98,8 @@ class MatchCard:
     @property
     def changes_at(self) -> datetime | None:
         """When the row changes without new data, at kick-off for instance; None if it does not."""
+        if self.live is not None:
+            return self.live.read_at + FRESH_FOR
         if self.match.kickoff_precision == Match.KickoffPrecision.MINUTE:
             if self.phase == "coming":
                 return self.match.kickoff_at
@@ -282,13 +285,18 @@ def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, w
 
 
 def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
-    """Return the matches with their forecasts, scores and market prices, by three queries for any number."""
+    """Return the matches with their forecasts, scores and market prices, by three queries for any number.
+
+    One more brings the scores of those in play, where there are any.
+    """
     ids = [match.pk for match in found]
     if not ids:
         return []
     predictions = forecasts.latest_predictions(ids)
     scores = forecasts.newest_scores(ids)
     prices = market_prices(ids)
+    in_play = [match.pk for match in found if match.status == Match.Status.LIVE]
+    live = matches.live_scores(in_play, now) if in_play else {}
     return [
         MatchCard(
             match=match,
@@ -296,6 +304,7 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
             prediction=predictions.get(match.pk),
             score=scores.get(match.pk),
             market=prices[match.pk].probabilities if match.pk in prices else None,
+            live=live.get(match.pk),
         )
         for match in found
     ]

@@ -35,12 +35,15 @@ from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, 
 from apps.matches.clubs import plain, respelled
 from apps.matches.connections import Columns
 from apps.matches.models import (
+    Absence,
     AuditEntry,
     AwardedResult,
     Competition,
     Contradiction,
     Ingest,
     LeagueDecision,
+    Lineup,
+    LiveScore,
     Match,
     PointsAdjustment,
     Region,
@@ -396,6 +399,23 @@ def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
             [wanted, TRUTH, Moment.CLOSING, list(MARKET_PREFERENCE)],
         )
         return {row[0]: MarketPrice(*row) for row in cursor.fetchall()}
+
+
+def lineups_of(match_id: int) -> QuerySet[Lineup]:
+    """Return the players in the squads of a match with their names, those who begin first."""
+    rows = Lineup.objects.filter(match=match_id).select_related("player")
+    return rows.order_by("-is_starter", "shirt_number", "player__name", "pk")
+
+
+def absences_of(match_id: int) -> QuerySet[Absence]:
+    """Return the players who were reported missing from a match, with their names."""
+    return Absence.objects.filter(match=match_id).select_related("player").order_by("player__name", "pk")
+
+
+def live_scores(match_ids: Iterable[int], now: datetime) -> dict[int, LiveScore]:
+    """Return the score of each match in play of which there is fresh news."""
+    found = LiveScore.objects.in_bulk(list(match_ids))
+    return {match_id: score for match_id, score in found.items() if score.is_fresh(now)}
 
 
 def contradictions_of(match_id: int) -> QuerySet[Contradiction]:

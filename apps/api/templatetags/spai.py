@@ -183,6 +183,19 @@ def fair_odds(share: float) -> str:
 
 
 @register.filter
+def per_hundred(share: float) -> int:
+    """Write how many times in a hundred: 0.118 is 12."""
+    return round(100.0 * share)
+
+
+@register.filter
+def ordinal(number: int) -> str:
+    """Write a place: 1st, 2nd, 3rd, 14th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+@register.filter
 def signed(value: float | None, digits: int = 2) -> str:
     """Write a number with its sign, and with a minus sign in place of a hyphen."""
     if value is None:

@@ -51,7 +51,7 @@ class MatchStats(models.Model):
 
 
 class LiveScore(models.Model):
-    """The score of a match in play, as a source stated it last. No model reads it, and it goes when the result comes."""
+    """The score of a match in play, as a source stated it last; deleted with the final whistle. No model reads it."""
 
     match = models.OneToOneField(Match, on_delete=models.CASCADE, primary_key=True, related_name="live_score")
     source = models.CharField(max_length=40)

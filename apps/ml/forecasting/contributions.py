@@ -5,6 +5,8 @@ The names of the groups are stored with every prediction and are keys of the pub
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 
@@ -24,7 +26,7 @@ GOAL_MODEL_GROUPS: Final = ("home attack", "away defence", "away attack", "home 
 """Groups of the models of expected goals, which explain a forecast by the strengths of both teams."""
 
 GROUPS: Final = (
-    ContributionGroup(BASELINE, "Playing at home, and draws as usual here", ("base_",)),
+    ContributionGroup(BASELINE, "Home advantage", ("base_",)),
     ContributionGroup("elo", "Elo ratings", ("elo_",)),
     ContributionGroup("attack and defence", "Attack and defence", ("dc_",)),
     ContributionGroup("goals and shots", "Goals, shots and corners", ("filter_", "gap_")),
@@ -57,3 +59,37 @@ def group_of(feature: str) -> str:
 def label_of(group: str) -> str:
     """Return the label of a group; predictions of older models may name a group that no longer exists."""
     return _LABELS.get(group, group.replace("_", " ").capitalize())
+
+
+class Points(NamedTuple):
+    """The chance of a home win in percentage points, from two equal teams on neutral ground to the forecast.
+
+    `start` plus all of `groups` plus `rest` is the chance of the forecast.
+    """
+
+    start: float
+    groups: dict[str, float]
+    rest: float
+
+
+def in_points(p: Sequence[float], contributions: Mapping[str, float]) -> Points:
+    """Return what each group of a forecast adds to the chance of a home win.
+
+    Between the two, the log-odds of home against away grow from 0 to those of the forecast while the draw keeps its
+    weight against the geometric mean of both wins. The chance then depends on the sum of the contributions alone, and
+    each has its share of the way (Aumann and Shapley 1974): a result that no order of the groups decides.
+
+    Parameters
+    ----------
+    p : sequence of three floats
+        Home, draw and away of the forecast.
+    contributions : mapping of str to float
+        Group → log-odds of home against away.
+    """
+    home, draw, away = (max(float(value), 1e-9) for value in p)
+    start = 1.0 / (2.0 + draw / math.sqrt(home * away))
+    log_odds = math.log(home / away)
+    # At log-odds of 0 the limit of the quotient.
+    slope = (home - start) / log_odds if abs(log_odds) > 1e-6 else start / 2.0
+    groups = {group: 100.0 * slope * value for group, value in contributions.items()}
+    return Points(100.0 * start, groups, 100.0 * (home - start) - math.fsum(groups.values()))

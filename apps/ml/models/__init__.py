@@ -7,7 +7,7 @@ replaced predictions (migration 0012).
 """
 
 from apps.ml.models.decisions import DriftReport, PolicyRevision, Promotion, RetrainingDecision, ServedWorld
-from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, ShadowForecast
+from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, ShadowForecast, Stakes
 from apps.ml.models.ledger import LedgerDay, LedgerLeaf
 from apps.ml.models.runs import PipelineRun, StageLog
 from apps.ml.models.versions import Comparison, EvaluationArtifacts, FeatureCatalogue, FeatureSnapshot, ModelVersion
@@ -31,4 +31,5 @@ __all__ = [
     "ServedWorld",
     "ShadowForecast",
     "StageLog",
+    "Stakes",
 ]

@@ -11,6 +11,7 @@ from apps.ml.selectors.forecasts import (
     prediction_history,
     season_forecast,
     season_forecasts,
+    stakes_of_match,
     track_record,
     valid_scores,
 )
@@ -23,7 +24,14 @@ from apps.ml.selectors.health import (
     matches_not_graded,
     run_health,
 )
-from apps.ml.selectors.ledger import InclusionProof, inclusion_proof, ledger_day, ledger_days, ledger_leaves
+from apps.ml.selectors.ledger import (
+    InclusionProof,
+    inclusion_proof,
+    ledger_day,
+    ledger_day_of,
+    ledger_days,
+    ledger_leaves,
+)
 from apps.ml.selectors.live import (
     GradedPairs,
     LiveComparison,
@@ -121,6 +129,7 @@ __all__ = [
     "latest_predictions",
     "latest_run",
     "ledger_day",
+    "ledger_day_of",
     "ledger_days",
     "ledger_leaves",
     "live_comparison",
@@ -155,6 +164,7 @@ __all__ = [
     "shadow_versions",
     "stage_durations",
     "stages",
+    "stakes_of_match",
     "thoroughness",
     "to_compare",
     "track_record",

@@ -39,6 +39,11 @@ def ledger_leaves(entry: LedgerDay, *, after: int, limit: int) -> list[str]:
     return list(rows.values_list("content", flat=True)[:limit])
 
 
+def ledger_day_of(prediction_id: int) -> LedgerDay | None:
+    """Return the closed day whose tree holds a forecast; None while it is not closed."""
+    return LedgerDay.objects.filter(leaves__prediction_id=prediction_id).first()
+
+
 def inclusion_proof(prediction_id: int) -> InclusionProof | None:
     """Return the proof of a forecast; None while its day is not closed."""
     leaf = LedgerLeaf.objects.select_related("day").filter(prediction_id=prediction_id).first()
