@@ -222,7 +222,7 @@ def why(p: Sequence[float], contributions: Mapping[str, float]) -> Why | None:
     start, total = round(found.start), whole_percents(p)[0]
     exact = [*(found.groups[group] for group in shown), rest]
     whole = _whole_sum(exact, total - start)
-    most = max(WHY_SCALE, *(abs(points) for points in exact))
+    most = max(WHY_SCALE, *map(abs, whole))
     rows = []
     for group, points in zip((*shown, ""), whole, strict=True):
         width = round(WHY_WIDEST * abs(points) / most, 1)
