@@ -5,9 +5,11 @@ from apps.ml.services.automatic import fall_back_due, promote_due, why_not_by_it
 from apps.ml.services.champion import (
     PromotionRefusedError,
     choose_served_world,
+    decline,
     mirror_aliases,
     promote,
     promote_first_champion,
+    reconsider,
     rollback,
     why_not_champion,
 )
@@ -81,6 +83,7 @@ __all__ = [
     "close_due",
     "compare",
     "compare_due",
+    "decline",
     "describe_run",
     "drift_due",
     "evaluate",
@@ -102,6 +105,7 @@ __all__ = [
     "queue_run",
     "read_params",
     "read_stages",
+    "reconsider",
     "refuse_impossible",
     "retrain_due",
     "retry_run",
