@@ -23,7 +23,7 @@ def fixture(**fields) -> Match:
 def words(response) -> str:
     """The text of a page, with single spaces."""
     page = re.sub(r"<svg.*?</svg>", "", response.content.decode(), flags=re.S)
-    return re.sub(r"\s+([.,:;])", r"\1", " ".join(re.sub(r"<[^>]+>", " ", page).split()))
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def page_of(client, match: Match) -> str:
@@ -106,7 +106,7 @@ class TestBefore:
         assert "Market" not in page_of(client, match).split("Expected goals")[0]
         build.odds(match, prices=(2.5, 3.571, 3.125))
         page = page_of(client, match)
-        assert "Northgate are slight favourites, mostly home advantage; the market agrees." in page
+        assert "Northgate are slight favourites, mostly for their home ground; the market agrees." in page
         assert "Take away the home ground and Old Mill would be the favourites." in page
         assert "Two equal teams on neutral ground 36%" in page
         assert "Chance that Northgate win 41%" in page

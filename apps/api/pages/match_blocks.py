@@ -44,6 +44,9 @@ NOTED: Final = 0.02
 """By how much a forecast moves for a note."""
 MOST_NOTES: Final = 5
 
+LONGEST_LABEL: Final = 11
+"""Letters that fit beside a line; of a longer name its code stands there."""
+
 MATTERS: Final = 0.02
 """Difference between two outcomes from which on a chance stands in the table of the stakes."""
 MOST_ROWS: Final = 4
@@ -226,26 +229,27 @@ def movement(
     notes = []
     for before, after in sorted(largest, key=lambda pair: pair[1].published_at):
         outcome, move = _move(match, before, after, known, lineups_known_at)
-        text = render_to_string("partials/match/move.html", {"move": move, "match": match}).strip()
+        text = render_to_string("partials/match/move.html", {"move": move, "match": match})
         notes.append((outcome, after.published_at.timestamp(), text))
-    teams = (
-        (match.home_team.display_name, match.home_team.display_code),
-        ("Draw", "Draw"),
-        (match.away_team.display_name, match.away_team.display_code),
-    )
-    top = math.ceil(5.0 * max(max(each.probabilities) for each in steps) + 0.25) / 5.0
-    first, latest = (charts.whole_percents(each.probabilities) for each in (steps[0], steps[-1]))
-    moved = [f"{team} {was}% to {now}%" for (team, _), was, now in zip(teams, first, latest, strict=True)]
-    start = steps[0].published_at
+    # Whole numbers, so that lines, table and bars say the same.
+    wholes = [charts.whole_percents(each.probabilities) for each in steps]
+    names = (match.home_team.display_name, "Draw", match.away_team.display_name)
+    codes = (match.home_team.display_code, "Draw", match.away_team.display_code)
+    moved = [f"{team} {was}% to {now}%" for team, was, now in zip(names, wholes[0], wholes[-1], strict=True)]
+    moments = [each.published_at.timestamp() for each in steps]
+    start, top = steps[0].published_at, math.ceil(max(map(max, wholes)) / 20.0)
     return charts.line_chart(
         [
             Series(
-                name, short, [(each.published_at.timestamp(), each.probabilities[i]) for each in steps], f"s-{outcome}"
+                label=names[i] if len(names[i]) <= LONGEST_LABEL else codes[i],
+                short=codes[i],
+                points=[(at, whole[i] / 100.0) for at, whole in zip(moments, wholes, strict=True)],
+                style=f"s-{outcome}",
             )
-            for i, (outcome, (name, short)) in enumerate(zip(charts.OUTCOMES, teams, strict=True))
+            for i, outcome in enumerate(charts.OUTCOMES)
         ],
         label=f"The forecast from {_written(start)} to {_written(end)}: {', '.join(moved)}",
-        y_ticks=[step / 5.0 for step in range(round(5.0 * min(top, 1.0)) + 1)],
+        y_ticks=[step / 5.0 for step in range(top + 1)],
         x_ticks=_ticks(start, end),
         notes=notes,
         names=[_written(each.published_at) for each in steps],

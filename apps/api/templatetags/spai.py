@@ -226,6 +226,20 @@ def fair_odds(share: float) -> str:
 
 
 @register.filter
+def group_phrase(group: str) -> str:
+    """Write a group of inputs as the reason in a sentence: “for their form”."""
+    return contributions.phrase_of(group)
+
+
+@register.filter
+def line_phrase(line: dict[str, Any]) -> str:
+    """Write what a line of a table divides, after “the chance of a team”: “to end in the bottom 3”."""
+    if line["name"] == "title":
+        return "to end first"
+    return f"to end in the {'bottom' if line['from_end'] else 'top'} {line['places']}"
+
+
+@register.filter
 def per_hundred(share: float) -> int:
     """Write how many times in a hundred: 0.118 is 12."""
     return round(100.0 * share)

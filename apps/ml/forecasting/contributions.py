@@ -11,10 +11,14 @@ from typing import Final, NamedTuple
 
 
 class ContributionGroup(NamedTuple):
-    """A group of contributions: its stored name, its label for people, and the prefixes of its features."""
+    """A group of contributions: its stored name, its label for people, the prefixes of its features, and its phrase.
+
+    The phrase follows "they are favourites".
+    """
 
     name: str
     label: str
+    phrase: str
     prefixes: tuple[str, ...] = ()
 
 
@@ -26,29 +30,31 @@ GOAL_MODEL_GROUPS: Final = ("home attack", "away defence", "away attack", "home 
 """Groups of the models of expected goals, which explain a forecast by the strengths of both teams."""
 
 GROUPS: Final = (
-    ContributionGroup(BASELINE, "Home advantage", ("base_",)),
-    ContributionGroup("elo", "Elo ratings", ("elo_",)),
-    ContributionGroup("attack and defence", "Attack and defence", ("dc_",)),
-    ContributionGroup("goals and shots", "Goals, shots and corners", ("filter_", "gap_")),
-    ContributionGroup("goal differences", "Goal differences", ("pi_",)),
-    ContributionGroup("form", "Form", ("form_",)),
-    ContributionGroup("season so far", "Season so far", ("table_",)),
-    ContributionGroup("what is at stake", "What is at stake", ("stake_", "leverage_")),
-    ContributionGroup("line-ups", "Line-ups", ("lineup_",)),
-    ContributionGroup("prices", "Prices", ("price_", "odds_")),
+    ContributionGroup(BASELINE, "Home advantage", "for their home ground", ("base_",)),
+    ContributionGroup("elo", "Elo ratings", "for their rating", ("elo_",)),
+    ContributionGroup("attack and defence", "Attack and defence", "for their attack and defence", ("dc_",)),
+    ContributionGroup("goals and shots", "Goals, shots and corners", "for their goals and shots", ("filter_", "gap_")),
+    ContributionGroup("goal differences", "Goal differences", "for their goal differences", ("pi_",)),
+    ContributionGroup("form", "Form", "for their form", ("form_",)),
+    ContributionGroup("season so far", "Season so far", "for their season so far", ("table_",)),
+    ContributionGroup("what is at stake", "What is at stake", "for what is at stake", ("stake_", "leverage_")),
+    ContributionGroup("line-ups", "Line-ups", "for the line-ups", ("lineup_",)),
+    ContributionGroup("prices", "Prices", "for the prices of earlier matches", ("price_", "odds_")),
     ContributionGroup(
         CONTEXT,
         "Rest, congestion and calendar",
+        "for rest and the calendar",
         (
             *("rest_", "congestion_", "season_matches_", "other_competition_rest_"),
             *("level", "is_neutral", "closed_doors"),
         ),
     ),
-    ContributionGroup(CALIBRATION, "Calibration"),
-    *(ContributionGroup(name, name.capitalize()) for name in GOAL_MODEL_GROUPS),
+    ContributionGroup(CALIBRATION, "Calibration", "as the record of like forecasts says"),
+    *(ContributionGroup(name, name.capitalize(), f"for the {name.partition(' ')[2]}s") for name in GOAL_MODEL_GROUPS),
 )
 
 _LABELS: Final = {group.name: group.label for group in GROUPS}
+_PHRASES: Final = {group.name: group.phrase for group in GROUPS}
 
 
 def group_of(feature: str) -> str:
@@ -59,6 +65,11 @@ def group_of(feature: str) -> str:
 def label_of(group: str) -> str:
     """Return the label of a group; predictions of older models may name a group that no longer exists."""
     return _LABELS.get(group, group.replace("_", " ").capitalize())
+
+
+def phrase_of(group: str) -> str:
+    """Return a group as a reason in a sentence; predictions of older models may name one that no longer exists."""
+    return _PHRASES.get(group, f"for {label_of(group).lower()}")
 
 
 class Points(NamedTuple):

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0013_ledger_of_the_sandbox"), ("matches", "0017_live_scores")]
+    dependencies = [("ml", "0018_declined_versions"), ("matches", "0017_live_scores")]
 
     operations = [
         migrations.CreateModel(

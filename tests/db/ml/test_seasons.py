@@ -64,7 +64,9 @@ def test_the_next_matches_have_stakes_that_agree_with_the_season(simulated, now)
     rows = list(Stakes.objects.select_related("match"))
     assert rows
     assert {row.match_id for row in rows} == {match.pk for match in coming}
-    tables = {row.season_id: {club["team"]: club for club in row.table["clubs"]} for row in SeasonForecast.objects.all()}
+    tables = {
+        row.season_id: {club["team"]: club for club in row.table["clubs"]} for row in SeasonForecast.objects.all()
+    }
     for row in rows:
         assert (row.as_of, row.simulations) == (now, 10_000)
         teams = {"home": row.match.home_team_id, "away": row.match.away_team_id}
