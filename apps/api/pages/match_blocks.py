@@ -208,7 +208,7 @@ def movement(
     lineups_known_at: datetime | None,
     end: datetime,
 ) -> LineChart | None:
-    """Return the chart of a forecast up to `end`, with notes at its largest moves; None for fewer than two forecasts.
+    """Return the chart of a forecast up to `end`, with notes at its largest moves; None while it has not moved.
 
     Parameters
     ----------
@@ -217,12 +217,12 @@ def movement(
     results : iterable of FormEntry
         Earlier matches of both teams, which may have caused a move.
     """
-    if len(history) < 2:
-        return None
-    steps = [history[0]]
-    for each in history[1:]:
-        if _distance(steps[-1], each) >= MOVED:
+    steps: list[Prediction] = []
+    for each in history:
+        if not steps or _distance(steps[-1], each) >= MOVED:
             steps.append(each)
+    if len(steps) < 2:
+        return None
     known = list({entry.match.pk: entry.match for entry in results}.values())
     pairs = [(before, after) for before, after in pairwise(steps) if _distance(before, after) >= NOTED]
     largest = sorted(pairs, key=lambda pair: -_distance(*pair))[:MOST_NOTES]
