@@ -317,8 +317,7 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
     predictions = forecasts.latest_predictions(ids)
     scores = forecasts.newest_scores(ids)
     prices = market_prices(ids)
-    in_play = [match.pk for match in found if match.status == Match.Status.LIVE]
-    live = matches.live_scores(in_play, now) if in_play else {}
+    live = live_scores(found, now)
     return [
         MatchCard(
             match=match,
@@ -330,6 +329,12 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
         )
         for match in found
     ]
+
+
+def live_scores(found: Iterable[Match], now: datetime) -> dict[int, LiveScore]:
+    """Return the scores of those matches that are in play and of which there is news, without a query for none."""
+    in_play = [match.pk for match in found if match.status == Match.Status.LIVE]
+    return matches.live_scores(in_play, now) if in_play else {}
 
 
 def market_prices(match_ids: Iterable[int]) -> dict[int, Price]:

@@ -20,9 +20,9 @@ from apps.api import charts, services
 from apps.api.charts import LineChart, Series, Why
 from apps.api.selectors import MatchCard
 from apps.api.services.forecasts import ForecastDetails
-from apps.matches.models import Absence, Lineup, Match, MatchStats, Team
+from apps.matches.models import Match, MatchStats, Team
 from apps.matches.records import Side
-from apps.matches.selectors import FormEntry
+from apps.matches.selectors import EarlierMatch, MissingPlayer, SquadMember
 from apps.ml.forecasting.contributions import BASELINE
 from apps.ml.forecasting.goals import LIMIT, ScorelineGrid
 from apps.ml.models import Prediction, Stakes
@@ -197,14 +197,14 @@ class Move:
     points: int
     cause: str
     prediction: Prediction
-    results: list[Match]
+    results: list[EarlierMatch]
     group: str
 
 
 def movement(
     match: Match,
     history: Sequence[Prediction],
-    results: Iterable[FormEntry],
+    results: Iterable[EarlierMatch],
     lineups_known_at: datetime | None,
     end: datetime,
 ) -> LineChart | None:
@@ -214,7 +214,7 @@ def movement(
     ----------
     history : sequence of Prediction
         Published before kick-off, in the order of time.
-    results : iterable of FormEntry
+    results : iterable of EarlierMatch
         Earlier matches of both teams, which may have caused a move.
     """
     steps: list[Prediction] = []
@@ -223,7 +223,7 @@ def movement(
             steps.append(each)
     if len(steps) < 2:
         return None
-    known = list({entry.match.pk: entry.match for entry in results}.values())
+    known = list({each.pk: each for each in results}.values())
     pairs = [(before, after) for before, after in pairwise(steps) if _distance(before, after) >= NOTED]
     largest = sorted(pairs, key=lambda pair: -_distance(*pair))[:MOST_NOTES]
     notes = []
@@ -262,12 +262,16 @@ def _distance(one: Prediction, other: Prediction) -> float:
 
 
 def _move(
-    match: Match, before: Prediction, after: Prediction, known: Sequence[Match], lineups_known_at: datetime | None
+    match: Match,
+    before: Prediction,
+    after: Prediction,
+    known: Sequence[EarlierMatch],
+    lineups_known_at: datetime | None,
 ) -> tuple[int, Move]:
     """Return the outcome that moved most, and the move."""
     points = [100.0 * (b - a) for a, b in zip(before.probabilities, after.probabilities, strict=True)]
     outcome = max(range(3), key=lambda i: abs(points[i]))
-    results = [each for each in known if each.known_at is not None and before.as_of < each.known_at <= after.as_of]
+    results = [each for each in known if before.as_of < each.known_at <= after.as_of]
     groups = {*before.contributions, *after.contributions}
     moved = {group: after.contributions.get(group, 0.0) - before.contributions.get(group, 0.0) for group in groups}
     if after.version_id != before.version_id:
@@ -358,12 +362,12 @@ class Squad:
     """Who begins for a team, who is on the bench, and who is missing, as far as it is known."""
 
     team: Team
-    starters: list[Lineup]
-    bench: list[Lineup]
-    absences: list[Absence]
+    starters: list[SquadMember]
+    bench: list[SquadMember]
+    absences: list[MissingPlayer]
 
 
-def squads(match: Match, lineups: Sequence[Lineup], absences: Sequence[Absence]) -> list[Squad]:
+def squads(match: Match, lineups: Sequence[SquadMember], absences: Sequence[MissingPlayer]) -> list[Squad]:
     """Return the squads of both teams; none where nothing is known of either."""
     if not lineups and not absences:
         return []

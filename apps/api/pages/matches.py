@@ -27,40 +27,46 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     if found is None:
         raise Http404("There is no such match.")
     page = page_context(request, world=found.season.competition.world)
-    (card,) = selectors.cards([found], now=page.now)
     target = (request.htmx.target or "") if request.htmx else ""
     if target in (f"row-{found.pk}", f"row-{found.pk}-followed"):
+        (card,) = selectors.cards([found], now=page.now)
         # A list of several days shows the day in each row; a match of a followed team has two rows.
         context = {"card": card, "dated": "dated" in request.GET, "twin": target.removeprefix(f"row-{found.pk}")}
         return render_page(request, page, "", context, partial="partials/row.html")
     history = ml_selectors.prediction_history(found.pk, latest=HISTORY_SHOWN)
     in_time = [each for each in history if each.published_at < found.kickoff_at]
+    price = selectors.market_prices([found.pk]).get(found.pk)
+    card = selectors.MatchCard(
+        match=found,
+        now=page.now,
+        prediction=in_time[-1] if in_time else None,
+        score=ml_selectors.score_of(in_time[-1], found) if in_time and found.has_result else None,
+        market=price.probabilities if price else None,
+        live=selectors.live_scores([found], page.now).get(found.pk),
+    )
     forecast, why_none = None, ""
     try:
         forecast = services.forecast_details(found, card.prediction, now=page.now)
     except ml_services.NoForecastError as error:
         why_none = str(error)
-    recent = matches.recent_form([found.home_team_id, found.away_team_id], found.kickoff_at, limit=FORM_SHOWN)
-    lineups = list(matches.lineups_of(found.pk))
-    squads = blocks.squads(found, lineups, list(matches.absences_of(found.pk)))
+    earlier = matches.earlier_matches(found, form=FORM_SHOWN, meetings=MEETINGS_SHOWN)
+    lineups = matches.lineups_of(found.pk)
     stats = getattr(found, "stats", None)
     context = {
         "card": card,
         "match": found,
         "stats": stats,
-        "contradictions": list(matches.contradictions_of(found.pk)),
-        "price": selectors.market_prices([found.pk]).get(found.pk),
+        "contradictions": list(matches.contradictions_of(found.pk)) if found.home_goals is not None else [],
+        "price": price,
         "forecast": forecast,
         "why_none": why_none,
         "history": in_time[::-1],
         "late": [each for each in history if each.published_at >= found.kickoff_at],
         "stakes": blocks.stakes_table(found, getattr(found, "stakes", None)),
-        "squads": squads,
-        "forms": [(team, recent[team.pk]) for team in (found.home_team, found.away_team)],
-        "meetings": matches.head_to_head(
-            found.home_team_id, found.away_team_id, found.kickoff_at, limit=MEETINGS_SHOWN
-        ),
-        "proof": ml_selectors.ledger_day_of(card.prediction.pk) if card.prediction else None,
+        "squads": blocks.squads(found, lineups, matches.absences_of(found.pk)),
+        "forms": [(team, earlier.form[team.pk]) for team in (found.home_team, found.away_team)],
+        "meetings": earlier.meetings,
+        "proof": ml_selectors.ledger_day_of(card.prediction, now=page.now) if card.prediction else None,
         "anonymous_api": settings.SPAI_ANONYMOUS_API,
     }
     if forecast is not None:
@@ -69,7 +75,7 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
             chart = blocks.movement(
                 found,
                 in_time,
-                [*recent[found.home_team_id], *recent[found.away_team_id]],
+                [each for played in earlier.form.values() for each in played],
                 known_at,
                 min(page.now, found.kickoff_at),
             )

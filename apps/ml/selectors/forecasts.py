@@ -149,6 +149,11 @@ def newest_scores(match_ids: Iterable[int]) -> dict[int, Score]:
     return {row.match_id: row for row in valid_scores().filter(match_id__in=list(match_ids))}
 
 
+def score_of(prediction: Prediction, match: Match) -> Score | None:
+    """Return the score of the latest forecast of a match for its result as it is now; None before it is graded."""
+    return Score.objects.filter(prediction=prediction, revision=match.revision).first()
+
+
 @dataclass(frozen=True, slots=True)
 class MeanScores:
     """Mean scores over matches; log loss in nats, RPS in [0, 1]."""
