@@ -57,7 +57,7 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "log ratio": (-10.0, 10.0),
     "share of the mean": (-20.0, 20.0),
     "goals of advantage": (-20.0, 20.0),
-    "points per match": (0.0, 3.0),
+    "points per match": (-60.0, 60.0),  # a league may take 30 points, or give back some, before the first match
     "points per match left": (-10.0, 10.0),
     "seasons": (0.0, 200.0),
 }
