@@ -6,14 +6,17 @@ from calendar import Calendar, monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 
-from apps.api import charts, selectors
+from apps.api import charts, record_charts, selectors
 from apps.api.methods import read_only
-from apps.api.pages.context import followed_teams, page_context, render_page
+from apps.api.pages.context import PageContext, followed_teams, kept_part, page_context, render_page
 from apps.api.pages.forms import CalendarForm, FixturesForm, SearchForm
+from apps.api.pages.record import FAIR_FROM
 from apps.api.selectors import MatchCard
 from apps.matches import selectors as matches
 from apps.matches.models import World
@@ -71,12 +74,38 @@ def fixtures(request: HttpRequest) -> HttpResponse:
         "whole": whole,
         "closest": _closest(forecast),
         "widest": _widest(forecast),
+        "lede": _lede(page),
         "surprise": _surprise(forecast),
         "champion": champion,
         "run": None if champion else ml_selectors.latest_run(page.world),
         "has_matches": any(each.matches for each in days),
     }
     return render_page(request, page, "pages/fixtures.html", context, partial="partials/fixtures.html")
+
+
+def _lede(page: PageContext) -> SafeString:
+    """Return the first line: what this is, with the record of published forecasts, or of back-tests until it is fair."""
+    found = {each.is_back_tested: each for each in ml_selectors.records(page.world) if each.content["n"]}
+    published = found.get(False)
+    is_fair = published is not None and published.content["n"] >= FAIR_FROM
+    summary = published if is_fair else found.get(True, published)
+
+    def claim() -> dict[str, Any]:
+        if summary is None:
+            return {}
+        content, compared = summary.content, summary.content["compared"]
+        return {
+            "record": content,
+            "is_back_tested": summary.is_back_tested,
+            "headline": record_charts.calibration(content["calibration"]).headline
+            if content["n"] >= FAIR_FROM
+            else None,
+            "verdict": record_charts.verdict(compared["to_market"]) if compared and "to_market" in compared else "",
+        }
+
+    return kept_part(
+        page, "partials/fixtures/lede.html", claim, *((summary.pk, summary.computed_at) if summary else ())
+    )
 
 
 def _days(world: World, day: date, zone: ZoneInfo) -> list[Day]:

@@ -149,7 +149,9 @@ def row(card: selectors.MatchCard, dated: bool = False, twin: str = "") -> SafeS
     )
     shows = (
         *(match.pk, match.kickoff_at, match.kickoff_precision, match.status, match.home_goals, match.away_goals),
-        *(card.phase, card.is_in_play, card.prediction and card.prediction.pk, card.market, *teams),
+        *(card.phase, card.is_in_play, card.changes_at, card.market, *teams),
+        *(made and made.pk for made in (card.prediction, card.back_test)),
+        card.live and (card.live.minute, card.live.home_goals, card.live.away_goals),
         *(dated, twin, timezone.get_current_timezone_name()),
     )
     return _row(_Row(shows, card))
@@ -262,6 +264,33 @@ def line_meaning(line: dict[str, Any], level: int) -> str:
 def fair_odds(share: float) -> str:
     """Write the fair decimal odds of a probability."""
     return f"{1.0 / share:.2f}" if share > 0 else "–"
+
+
+@register.filter
+def group_phrase(group: str) -> str:
+    """Write a group of inputs as the reason in a sentence: “for their form”."""
+    return contributions.phrase_of(group)
+
+
+@register.filter
+def line_phrase(line: dict[str, Any]) -> str:
+    """Write what a line of a table divides, after “the chance of a team”: “to end in the bottom 3”."""
+    if line["name"] == "title":
+        return "to end first"
+    return f"to end in the {'bottom' if line['from_end'] else 'top'} {line['places']}"
+
+
+@register.filter
+def per_hundred(share: float) -> int:
+    """Write how many times in a hundred: 0.118 is 12."""
+    return round(100.0 * share)
+
+
+@register.filter
+def ordinal(number: int) -> str:
+    """Write a place: 1st, 2nd, 3rd, 14th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 @register.filter
