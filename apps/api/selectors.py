@@ -19,7 +19,7 @@ from apps.api import charts
 from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
 from apps.matches.connections import prepared
-from apps.matches.models import Competition, Match, Odds, Season, Team, World
+from apps.matches.models import FRESH_FOR, Competition, LiveScore, Match, Odds, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
 from apps.ml.models import BackTest, Prediction, Score, SeasonForecast
@@ -66,6 +66,7 @@ class MatchCard:
     score: Score | None = None
     market: tuple[float, float, float] | None = None
     back_test: BackTest | None = None
+    live: LiveScore | None = None
 
     @property
     def phase(self) -> str:
@@ -127,6 +128,8 @@ class MatchCard:
     @property
     def changes_at(self) -> datetime | None:
         """When the row changes without new data, at kick-off for instance; None if it does not."""
+        if self.live is not None:
+            return self.live.read_at + FRESH_FOR
         if self.match.kickoff_precision == Match.KickoffPrecision.MINUTE:
             if self.phase == "coming":
                 return self.match.kickoff_at
@@ -315,6 +318,7 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
     """Return the matches with their forecasts, scores and market prices, by three queries for any number.
 
     Where finished matches have no forecast, a fourth one looks for back-tests.
+    One more brings the scores of those in play, where there are any.
     """
     ids = [match.pk for match in found]
     if not ids:
@@ -324,6 +328,7 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
     back_tests = forecasts.back_tested(past) if past else {}
     scores = forecasts.newest_scores(ids)
     prices = market_prices(ids)
+    live = live_scores(found, now)
     return [
         MatchCard(
             match=match,
@@ -332,6 +337,7 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
             score=scores.get(match.pk),
             market=prices[match.pk].probabilities if match.pk in prices else None,
             back_test=back_tests.get(match.pk),
+            live=live.get(match.pk),
         )
         for match in found
     ]
@@ -374,6 +380,10 @@ def graded_rows(found: Iterable[Match], *, is_back_tested: bool) -> list[GradedR
     return [
         GradedRow(match, made[match.pk].probabilities, closing.get(match.pk)) for match in shown if match.pk in made
     ]
+def live_scores(found: Iterable[Match], now: datetime) -> dict[int, LiveScore]:
+    """Return the scores of those matches that are in play and of which there is news, without a query for none."""
+    in_play = [match.pk for match in found if match.status == Match.Status.LIVE]
+    return matches.live_scores(in_play, now) if in_play else {}
 
 
 def market_prices(match_ids: Iterable[int]) -> dict[int, Price]:

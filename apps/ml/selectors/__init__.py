@@ -9,8 +9,10 @@ from apps.ml.selectors.forecasts import (
     newest_predictions,
     newest_scores,
     prediction_history,
+    score_of,
     season_forecast,
     season_forecasts,
+    stakes_of_match,
     valid_scores,
 )
 from apps.ml.selectors.health import (
@@ -22,7 +24,14 @@ from apps.ml.selectors.health import (
     matches_not_graded,
     run_health,
 )
-from apps.ml.selectors.ledger import InclusionProof, inclusion_proof, ledger_day, ledger_days, ledger_leaves
+from apps.ml.selectors.ledger import (
+    InclusionProof,
+    inclusion_proof,
+    ledger_day,
+    ledger_day_of,
+    ledger_days,
+    ledger_leaves,
+)
 from apps.ml.selectors.live import (
     GradedPairs,
     LiveComparison,
@@ -136,6 +145,7 @@ __all__ = [
     "latest_predictions",
     "latest_run",
     "ledger_day",
+    "ledger_day_of",
     "ledger_days",
     "ledger_leaves",
     "live_comparison",
@@ -170,6 +180,7 @@ __all__ = [
     "runs",
     "runs_by_status",
     "runs_side_by_side",
+    "score_of",
     "scores_of",
     "season_forecast",
     "season_forecasts",
@@ -177,6 +188,7 @@ __all__ = [
     "shadow_versions",
     "stage_durations",
     "stages",
+    "stakes_of_match",
     "thoroughness",
     "to_compare",
     "valid_scores",

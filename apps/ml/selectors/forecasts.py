@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 
 from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
-from apps.ml.models import Prediction, Promotion, Score, SeasonForecast
+from apps.ml.models import Prediction, Promotion, Score, SeasonForecast, Stakes
 
 INTERVAL_FROM: Final = 30
 """Fewest matches for a bootstrap interval."""
@@ -77,14 +77,20 @@ def _with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
     return found.annotate(one=Subquery(rows.values("pk")[:1])).filter(one__isnull=False)
 
 
-def prediction_history(match_id: int) -> QuerySet[Prediction]:
-    """Return all predictions of a match in the order of time."""
-    return (
+def prediction_history(match_id: int, *, latest: int) -> list[Prediction]:
+    """Return the latest predictions of a match in the order of time."""
+    rows = (
         Prediction.objects.filter(match_id=match_id)
         .select_related("version")
         .defer("version__bundle", "version__metrics", "version__gates")
-        .order_by("published_at", "id")
+        .order_by("-published_at", "-id")
     )
+    return list(rows[:latest])[::-1]
+
+
+def stakes_of_match(match_id: int) -> Stakes | None:
+    """Return what a match can change in its season, or could at its kick-off; None where it was not simulated."""
+    return Stakes.objects.filter(pk=match_id).first()
 
 
 def season_forecast(season: Season) -> SeasonForecast | None:
@@ -140,6 +146,11 @@ def valid_scores(world: World | None = None) -> QuerySet[Score]:
 def newest_scores(match_ids: Iterable[int]) -> dict[int, Score]:
     """Return the valid score of each match that has one."""
     return {row.match_id: row for row in valid_scores().filter(match_id__in=list(match_ids))}
+
+
+def score_of(prediction: Prediction, match: Match) -> Score | None:
+    """Return the score of the latest forecast of a match for its result as it is now; None before it is graded."""
+    return Score.objects.filter(prediction=prediction, revision=match.revision).first()
 
 
 @dataclass(frozen=True, slots=True)
