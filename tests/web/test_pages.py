@@ -487,19 +487,6 @@ class TestOtherPages:
         assert response.status_code == 404
         assert "To today’s matches" in text_of(response)
 
-    def test_the_track_record_begins_empty_and_then_compares_on_the_same_matches(self, client, build, champion):
-        assert "No forecast has been graded yet" in text_of(client.get("/track-record/"))
-        for n in range(30):
-            if n == 3:
-                page = text_of(client.get("/track-record/"))
-                assert "Graded matches 3" in page
-                assert "Too few matches yet" in page
-            match = build.match(f"H{n}", f"A{n}", kickoff_at=build.now - timedelta(hours=3 + n), goals=(1, 0))
-            build.score(build.prediction(match, champion))
-        page = text_of(client.get("/track-record/"))
-        for said in ("Graded matches 30", "Against the base rates", "Against the market", "0.6900", "1.0500", "95 %"):
-            assert said in page
-
     def test_models_show_measures_gates_and_who_promoted(self, client, build, champion):
         build.version(
             2,

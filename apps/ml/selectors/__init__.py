@@ -13,7 +13,6 @@ from apps.ml.selectors.forecasts import (
     season_forecast,
     season_forecasts,
     stakes_of_match,
-    track_record,
     valid_scores,
 )
 from apps.ml.selectors.health import (
@@ -54,6 +53,17 @@ from apps.ml.selectors.pipeline_runs import (
 )
 from apps.ml.selectors.policies import default_policy, policy, policy_revision
 from apps.ml.selectors.published import match_with_prediction
+from apps.ml.selectors.ratings import newest_rating, rating_history, ratings, ratings_before
+from apps.ml.selectors.record import (
+    back_tested,
+    graded_back_tests,
+    graded_forecasts,
+    graded_matches,
+    late_forecasts,
+    newest_grade,
+    record,
+    records,
+)
 from apps.ml.selectors.registered_versions import (
     PROFILES,
     Catalogue,
@@ -108,6 +118,7 @@ __all__ = [
     "StageDuration",
     "VersionStage",
     "aliases",
+    "back_tested",
     "card_facts",
     "catalogue",
     "challengers",
@@ -121,11 +132,15 @@ __all__ = [
     "fixtures_without_forecast",
     "forecasts_at_kickoff",
     "gates_failed",
+    "graded_back_tests",
+    "graded_forecasts",
+    "graded_matches",
     "graded_pairs",
     "has_forecast",
     "history",
     "inclusion_proof",
     "is_scored",
+    "late_forecasts",
     "latest_drift",
     "latest_predictions",
     "latest_run",
@@ -142,7 +157,9 @@ __all__ = [
     "model_version",
     "model_versions",
     "newest_comparison",
+    "newest_grade",
     "newest_predictions",
+    "newest_rating",
     "newest_scores",
     "policy",
     "policy_revision",
@@ -150,6 +167,11 @@ __all__ = [
     "promotion_warnings",
     "promotions",
     "proposals",
+    "rating_history",
+    "ratings",
+    "ratings_before",
+    "record",
+    "records",
     "reigns",
     "run_before",
     "run_health",
@@ -169,7 +191,6 @@ __all__ = [
     "stakes_of_match",
     "thoroughness",
     "to_compare",
-    "track_record",
     "valid_scores",
     "version_scores",
     "versions",

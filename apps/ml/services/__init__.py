@@ -31,6 +31,8 @@ from apps.ml.services.forecasts import (
 )
 from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.policies import change_policy
+from apps.ml.services.ratings import RatingsReport, rate_due
+from apps.ml.services.record import RecordReport, summarize_due
 from apps.ml.services.retraining import retrain_due
 from apps.ml.services.run_decisions import (
     Cancellation,
@@ -70,6 +72,8 @@ __all__ = [
     "NothingToEvaluateError",
     "PolicyError",
     "PromotionRefusedError",
+    "RatingsReport",
+    "RecordReport",
     "RunRefusedError",
     "SeasonRefusedError",
     "ServedModel",
@@ -103,6 +107,7 @@ __all__ = [
     "promote_due",
     "promote_first_champion",
     "queue_run",
+    "rate_due",
     "read_params",
     "read_stages",
     "reconsider",
@@ -117,6 +122,7 @@ __all__ = [
     "simulate_due",
     "simulate_season",
     "stages_to_retry",
+    "summarize_due",
     "tags_of",
     "what_if",
     "why_not_by_itself",
