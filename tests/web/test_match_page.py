@@ -135,7 +135,7 @@ class TestBefore:
     def test_the_rating_of_a_team_is_the_one_before_the_match(self, client, build, champion):
         match = build.match()
         plain = {"world": match.world, "competition": match.competition, "version": champion, "attack": 1.84}
-        plain |= {"defence": 1.07, "p_win": 0.545, "p_draw": 0.25, "team": match.home_team}
+        plain |= {"defence": 1.07, "p_win": 0.55, "p_draw": 0.25, "team": match.home_team}
         for days, place in ((-7, 12), (-1, 11), (1, 1)):
             at = match.kickoff_at + timedelta(days=days)
             TeamRating.objects.create(step_at=at, as_of=at, place=place, **plain)
