@@ -61,7 +61,6 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
         "price": price,
         "forecast": forecast,
         "why_none": why_none,
-        "history": in_time[::-1],
         "late": [each for each in history if each.published_at >= found.kickoff_at],
         "stakes": blocks.stakes_table(found, getattr(found, "stakes", None)),
         "squads": blocks.squads(found, lineups, matches.absences_of(found.pk)),
