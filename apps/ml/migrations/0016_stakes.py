@@ -5,7 +5,11 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0018_declined_versions"), ("matches", "0017_live_scores")]
+    dependencies = [
+        ("ml", "0017_team_ratings"),
+        ("ml", "0018_declined_versions"),
+        ("matches", "0017_live_scores"),
+    ]
 
     operations = [
         migrations.CreateModel(
