@@ -6,8 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ml", "0017_team_ratings"),
-        ("ml", "0018_declined_versions"),
+        ("ml", "0014_back_tests_and_record"),
         ("matches", "0017_live_scores"),
     ]
 
