@@ -200,11 +200,11 @@ def test_what_is_opened_or_closed_on_a_match_page_stays_so(states, open_page, is
     match = states.matches["coming"]
     page = open_page(f"/matches/{match.pk}/")
     live(page)
-    page.evaluate("(isOpen) => { document.getElementById('history').open = isOpen; }", is_open)
+    page.evaluate("(isOpen) => { document.getElementById('markets').open = isOpen; }", is_open)
     Match.objects.filter(pk=match.pk).update(round="Round of the last sixteen")
     replace_row(match)
     replaced(page)
-    assert (page.locator("#history").get_attribute("open") is not None) == is_open
+    assert (page.locator("#markets").get_attribute("open") is not None) == is_open
 
 
 def test_the_focus_and_the_place_in_a_wide_table_stay(states, build, open_page):

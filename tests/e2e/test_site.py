@@ -49,9 +49,9 @@ def test_the_first_page_shows_forecasts_and_leads_to_a_match(filled, open_page):
     assert page.locator(".fx svg.bar").count() == 15
     page.locator(f"#row-{match.pk}").click()
     page.wait_for_url(f"**/matches/{match.pk}/")
-    forecast = page.locator(".bars").first.get_attribute("aria-label")
-    assert forecast.startswith("Our forecast: home 46%, draw 27%, away 27%.")
-    assert page.locator(".heat td.best").count() == 1
+    ours = page.locator(".duel [role=img]").first
+    assert ours.get_attribute("aria-label") == "Our forecast: home 46%, draw 27%, away 27%"
+    assert page.locator(".heat td.top1").count() == 1
 
 
 def test_a_new_forecast_moves_the_open_pages(filled, build, open_page):
@@ -62,7 +62,7 @@ def test_a_new_forecast_moves_the_open_pages(filled, build, open_page):
     build.prediction(match, version, (0.61, 0.22, 0.17), before_kickoff=timedelta(minutes=6), data_snapshot=2)
     events.publish_of_matches(topic=Topic.PREDICTION_PUBLISHED, events=[(match.pk, {})], now=timezone.now())
     for page in pages:
-        page.wait_for_selector('.bars[aria-label^="Our forecast: home 61%, draw 22%, away 17%."]')
+        page.wait_for_selector('[aria-label^="Our forecast: home 61%, draw 22%, away 17%"]')
         said(page, "Harbour City – Kingsmoor")
 
 
@@ -174,7 +174,7 @@ def test_times_are_those_of_the_readers_device_from_the_first_run_on(filled, ope
     page = open_page("/", zone="Australia/Adelaide")
     page.wait_for_selector("text=Times in Adelaide")
     page.goto(f"{site}/matches/{match.pk}/")
-    shown = page.locator(".when time").first
+    shown = page.locator(".when b time")
     assert shown.get_attribute("datetime") == match.kickoff_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert shown.text_content() == match.kickoff_at.astimezone(ZoneInfo("Australia/Adelaide")).strftime("%H:%M")
 
