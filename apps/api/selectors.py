@@ -380,6 +380,8 @@ def graded_rows(found: Iterable[Match], *, is_back_tested: bool) -> list[GradedR
     return [
         GradedRow(match, made[match.pk].probabilities, closing.get(match.pk)) for match in shown if match.pk in made
     ]
+
+
 def live_scores(found: Iterable[Match], now: datetime) -> dict[int, LiveScore]:
     """Return the scores of those matches that are in play and of which there is news, without a query for none."""
     in_play = [match.pk for match in found if match.status == Match.Status.LIVE]
