@@ -336,8 +336,16 @@ DATABASES["default"] |= {"ENGINE": "spai.postgresql", "CONN_HEALTH_CHECKS": True
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
     "options", "-c random_page_cost=1.1 -c cpu_tuple_cost=0.05 -c jit=off"
 )
-# `apps.matches.connections.prepared` alone uses prepared statements.
-DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
+# `apps.matches.connections.prepared` alone uses prepared statements. A server that was cut off is noticed within half a
+# minute; by default that takes a quarter of an hour.
+DATABASES["default"]["OPTIONS"] = {
+    "prepare_threshold": 0,
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+} | DATABASES["default"]["OPTIONS"]
 
 DATABASE_REPLICA_URL: str = env.str("DATABASE_REPLICA_URL", default="")
 """A streaming replica of `DATABASE_URL`, from which pages and requests for reading take matches and forecasts."""

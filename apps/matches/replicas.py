@@ -30,7 +30,7 @@ APPS: Final = frozenset({"matches", "ml"})
 SAMPLE_SECONDS: Final = 1.0
 """Time between two looks at the position of the primary."""
 PAUSE_SECONDS: Final = 5.0
-"""How long a replica that failed is left alone."""
+"""How long a replica that failed is left alone, and a primary."""
 
 # The position of inserts includes commits that are not on disk yet, as with `synchronous_commit` off.
 _POSITION: Final = """
@@ -116,6 +116,8 @@ class _Freshness:
         self._sampling = threading.Lock()
         self._told = 0
         """Position of the primary when this process was last told of a change."""
+        self._has_primary = True
+        self._sample_at = 0.0
         self._paused_until = 0.0
         # One address may lead to several replicas: what a connection has reached holds for itself.
         self._reached = threading.local()
@@ -126,7 +128,8 @@ class _Freshness:
         if now < self._paused_until:
             return False
         self._sample(now)
-        wanted = max(self._told, self._samples[0][1] if self._samples else 0)
+        # Without the primary the replica is read as it is.
+        wanted = max(self._told, self._samples[0][1] if self._samples else 0) if self._has_primary else 0
         replica = connections[REPLICA]
         try:
             replica.ensure_connection()
@@ -139,24 +142,26 @@ class _Freshness:
             replica.close()
             self._paused_until = now + PAUSE_SECONDS
             return False
-        return bool(self._samples) and position >= wanted
+        return position >= wanted and bool(self._samples or not self._has_primary)
 
     def must_follow(self) -> None:
         """Note the position that the primary has now."""
         try:
             self._told = max(self._told, _position(DEFAULT_DB_ALIAS))
+            self._has_primary = True
         except (DatabaseError, InterfaceError):
             connections[DEFAULT_DB_ALIAS].close()
-            self._paused_until = self._clock() + PAUSE_SECONDS
+            # What the replica must have is looked at when the primary is back.
+            self._samples.clear()
+            self._has_primary, self._sample_at = False, self._clock() + PAUSE_SECONDS
 
     def _sample(self, now: float) -> None:
-        """Look at the position of the primary; when that does not answer, what is known stays."""
-        if self._samples and now - self._samples[-1][0] < SAMPLE_SECONDS:
-            return
-        if not self._sampling.acquire(blocking=False):
+        """Look at the position of the primary."""
+        if now < self._sample_at or not self._sampling.acquire(blocking=False):
             return
         try:
             position = _position(DEFAULT_DB_ALIAS)
+            self._has_primary, self._sample_at = True, now + SAMPLE_SECONDS
             # Nobody looked for a while: what the replica must have is not known, so it must have all.
             if self._samples and now - self._samples[-1][0] > settings.SPAI_REPLICA_LAG_SECONDS:
                 self._samples.clear()
@@ -166,6 +171,7 @@ class _Freshness:
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the primary does not answer; reads go to the replica: %s", str(error).strip())
             connections[DEFAULT_DB_ALIAS].close()
+            self._has_primary, self._sample_at = False, self._clock() + PAUSE_SECONDS
         finally:
             self._sampling.release()
 
