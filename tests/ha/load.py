@@ -20,7 +20,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import django
 import httpx
@@ -35,8 +35,11 @@ from django.utils import timezone  # noqa: E402
 from apps.api import services  # noqa: E402
 from apps.api.models import ApiKey, PredictionJob, PredictionJobResult, WebhookDelivery  # noqa: E402
 from apps.matches import events  # noqa: E402
+from apps.matches.connections import repeat_when_lost  # noqa: E402
 from apps.matches.models import Event, Topic  # noqa: E402
 from benchmarks.push import EVENT, Client  # noqa: E402
+
+Result = TypeVar("Result")
 
 READERS = 4
 CLIENTS = 10
@@ -89,7 +92,7 @@ class Load:
     def __init__(self, site: str, address: str) -> None:
         self.site = site
         self.over = threading.Event()
-        self.answered = 0
+        self.answered, self.longest_read = 0, 0.0
         self.failures: list[dict[str, Any]] = []
         self.posted, self.submitted, self.published = Writes(), Writes(), Writes()
         ThreadingHTTPServer.daemon_threads = True
@@ -112,11 +115,20 @@ class Load:
 
     async def _get(self, link: httpx.AsyncClient, path: str) -> None:
         began = time.monotonic()
-        try:
-            answer = await link.get(path)
-            found = "" if answer.status_code == 200 else f"{answer.status_code}: {answer.text[:200]}"
-        except httpx.HTTPError as error:
-            found = repr(error)
+        while True:
+            try:
+                answer = await link.get(path)
+                found = "" if answer.status_code == 200 else f"{answer.status_code}: {answer.text[:200]}"
+            except httpx.ConnectError as error:
+                # Nothing was sent: the address of the site is on its way to another node.
+                if time.monotonic() - began < READ_SECONDS:
+                    await asyncio.sleep(0.2)
+                    continue
+                found = repr(error)
+            except httpx.HTTPError as error:
+                found = repr(error)
+            break
+        self.longest_read = max(self.longest_read, time.monotonic() - began)
         if not found:
             self.answered += 1
             return
@@ -218,7 +230,7 @@ class Load:
 
     async def run(self) -> dict[str, Any]:
         """Use the site until SIGTERM; return what was found."""
-        begin = await asyncio.to_thread(newest_number)
+        begin = await asked(newest_number)
         self.clients = [Client(self.websocket if n % 2 else self.stream, [0], begin) for n in range(CLIENTS)]
         following = [asyncio.create_task(client.run()) for client in self.clients]
         asking = [asyncio.create_task(self.read()) for _ in range(READERS)] + [asyncio.create_task(self.post())]
@@ -236,14 +248,14 @@ class Load:
         await asyncio.gather(*asking)
         pauses = {name: getattr(self, name).longest_pause() for name in ("posted", "submitted", "published")}
         end = time.monotonic() + STUCK
-        while not await asyncio.to_thread(self.is_settled, begin) and time.monotonic() < end:
+        while not await asked(self.is_settled) and time.monotonic() < end:
             await asyncio.sleep(0.5)
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
-        return await asyncio.to_thread(self.found, begin) | {"pauses": pauses}
+        return await asked(lambda: self.found(begin)) | {"pauses": pauses}
 
-    def is_settled(self, begin: int) -> bool:
+    def is_settled(self) -> bool:
         """Whether everything that was written has had its effects."""
         jobs = PredictionJob.objects.filter(api_key=self._key)
         is_open = (
@@ -262,6 +274,7 @@ class Load:
         )
         return {
             "answered": self.answered,
+            "longest_read": self.longest_read,
             "failures": self.failures,
             "errors": {name: getattr(self, name).errors for name in ("posted", "submitted", "published")},
             "acknowledged": {name: getattr(self, name).rows for name in ("posted", "submitted", "published")},
@@ -276,6 +289,18 @@ class Load:
             "clients": [client.numbers for client in self.clients],
             "connections": sum(client.connections for client in self.clients),
         }
+
+
+async def asked(question: Callable[[], Result]) -> Result:
+    """Return what the database answers to a question, which is repeated when the connection was lost."""
+
+    def ask() -> Result:
+        try:
+            return repeat_when_lost(question, report=lambda _: None, patience=STUCK)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(ask)
 
 
 def newest_number() -> int:
