@@ -345,6 +345,8 @@ DATABASES["default"]["OPTIONS"] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
+    # Not to what was the primary a moment ago.
+    "target_session_attrs": "read-write",
 } | DATABASES["default"]["OPTIONS"]
 
 DATABASE_REPLICA_URL: str = env.str("DATABASE_REPLICA_URL", default="")
@@ -356,7 +358,8 @@ if DATABASE_REPLICA_URL:
     if "postgresql" not in _replica["ENGINE"]:
         raise ImproperlyConfigured("DATABASE_REPLICA_URL must name a replica of DATABASE_URL, in the same form")
     # A replica that vanished is noticed within seconds; its own options win.
-    _quick = DATABASES["default"]["OPTIONS"] | {"connect_timeout": 2, "tcp_user_timeout": 3000}
+    _quick = {"connect_timeout": 2, "tcp_user_timeout": 3000, "target_session_attrs": "any"}
+    _quick = DATABASES["default"]["OPTIONS"] | _quick
     _replica["OPTIONS"] = _quick | _replica.get("OPTIONS", {})
     DATABASES["replica"] = DATABASES["default"] | _replica | {"ENGINE": DATABASES["default"]["ENGINE"]}
     DATABASE_ROUTERS = ["apps.matches.replicas.ReplicaRouter"]

@@ -125,24 +125,27 @@ class _Freshness:
     def is_fresh(self) -> bool:
         """Whether the replica of this thread's connection has all that it must have."""
         now = self._clock()
-        if now < self._paused_until:
-            return False
         self._sample(now)
+        if now < self._paused_until and self._has_primary:
+            return False
         # Without the primary the replica is read as it is.
         wanted = max(self._told, self._samples[0][1] if self._samples else 0) if self._has_primary else 0
         replica = connections[REPLICA]
-        try:
-            replica.ensure_connection()
-            session, position = getattr(self._reached, "value", (None, 0))
-            if session is not replica.connection or position < wanted:
-                position = _position(REPLICA)
-                self._reached.value = (replica.connection, position)
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("the replica does not answer, reads go to the primary: %s", str(error).strip())
-            replica.close()
-            self._paused_until = now + PAUSE_SECONDS
-            return False
-        return position >= wanted and bool(self._samples or not self._has_primary)
+        # When one of several replicas is gone, the second try leads to another.
+        for is_last in (False, True):
+            try:
+                replica.ensure_connection()
+                session, position = getattr(self._reached, "value", (None, 0))
+                if session is not replica.connection or position < wanted:
+                    position = _position(REPLICA)
+                    self._reached.value = (replica.connection, position)
+                return position >= wanted and bool(self._samples or not self._has_primary)
+            except (DatabaseError, InterfaceError) as error:
+                replica.close()
+                if is_last:
+                    logger.warning("the replica does not answer, reads go to the primary: %s", str(error).strip())
+                    self._paused_until = now + PAUSE_SECONDS
+        return False
 
     def must_follow(self) -> None:
         """Note the position that the primary has now."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import OperationalError, connection, connections
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -81,7 +81,9 @@ def clock() -> list[float]:
 def replica(standby, clock, settings, monkeypatch) -> Iterator[Standby]:
     """The settings of a replica, which follows."""
     settings.DATABASE_ROUTERS = ["apps.matches.replicas.ReplicaRouter"]
-    connections.settings["replica"] = connections.settings["default"] | {"PORT": standby.port}
+    primary = connections.settings["default"]
+    options = primary["OPTIONS"] | {"target_session_attrs": "any"}
+    connections.settings["replica"] = primary | {"PORT": standby.port, "OPTIONS": options}
     connection = connections["replica"]
 
     def ensure_connection() -> None:
@@ -242,6 +244,28 @@ def test_a_primary_that_does_not_answer_is_asked_again_after_a_pause(replica, cl
     clock[0] += 2
     read_from()
     assert "default" in asked
+
+
+def test_when_one_of_several_replicas_is_gone_another_is_asked_at_once(replica, monkeypatch):
+    await_replica()
+    connections["replica"].close()
+    position, gone = replicas._position, ["replica"]
+
+    def without_the_first(alias: str) -> int:
+        if alias in gone:
+            gone.remove(alias)
+            raise replicas.DatabaseError("gone")
+        return position(alias)
+
+    monkeypatch.setattr(replicas, "_position", without_the_first)
+    assert (read_from(), gone) == ("replica", [])
+
+
+def test_what_is_to_be_the_primary_is_never_a_server_that_only_reads(standby):
+    session = connection.copy()
+    session.settings_dict["PORT"] = standby.port
+    with pytest.raises(OperationalError, match="read-only"):
+        session.connect()
 
 
 def test_the_site_is_ready_while_the_replica_answers(rf, settings, django_assert_num_queries):
