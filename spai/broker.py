@@ -31,6 +31,8 @@ A pipeline run takes longer: its message is acknowledged at once and never redel
 DELIVERIES: Final = 20
 """Deliveries after which RabbitMQ drops a message whose workers die of it; the rows that it is about stay due."""
 CONNECT_SECONDS: Final = 1
+SEND_SECONDS: Final = 2
+"""Longest wait for a broker that is frozen; a request or task that sends a message waits as long."""
 HEARTBEAT_SECONDS: Final = 20
 """RabbitMQ gives the messages of a worker that has been silent for twice that time to others."""
 QUEUE_ARGUMENTS: Final = {
@@ -72,6 +74,16 @@ def celery_settings(address: str) -> dict[str, Any]:
     if is_rabbitmq(address):
         return _rabbitmq_settings(address)
     return {"broker_url": address}
+
+
+def sending_options(address: str) -> dict[str, Any]:
+    """Return the options of connections that only send, and so wait no longer than `SEND_SECONDS`.
+
+    Those of a worker wait for messages, and lose their tasks when they end.
+    """
+    if is_redis(address):
+        return {"socket_timeout": SEND_SECONDS}
+    return {"read_timeout": SEND_SECONDS, "write_timeout": SEND_SECONDS} if is_rabbitmq(address) else {}
 
 
 def _redis_settings(address: str) -> dict[str, Any]:

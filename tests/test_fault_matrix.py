@@ -6,7 +6,16 @@ import re
 
 from tests.documentation import ROOT, node_ids
 
-FAULTS = ("killed", "frozen", "restarted", "slow connection", "cut connection", "full disk", "clock jump", "out of memory")
+FAULTS = (
+    "killed",
+    "frozen",
+    "restarted",
+    "slow connection",
+    "cut connection",
+    "full disk",
+    "clock jump",
+    "out of memory",
+)
 PARTS = ("web", "push", "admin", "worker", "scraper", "beat", "pipeline", "PostgreSQL", "Redis", "RabbitMQ", "MLflow")
 TEXT = (ROOT / "docs" / "fault-matrix.md").read_text(encoding="utf-8")
 

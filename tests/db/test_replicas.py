@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import connection, connections
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -264,7 +264,7 @@ def test_when_one_of_several_replicas_is_gone_another_is_asked_at_once(replica, 
 def test_what_is_to_be_the_primary_is_never_a_server_that_only_reads(standby):
     session = connection.copy()
     session.settings_dict["PORT"] = standby.port
-    with pytest.raises(OperationalError, match="read-only"):
+    with pytest.raises(psycopg.OperationalError, match="read-only"):
         session.connect()
 
 

@@ -19,7 +19,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -63,7 +62,7 @@ def inside(namespace: str, work: Callable[[], Result]) -> Result:
 
     def run() -> None:
         try:
-            with open(f"/run/netns/{namespace}") as file:
+            with Path(f"/run/netns/{namespace}").open() as file:
                 if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), NEW_NETWORK):
                     raise OSError(ctypes.get_errno(), f"no way into {namespace}")
             outcome["result"] = work()
@@ -262,7 +261,12 @@ class Cluster:
         """Make the network, start everything, fill the database, and wait until all of it works."""
         self.remove()
         command("ip", "netns", "add", OUTSIDE)
-        for words in ("link set lo up", "link add br0 type bridge", f"addr add {NETWORK}.1/24 dev br0", "link set br0 up"):
+        for words in (
+            "link set lo up",
+            "link add br0 type bridge",
+            f"addr add {NETWORK}.1/24 dev br0",
+            "link set br0 up",
+        ):
             command("ip", "-n", OUTSIDE, *words.split())
         for node in self.nodes.values():
             command("ip", "netns", "add", node.name)
@@ -305,7 +309,8 @@ class Cluster:
 
         inside(OUTSIDE, make)
         owner = {"DATABASE_URL": self._address("spai_owner", self._password), "DATABASE_REPLICA_URL": ""}
-        for words in (["-m", "spai.stack.container", "prepare"], ["manage.py", "collectstatic", "--noinput"]):
+        prepare, collect = ["-m", "spai.stack.container", "prepare"], ["manage.py", "collectstatic", "--noinput"]
+        for words in (prepare, collect, ["-m", "apps.ml.pipeline.warm_up"]):
             self.run([sys.executable, *words], **owner)
 
     def _address(self, user: str, password: str, database: str = "spai") -> str:
@@ -323,16 +328,6 @@ class Cluster:
         done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
         return done.stdout
-
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query of the primary."""
-        address = self._address("spai", self._password)
-
-        def ask() -> list[tuple[Any, ...]]:
-            with psycopg.connect(address, connect_timeout=10) as session:
-                return session.execute(statement).fetchall()
-
-        return inside(OUTSIDE, ask)
 
     def has_databases(self) -> bool:
         """Whether one PostgreSQL is the primary and both others follow it, one of them with each commit."""
@@ -389,14 +384,6 @@ class Cluster:
         """Return the end of each log."""
         files: Iterable[Path] = sorted(self.folder.glob("node-*/*.log"))
         return "\n".join(f"── {file}\n{file.read_text(errors='replace')[-1500:]}" for file in files)
-
-    def primary(self) -> int:
-        """Return the number of the node with the primary."""
-        return next(n for n, node in self.nodes.items() if inside(OUTSIDE, lambda node=node: self._leads(node)))
-
-    @staticmethod
-    def _leads(node: Node) -> bool:
-        return bool(answer_of(f"http://{node.address}:8008/primary"))
 
     def remove(self) -> None:
         """End every process of the nodes, and remove the network."""

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.ha.cluster import NODES, NETWORK, PATIENCE, ROOT, Cluster
+from tests.ha.cluster import NETWORK, NODES, PATIENCE, ROOT, Cluster, Node
 
 PROGRAMS = ("ip", "patroni", "etcd", "haproxy", "keepalived", "redis-server", "redis-sentinel")
 PACKAGES = "patroni etcd-server postgresql-15 haproxy keepalived redis-server redis-sentinel iproute2"
@@ -39,28 +39,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What happens to a node, for how long, and how it ends."""
+class Fault(NamedTuple):
+    """What happens to a node, and how it ends."""
 
-    name: str
-    begin: Callable[[Any], None]
-    end: Callable[[Any], None]
+    begin: Callable[[Node], None]
+    end: Callable[[Node], None]
 
 
 FAULTS = {
-    "killed": Fault("killed", lambda node: node.kill(), lambda node: node.start()),
-    "frozen": Fault("frozen", lambda node: node.freeze(), lambda node: node.thaw()),
-    "cut off": Fault("cut off", lambda node: node.cut(), lambda node: node.mend()),
+    "killed": Fault(Node.kill, Node.start),
+    "frozen": Fault(Node.freeze, Node.thaw),
+    "cut off": Fault(Node.cut, Node.mend),
 }
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of the site while a node was away, as `tests.ha.load` writes it, and when the fault began."""
+    """What `tests.ha.load` saw of the site while a node was away, and when the fault began and ended."""
 
-    fault: str
-    node: int
     began: float
     ended: float
     found: dict[str, Any]
@@ -126,9 +122,11 @@ def _round(cluster: Cluster, fault: str, number: int, seconds: float, file: Path
         time.sleep(BEFORE)
         began = time.monotonic()
         FAULTS[fault].begin(node)
-        time.sleep(seconds)
-        ended = time.monotonic()
-        FAULTS[fault].end(node)
+        try:
+            time.sleep(seconds)
+        finally:
+            ended = time.monotonic()
+            FAULTS[fault].end(node)
         cluster.wait_until_well()
         time.sleep(BEFORE)
-    return Seen(fault, number, began, ended, json.loads(file.read_text()))
+    return Seen(began, ended, json.loads(file.read_text()))

@@ -33,7 +33,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction  # 
 from django.utils import timezone  # noqa: E402
 
 from apps.api import services  # noqa: E402
-from apps.api.models import ApiKey, PredictionJob, PredictionJobResult, WebhookDelivery  # noqa: E402
+from apps.api.models import PredictionJob, PredictionJobResult, WebhookDelivery  # noqa: E402
 from apps.matches import events  # noqa: E402
 from apps.matches.connections import repeat_when_lost  # noqa: E402
 from apps.matches.models import Event, Topic  # noqa: E402
@@ -55,7 +55,7 @@ STUCK = 600.0
 class Received(BaseHTTPRequestHandler):
     """Accepts every message of a webhook, and notes its job."""
 
-    jobs: list[str] = []  # noqa: RUF012  of all requests
+    jobs: list[str] = []
 
     def do_POST(self) -> None:
         """Note the message."""
@@ -160,9 +160,7 @@ class Load:
 
         def submit(number: int) -> str:
             parameters = {"n": number}
-            made = services.submit_job(
-                api_key=self._key, kind="half_second", parameters=parameters, now=timezone.now()
-            )
+            made = services.submit_job(api_key=self._key, kind="half_second", parameters=parameters, now=timezone.now())
             return str(made.job.uuid)
 
         self._write(self.submitted, submit, pause=0.7)
@@ -238,9 +236,13 @@ class Load:
         for thread in writing:
             thread.start()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.over.set)
-        while not self.works() and not self.over.is_set():
+        end = time.monotonic() + STUCK
+        while not self.works():
+            if time.monotonic() > end:
+                raise SystemExit(f"not everything works: {self.failures[-3:]} {self.posted.errors[-3:]}")
             await asyncio.sleep(0.1)
-        print("working", flush=True)
+        sys.stdout.write("working\n")
+        sys.stdout.flush()
         while not self.over.is_set():
             await asyncio.sleep(0.1)
         for thread in writing:
