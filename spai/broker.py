@@ -70,10 +70,11 @@ def celery_settings(address: str) -> dict[str, Any]:
         When an address of Redis is none.
     """
     if is_redis(address):
-        return _redis_settings(address)
-    if is_rabbitmq(address):
-        return _rabbitmq_settings(address)
-    return {"broker_url": address}
+        settings = _redis_settings(address)
+    else:
+        settings = _rabbitmq_settings(address) if is_rabbitmq(address) else {"broker_url": address}
+    # Celery prefers the variable CELERY_BROKER_URL as it stands, which kombu may not understand, to `broker_url` alone.
+    return settings | {f"broker_{use}_url": settings["broker_url"] for use in ("read", "write")}
 
 
 def sending_options(address: str) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def sending_options(address: str) -> dict[str, Any]:
 
     Those of a worker wait for messages, and lose their tasks when they end.
     """
-    if is_redis(address):
+    if is_redis(address) or urlsplit(address).scheme == "sentinel":  # kombu's name for Sentinel
         return {"socket_timeout": SEND_SECONDS}
     return {"read_timeout": SEND_SECONDS, "write_timeout": SEND_SECONDS} if is_rabbitmq(address) else {}
 

@@ -21,7 +21,7 @@ class App(Celery):
 
     def connection_for_write(self, url: str | None = None, **options: Any) -> Any:
         """Return a connection for sending."""
-        to_send = sending_options(self.conf.broker_url or "")
+        to_send = sending_options(self.conf.broker_write_url or "")
         options["transport_options"] = to_send | (options.get("transport_options") or {})
         return super().connection_for_write(url, **options)
 

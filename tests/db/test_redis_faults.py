@@ -69,7 +69,10 @@ def test_with_a_frozen_redis_a_wake_up_is_given_up_and_left_to_the_timetable(ser
     assert "the timetable will start it" in caplog.text
 
 
-def test_who_sends_gives_up_sooner_than_a_worker_that_waits_for_messages(server, sender):
+@pytest.mark.parametrize("address", ["redis://a/0", "redis+sentinel://a,b/main/0"])
+def test_who_sends_gives_up_sooner_than_a_worker_that_waits_for_messages(address):
+    sender = App("sender", set_as_current=False)
+    sender.conf.update(broker.celery_settings(address))
     both = (sender.connection_for_write(), sender.connection_for_read())
     sends, waits = (each.transport_options["socket_timeout"] for each in both)
     assert sends == broker.SEND_SECONDS < waits

@@ -77,6 +77,22 @@ def inside(namespace: str, work: Callable[[], Result]) -> Result:
     return outcome["result"]
 
 
+def signal_all(namespace: str, number: signal.Signals) -> None:
+    """Send a signal to each process of a namespace, also to those that begin meanwhile."""
+    reached: set[int] = set()
+    while new := processes_of(namespace) - reached:
+        for process in new:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+        reached |= new
+
+
+def processes_of(namespace: str) -> set[int]:
+    """Return the processes of a namespace; none when it does not exist."""
+    listed = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, check=False)
+    return {int(word) for word in listed.stdout.split()}
+
+
 def answer_of(address: str) -> bytes:
     """Return the body of a response with the status 200; empty for any other and for none."""
     try:
@@ -182,33 +198,19 @@ class Node:
                 )
             )
 
-    def _signal(self, number: signal.Signals) -> set[int]:
-        """Send a signal to each process of this node, also to those that begin meanwhile; return which they were."""
-        reached: set[int] = set()
-        while new := self._processes() - reached:
-            for process in new:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, number)
-            reached |= new
-        return reached
-
-    def _processes(self) -> set[int]:
-        listed = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False)
-        return {int(word) for word in listed.stdout.split()}
-
     def kill(self) -> None:
         """Kill every process at once."""
-        self._signal(signal.SIGKILL)
+        signal_all(self.name, signal.SIGKILL)
         while self._supervisors:
             self._supervisors.pop().wait()
 
     def freeze(self) -> None:
         """Stop every process; the kernel still accepts connections and confirms what is sent to them."""
-        self._signal(signal.SIGSTOP)
+        signal_all(self.name, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let every process go on."""
-        self._signal(signal.SIGCONT)
+        signal_all(self.name, signal.SIGCONT)
 
     def cut(self) -> None:
         """Take the link to the others down."""
@@ -387,8 +389,8 @@ class Cluster:
 
     def remove(self) -> None:
         """End every process of the nodes, and remove the network."""
+        signal_all(OUTSIDE, signal.SIGKILL)
         if self._front is not None:
-            self._front.kill()
             self._front.wait()
             self._front = None
         for node in self.nodes.values():
