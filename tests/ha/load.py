@@ -44,8 +44,10 @@ Result = TypeVar("Result")
 READERS = 4
 CLIENTS = 10
 PATHS = ("/", "/api/v1/matches/?page_size=20", "/api/v1/competitions/", "/api/v1/models/", "/api/v1/teams/")
-READ_SECONDS = 10.0
-"""How long a reader waits for a response."""
+READ_SECONDS = 30.0
+"""How long a reader waits for a response: on a busy machine a page takes seconds."""
+TRY_SECONDS = 10.0
+"""How long a writer or a client that connects waits before it tries again."""
 SILENT_SECONDS = 40.0
 """After so long without a heartbeat a client connects again."""
 STUCK = 600.0
@@ -143,7 +145,7 @@ class Load:
             key = {"Idempotency-Key": uuid.uuid4().hex}
             while not self.over.is_set():
                 try:
-                    async with httpx.AsyncClient(timeout=READ_SECONDS, trust_env=False) as link:
+                    async with httpx.AsyncClient(timeout=TRY_SECONDS, trust_env=False) as link:
                         address = f"http://{self.site}/api/v1/prediction-jobs/"
                         answer = await link.post(address, json=body, headers=headers | key)
                     if answer.status_code == 202:
@@ -191,7 +193,7 @@ class Load:
         """Yield the numbers of the events after a number."""
         address = f"ws://{self.site}/ws/v1/events/?after={after}"
         try:
-            async with connect(address, compression=None, max_queue=None, open_timeout=READ_SECONDS) as link:
+            async with connect(address, compression=None, max_queue=None, open_timeout=TRY_SECONDS) as link:
                 while True:
                     message = str(await asyncio.wait_for(link.recv(), SILENT_SECONDS))
                     if message.startswith(EVENT):
@@ -202,7 +204,7 @@ class Load:
     async def stream(self, _: int, after: int) -> AsyncIterator[int]:
         """Yield the same from a stream of Server-Sent Events."""
         address = f"http://{self.site}/api/v1/events/stream/?after={after}"
-        times = httpx.Timeout(READ_SECONDS, read=SILENT_SECONDS)
+        times = httpx.Timeout(TRY_SECONDS, read=SILENT_SECONDS)
         number = after
         try:
             async with (
