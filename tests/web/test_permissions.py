@@ -86,7 +86,7 @@ def is_of_admin(process: str, path: str) -> bool:
 
 def methods_of(process: str, view: Any) -> tuple[str, ...]:
     """Return the methods of a view; one of the admin that names none takes GET and POST."""
-    declared = getattr(view, "actions", None)
+    declared = getattr(view, "actions", None) or getattr(view, "methods", None)
     if declared is None and (found := getattr(view, "cls", None)):
         declared = [name for name in found.http_method_names if hasattr(found, name)]
     if declared is None:

@@ -5,6 +5,7 @@ from apps.api.pages.context import choose_zone
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.features import features
 from apps.api.pages.fixtures import fixtures, search
+from apps.api.pages.following import follow
 from apps.api.pages.ledger import ledger, ledger_feed
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models, track_record
@@ -21,6 +22,7 @@ __all__ = [
     "competitions",
     "features",
     "fixtures",
+    "follow",
     "forbidden",
     "ledger",
     "ledger_feed",

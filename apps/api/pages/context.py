@@ -30,6 +30,9 @@ CHOSEN_COOKIE = "zone"
 """The zone that the reader chose on the page."""
 HERE_COOKIE = "zone_here"
 """The zone of the reader's device, kept up to date by a script."""
+FOLLOW_COOKIE = "follow"
+"""Ids of the teams that the reader follows, with commas between them."""
+MOST_FOLLOWED = 50
 YEAR_SECONDS = 31_536_000
 
 
@@ -87,6 +90,17 @@ def page_context(request: HttpRequest, *, world: World | None = None) -> PageCon
     return PageContext(world=world, served=served, zone=zone, zone_is_chosen=chosen is not None, now=timezone.now())
 
 
+def followed_teams(request: HttpRequest) -> tuple[int, ...]:
+    """Return the ids of the teams that the reader follows, in the order in which they were chosen."""
+    return team_ids(request.COOKIES.get(FOLLOW_COOKIE, ""))
+
+
+def team_ids(text: str) -> tuple[int, ...]:
+    """Return the ids in a list with commas, without what is none; at most `MOST_FOLLOWED`."""
+    ids = (int(part) for part in text.split(",") if part.isascii() and part.isdigit() and len(part) < 19)
+    return tuple(dict.fromkeys(ids))[:MOST_FOLLOWED]
+
+
 def render_page(
     request: HttpRequest, page: PageContext, template: str, context: dict[str, Any], *, partial: str = ""
 ) -> HttpResponse:
@@ -99,7 +113,7 @@ def render_page(
     htmx: Any = getattr(request, "htmx", None)
     # A step back in the history needs the whole page.
     only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
-    context = {"page": page, "now": page.now, **context}
+    context = {"page": page, "now": page.now, "followed": followed_teams(request), **context}
     response: HttpResponse
     with timezone.override(page.zone):
         part = render_to_string(partial, context, request) if partial else ""

@@ -116,6 +116,25 @@ class ZoneForm(QueryForm):
     next = LocalPathField(required=False)
 
 
+class FollowForm(forms.Form):
+    """A team that the reader follows from now on, or no longer, and the page to return to."""
+
+    team = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    on = forms.BooleanField(required=False)
+    next = LocalPathField(required=False)
+
+
+class LeftForm(QueryForm):
+    """The team that the reader has just ceased to follow, to offer it again."""
+
+    left = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "There is no such team."),
+    )
+
+
 class FixturesForm(QueryForm):
     """The day of the fixtures, and the competition whose matches are all shown."""
 

@@ -1,0 +1,59 @@
+"""The teams that a reader follows: in a cookie, without an account."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+
+from apps.api.methods import with_own_form
+from apps.api.pages.context import (
+    FOLLOW_COOKIE,
+    MOST_FOLLOWED,
+    YEAR_SECONDS,
+    followed_teams,
+    page_context,
+    render_page,
+)
+from apps.api.pages.forms import FollowForm, LeftForm
+from apps.matches.models import Team
+
+
+@with_own_form
+def follow(request: HttpRequest) -> HttpResponse:
+    """Show the teams that the reader follows; a form that the star sends adds or removes one."""
+    if request.method == "POST":
+        return _change(request)
+    left, ids = LeftForm.parse(request)["left"], followed_teams(request)
+    teams = Team.objects.select_related("region").in_bulk({*ids, left} - {None})
+    context = {
+        "teams": [teams[each] for each in ids if each in teams],
+        "left": teams.get(left) if left not in ids else None,
+        "most": MOST_FOLLOWED,
+    }
+    return render_page(request, page_context(request), "pages/follow.html", context)
+
+
+def _change(request: HttpRequest) -> HttpResponse:
+    form = FollowForm(request.POST)
+    wanted = form.cleaned_data["team"] if form.is_valid() else 0
+    # A team that was merged into another one exists no more.
+    known = set(Team.objects.filter(pk__in=[*followed_teams(request), wanted]).values_list("pk", flat=True))
+    if wanted not in known:
+        raise Http404("There is no such team.")
+    ids = tuple(each for each in followed_teams(request) if each in known - {wanted})
+    if form.cleaned_data["on"]:
+        ids = (*ids, wanted)
+    if len(ids) > MOST_FOLLOWED:
+        # The page says how many there may be, and is where to remove one.
+        return HttpResponseRedirect("/follow/")
+    response = HttpResponseRedirect(form.cleaned_data["next"])
+    set_followed(request, response, ids)
+    return response
+
+
+def set_followed(request: HttpRequest, response: HttpResponse, ids: tuple[int, ...]) -> None:
+    """Store the teams that the reader follows with a response."""
+    if ids:
+        text = ",".join(map(str, ids))
+        response.set_cookie(FOLLOW_COOKIE, text, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
+    else:
+        response.delete_cookie(FOLLOW_COOKIE, samesite="Lax")
