@@ -4,6 +4,7 @@ from apps.api.pages.competitions import competition, competitions
 from apps.api.pages.context import choose_zone
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.features import features
+from apps.api.pages.feeds import calendar, feed
 from apps.api.pages.fixtures import fixtures, search
 from apps.api.pages.following import follow
 from apps.api.pages.ledger import ledger, ledger_feed
@@ -17,10 +18,12 @@ __all__ = [
     "about",
     "asyncapi",
     "bad_request",
+    "calendar",
     "choose_zone",
     "competition",
     "competitions",
     "features",
+    "feed",
     "fixtures",
     "follow",
     "forbidden",
