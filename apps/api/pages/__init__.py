@@ -2,6 +2,7 @@
 
 from apps.api.pages.competitions import competition, competitions
 from apps.api.pages.context import choose_zone
+from apps.api.pages.embed import embedded_match, embedded_table
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.features import features
 from apps.api.pages.feeds import calendar, feed
@@ -22,6 +23,8 @@ __all__ = [
     "choose_zone",
     "competition",
     "competitions",
+    "embedded_match",
+    "embedded_table",
     "features",
     "feed",
     "fixtures",

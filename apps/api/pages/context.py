@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,8 +21,9 @@ from django.utils.safestring import mark_safe
 from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors
-from apps.api.methods import read_only
+from apps.api.methods import View, read_only
 from apps.api.pages.forms import WorldForm, ZoneField, ZoneForm, all_zones
+from apps.api.rest import conditional
 from apps.matches.feed import newest_event_number
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
@@ -114,6 +116,7 @@ def render_page(
     # A step back in the history needs the whole page.
     only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
     context = {"page": page, "now": page.now, "followed": followed_teams(request), **context}
+    context["site_url"] = settings.SPAI_WEB_URL
     response: HttpResponse
     with timezone.override(page.zone):
         part = render_to_string(partial, context, request) if partial else ""
@@ -137,6 +140,20 @@ def render_page(
     patch_vary_headers(response, ["Cookie", "HX-Request", "HX-Target"])
     patch_cache_control(response, private=True, no_cache=True)
     return response
+
+
+def kept_for(period: timedelta) -> Callable[[View], View]:
+    """Let caches keep what a view returns, which is the same for all readers, and answer 304 to those who have it."""
+
+    def decorator(view: Any) -> View:
+        def revalidated(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            response = view(request, *args, **kwargs)
+            patch_cache_control(response, public=True, max_age=int(period.total_seconds()))
+            return conditional(request, response)
+
+        return read_only(revalidated)
+
+    return decorator
 
 
 @read_only

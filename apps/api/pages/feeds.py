@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -10,15 +9,12 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.syndication.views import Feed
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import get_template
-from django.utils.cache import patch_cache_control
 from django.utils.feedgenerator import Atom1Feed
 
 from apps.api import charts, icalendar, selectors
-from apps.api.methods import read_only
-from apps.api.pages.context import page_context, team_ids
-from apps.api.rest import conditional
+from apps.api.pages.context import kept_for, page_context, team_ids
 from apps.api.selectors import MatchCard
 from apps.matches.models import Competition, Match, Team
 
@@ -68,17 +64,6 @@ def listed(request: HttpRequest, **about: str) -> Listed:
     return Listed("Football forecasts", f"/{page.world_query}", selectors.of_world(page.world))
 
 
-def kept(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
-    """Let caches keep what a view returns, and answer 304 to those who have it."""
-
-    def revalidated(request: HttpRequest, **about: str) -> HttpResponseBase | None:
-        response = view(request, **about)
-        patch_cache_control(response, public=True, max_age=int(KEPT_FOR.total_seconds()))
-        return conditional(request, response)
-
-    return read_only(revalidated)  # type: ignore[arg-type]  # it is None for no request
-
-
 def described(card: MatchCard) -> dict[str, Any]:
     """Return what the texts about a match need: the forecast in whole per cent, and what it gave the outcome."""
     percents = charts.whole_percents(card.prediction.probabilities) if card.prediction else []
@@ -90,7 +75,7 @@ def described(card: MatchCard) -> dict[str, Any]:
     }
 
 
-@kept
+@kept_for(KEPT_FOR)
 def calendar(request: HttpRequest, **about: str) -> HttpResponse:
     """Return the matches of the last weeks and those to come as a calendar."""
     what, now = listed(request, **about), page_context(request).now
@@ -177,4 +162,4 @@ class ForecastFeed(Feed):
         return item.match.updated_at
 
 
-feed = kept(ForecastFeed())
+feed = kept_for(KEPT_FOR)(ForecastFeed())
