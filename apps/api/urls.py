@@ -94,6 +94,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("search/", pages.search, name="search"),
     path("zone/", pages.choose_zone, name="zone"),
     path("follow/", pages.follow, name="follow"),
+    path("theme/", pages.choose_theme, name="theme"),
     path("matches/<int:match_id>/", pages.match, name="match"),
     path("competitions/", pages.competitions, name="competitions"),
     path("competitions/<slug:slug>/", pages.competition, name="competition"),

@@ -22,7 +22,7 @@ from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors
 from apps.api.methods import View, read_only
-from apps.api.pages.forms import WorldForm, ZoneField, ZoneForm, all_zones
+from apps.api.pages.forms import ThemeField, ThemeForm, WorldForm, ZoneField, ZoneForm, all_zones
 from apps.api.rest import conditional
 from apps.matches.feed import newest_event_number
 from apps.matches.models import World
@@ -32,8 +32,10 @@ CHOSEN_COOKIE = "zone"
 """The zone that the reader chose on the page."""
 HERE_COOKIE = "zone_here"
 """The zone of the reader's device, kept up to date by a script."""
+THEME_COOKIE = "theme"
+"""Light or dark, if the reader chose; otherwise the device decides."""
 FOLLOW_COOKIE = "follow"
-"""Ids of the teams that the reader follows, with commas between them."""
+"""Ids of the teams that the reader follows, separated by commas."""
 MOST_FOLLOWED = 50
 YEAR_SECONDS = 31_536_000
 
@@ -49,13 +51,14 @@ class PageContext:
     """The context that all pages share.
 
     `served` is the world that is shown by default. The reader chose the zone, or it is that of the device, or UTC
-    before a script has reported one. `now` is the moment of the request, UTC.
+    before a script has reported one. `theme` is empty, light or dark. `now` is the moment of the request, UTC.
     """
 
     world: World
     served: World
     zone: ZoneInfo
     zone_is_chosen: bool
+    theme: str
     now: datetime
 
     @property
@@ -89,7 +92,14 @@ def page_context(request: HttpRequest, *, world: World | None = None) -> PageCon
     field = ZoneField(required=False)
     chosen = field.clean(request.COOKIES.get(CHOSEN_COOKIE))
     zone = chosen or field.clean(request.COOKIES.get(HERE_COOKIE)) or ZoneInfo("UTC")
-    return PageContext(world=world, served=served, zone=zone, zone_is_chosen=chosen is not None, now=timezone.now())
+    return PageContext(
+        world=world,
+        served=served,
+        zone=zone,
+        zone_is_chosen=chosen is not None,
+        theme=ThemeField().clean(request.COOKIES.get(THEME_COOKIE)),
+        now=timezone.now(),
+    )
 
 
 def followed_teams(request: HttpRequest) -> tuple[int, ...]:
@@ -99,7 +109,7 @@ def followed_teams(request: HttpRequest) -> tuple[int, ...]:
 
 def team_ids(text: str) -> tuple[int, ...]:
     """Return the ids in a list with commas, without what is none; at most `MOST_FOLLOWED`."""
-    ids = (int(part) for part in text.split(",") if part.isascii() and part.isdigit() and len(part) < 19)
+    ids = (int(part) for part in text.split(",") if part.isascii() and part.isdigit() and len(part) < 16)
     return tuple(dict.fromkeys(ids))[:MOST_FOLLOWED]
 
 
@@ -160,9 +170,21 @@ def kept_for(period: timedelta) -> Callable[[View], View]:
 def choose_zone(request: HttpRequest) -> HttpResponse:
     """Store the zone that the reader chose, or delete the choice, and redirect back."""
     query = ZoneForm.parse(request)
-    response, zone = HttpResponseRedirect(query["next"]), query["zone"]
-    if zone:
-        response.set_cookie(CHOSEN_COOKIE, zone.key, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
+    return _choice(request, CHOSEN_COOKIE, query["zone"].key if query["zone"] else "", query["next"])
+
+
+@read_only
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    """Store light or dark as the reader chose, or delete the choice, and redirect back."""
+    query = ThemeForm.parse(request)
+    return _choice(request, THEME_COOKIE, query["theme"], query["next"])
+
+
+def _choice(request: HttpRequest, cookie: str, value: str, back: str) -> HttpResponse:
+    """Redirect back with a choice in a cookie, or without the cookie for an empty value."""
+    response = HttpResponseRedirect(back)
+    if value:
+        response.set_cookie(cookie, value, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
     else:
-        response.delete_cookie(CHOSEN_COOKIE, samesite="Lax")
+        response.delete_cookie(cookie, samesite="Lax")
     return response

@@ -65,14 +65,9 @@ def listed(request: HttpRequest, **about: str) -> Listed:
 
 
 def described(card: MatchCard) -> dict[str, Any]:
-    """Return what the texts about a match need: the forecast in whole per cent, and what it gave the outcome."""
+    """Return what the texts about a match need; `percents` is its forecast, home, draw and away."""
     percents = charts.whole_percents(card.prediction.probabilities) if card.prediction else []
-    outcome = card.match.outcome
-    return {
-        "match": card.match,
-        "percents": percents,
-        "gave": percents[outcome] if percents and outcome is not None else None,
-    }
+    return {"card": card, "match": card.match, "percents": percents}
 
 
 @kept_for(KEPT_FOR)

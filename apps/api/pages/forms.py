@@ -77,6 +77,16 @@ class ZoneField(forms.Field):
         return ZoneInfo(value) if value and value in all_zones() else None
 
 
+class ThemeField(forms.Field):
+    """Light or dark; empty for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def to_python(self, value: str | None) -> str:
+        return value if value in ("light", "dark") else ""
+
+
 class LocalPathField(forms.Field):
     """A path on this site; the start page in place of any other address."""
 
@@ -133,6 +143,13 @@ class LeftForm(QueryForm):
         max_value=2**63 - 1,
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "There is no such team."),
     )
+
+
+class ThemeForm(QueryForm):
+    """Light, dark or neither, and the page to return to."""
+
+    theme = ThemeField()
+    next = LocalPathField(required=False)
 
 
 class FixturesForm(QueryForm):
