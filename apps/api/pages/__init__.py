@@ -2,6 +2,7 @@
 
 from apps.api.pages.competitions import competition, competitions
 from apps.api.pages.context import choose_theme, choose_zone
+from apps.api.pages.crawling import manifest, robots, sitemap, sitemap_index
 from apps.api.pages.embed import embedded_match, embedded_table
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.features import features
@@ -12,6 +13,7 @@ from apps.api.pages.ledger import ledger, ledger_feed
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models, track_record
 from apps.api.pages.reference import asyncapi, redoc, swagger
+from apps.api.pages.sharing import competition_image, match_image, team_image
 from apps.api.pages.teams import team
 from apps.api.pages.what_if import what_if
 
@@ -23,6 +25,7 @@ __all__ = [
     "choose_theme",
     "choose_zone",
     "competition",
+    "competition_image",
     "competitions",
     "embedded_match",
     "embedded_table",
@@ -33,15 +36,21 @@ __all__ = [
     "forbidden",
     "ledger",
     "ledger_feed",
+    "manifest",
     "match",
+    "match_image",
     "model_version",
     "models",
     "not_found",
     "redoc",
+    "robots",
     "search",
     "server_error",
+    "sitemap",
+    "sitemap_index",
     "swagger",
     "team",
+    "team_image",
     "track_record",
     "what_if",
 ]

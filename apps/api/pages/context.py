@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
-from django.utils.http import parse_etags, quote_etag
+from django.utils.http import parse_etags, quote_etag, urlencode
 from django.utils.safestring import mark_safe
 from django_htmx.middleware import HtmxDetails
 
@@ -37,6 +37,8 @@ THEME_COOKIE = "theme"
 FOLLOW_COOKIE = "follow"
 """Ids of the teams that the reader follows, separated by commas."""
 MOST_FOLLOWED = 50
+CHOOSING = ("day", "season", "world")
+"""Parameters that make another page of an address, for search engines."""
 YEAR_SECONDS = 31_536_000
 
 
@@ -113,6 +115,14 @@ def team_ids(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ids))[:MOST_FOLLOWED]
 
 
+def canonical_path(request: HttpRequest, page: PageContext) -> str:
+    """Return the path of a page with the parameters that choose its content, without those of filters and scripts."""
+    query = {name: request.GET[name] for name in CHOOSING if request.GET.get(name)}
+    if query.get("world") == page.served:
+        del query["world"]
+    return f"{request.path}?{urlencode(query)}" if query else request.path
+
+
 def render_page(
     request: HttpRequest, page: PageContext, template: str, context: dict[str, Any], *, partial: str = ""
 ) -> HttpResponse:
@@ -126,7 +136,7 @@ def render_page(
     # A step back in the history needs the whole page.
     only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
     context = {"page": page, "now": page.now, "followed": followed_teams(request), **context}
-    context["site_url"] = settings.SPAI_WEB_URL
+    context |= {"site_url": settings.SPAI_WEB_URL, "canonical": canonical_path(request, page)}
     response: HttpResponse
     with timezone.override(page.zone):
         part = render_to_string(partial, context, request) if partial else ""
@@ -158,6 +168,8 @@ def kept_for(period: timedelta) -> Callable[[View], View]:
     def decorator(view: Any) -> View:
         def revalidated(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             response = view(request, *args, **kwargs)
+            if response.status_code != 200:
+                return response
             patch_cache_control(response, public=True, max_age=int(period.total_seconds()))
             return conditional(request, response)
 

@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse
 from apps.api import charts, selectors, services
 from apps.api.methods import read_only
 from apps.api.pages.context import HtmxRequest, page_context, render_page
+from apps.api.pages.sharing import share_of_match
 from apps.matches import selectors as matches
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
@@ -38,6 +39,7 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     recent = matches.recent_form([found.home_team_id, found.away_team_id], found.kickoff_at, limit=FORM_SHOWN)
     context = {
         "card": card,
+        "share": share_of_match(card),
         "match": found,
         "score": card.score,
         "contradictions": list(matches.contradictions_of(found.pk)),
