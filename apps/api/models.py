@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -50,6 +51,15 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.CharField(max_length=150, blank=True)
     latest_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="api_keys",
+        editable=False,
+        help_text="The reader who made it; empty for keys that operators gave.",
+    )
 
     class Meta:
         verbose_name = "API key"
@@ -73,6 +83,18 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
+
+
+class ReaderProfile(models.Model):
+    """What the account of a reader keeps: a user without any rights in the admin."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reader")
+    zone = models.CharField(max_length=64, blank=True, help_text="Name of a time zone; empty for that of the device.")
+    followed_teams = ArrayField(models.BigIntegerField(), default=list, blank=True, help_text="Ids, at most 50.")
+    updated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"reader {self.user_id}"
 
 
 class IdempotencyKey(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
+from django.contrib.auth.forms import AuthenticationForm
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
@@ -88,6 +89,19 @@ webhook_urlpatterns: list[URLPattern | URLResolver] = [
         name="webhook-replay",
     ),
 ]
+
+
+def account_urlpatterns(login_form: type[AuthenticationForm]) -> list[URLPattern | URLResolver]:
+    """Return the addresses of accounts, with the form that checks the login of a reader."""
+    return [
+        path("", pages.account, name="account"),
+        path("sign-in/", pages.sign_in, {"form_class": login_form}, name="sign-in"),
+        path("sign-up/", pages.sign_up, name="sign-up"),
+        path("sign-out/", pages.sign_out, name="sign-out"),
+        path("password/", pages.reset_password, name="reset-password"),
+        path("password/<str:user>/<str:token>/", pages.new_password, name="new-password"),
+    ]
+
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.fixtures, name="fixtures"),

@@ -1,5 +1,6 @@
 """Pages for people: parse → one selector or service → render. A page and its changing part are one view."""
 
+from apps.api.pages.accounts import account, new_password, reset_password, sign_in, sign_out, sign_up
 from apps.api.pages.competitions import competition, competitions
 from apps.api.pages.context import choose_theme, choose_zone
 from apps.api.pages.crawling import manifest, robots, sitemap, sitemap_index
@@ -19,6 +20,7 @@ from apps.api.pages.what_if import what_if
 
 __all__ = [
     "about",
+    "account",
     "asyncapi",
     "bad_request",
     "calendar",
@@ -41,11 +43,16 @@ __all__ = [
     "match_image",
     "model_version",
     "models",
+    "new_password",
     "not_found",
     "redoc",
+    "reset_password",
     "robots",
     "search",
     "server_error",
+    "sign_in",
+    "sign_out",
+    "sign_up",
     "sitemap",
     "sitemap_index",
     "swagger",

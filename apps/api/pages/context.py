@@ -20,7 +20,7 @@ from django.utils.http import parse_etags, quote_etag, urlencode
 from django.utils.safestring import mark_safe
 from django_htmx.middleware import HtmxDetails
 
-from apps.api import selectors
+from apps.api import selectors, services
 from apps.api.methods import View, read_only
 from apps.api.pages.forms import ThemeField, ThemeForm, WorldForm, ZoneField, ZoneForm, all_zones
 from apps.api.rest import conditional
@@ -36,7 +36,7 @@ THEME_COOKIE = "theme"
 """Light or dark, if the reader chose; otherwise the device decides."""
 FOLLOW_COOKIE = "follow"
 """Ids of the teams that the reader follows, separated by commas."""
-MOST_FOLLOWED = 50
+MOST_FOLLOWED = services.MOST_TEAMS
 CHOOSING = ("day", "season", "world")
 """Parameters that make another page of an address, for search engines."""
 YEAR_SECONDS = 31_536_000
@@ -137,6 +137,7 @@ def render_page(
     only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
     context = {"page": page, "now": page.now, "followed": followed_teams(request), **context}
     context |= {"site_url": settings.SPAI_WEB_URL, "canonical": canonical_path(request, page)}
+    context["has_accounts"] = settings.SPAI_ACCOUNTS
     response: HttpResponse
     with timezone.override(page.zone):
         part = render_to_string(partial, context, request) if partial else ""
@@ -193,10 +194,15 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
 
 
 def _choice(request: HttpRequest, cookie: str, value: str, back: str) -> HttpResponse:
-    """Redirect back with a choice in a cookie, or without the cookie for an empty value."""
+    """Redirect back with a choice in a cookie."""
     response = HttpResponseRedirect(back)
+    set_choice(request, response, cookie, value)
+    return response
+
+
+def set_choice(request: HttpRequest, response: HttpResponse, cookie: str, value: str) -> None:
+    """Store a choice of the reader in a cookie for a year, or delete the cookie for an empty value."""
     if value:
         response.set_cookie(cookie, value, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
     else:
         response.delete_cookie(cookie, samesite="Lax")
-    return response

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 
+from apps.api import services
 from apps.api.methods import with_own_form
 from apps.api.pages.context import (
     FOLLOW_COOKIE,
     MOST_FOLLOWED,
-    YEAR_SECONDS,
     followed_teams,
     page_context,
     render_page,
+    set_choice,
 )
 from apps.api.pages.forms import FollowForm, LeftForm
 from apps.matches.models import Team
@@ -45,15 +49,8 @@ def _change(request: HttpRequest) -> HttpResponse:
     if len(ids) > MOST_FOLLOWED:
         # The page says how many there may be, and is where to remove one.
         return HttpResponseRedirect("/follow/")
+    if settings.SPAI_ACCOUNTS and isinstance(request.user, User):
+        services.keep_followed(user=request.user, followed=ids, now=timezone.now())
     response = HttpResponseRedirect(form.cleaned_data["next"])
-    set_followed(request, response, ids)
+    set_choice(request, response, FOLLOW_COOKIE, ",".join(map(str, ids)))
     return response
-
-
-def set_followed(request: HttpRequest, response: HttpResponse, ids: tuple[int, ...]) -> None:
-    """Store the teams that the reader follows with a response."""
-    if ids:
-        text = ",".join(map(str, ids))
-        response.set_cookie(FOLLOW_COOKIE, text, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
-    else:
-        response.delete_cookie(FOLLOW_COOKIE, samesite="Lax")

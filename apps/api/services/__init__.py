@@ -1,5 +1,17 @@
 """Services for pages and REST: forecasts, one or many, what-if matches, API keys, limits, jobs and webhooks."""
 
+from apps.api.services.accounts import (
+    MOST_KEYS,
+    MOST_TEAMS,
+    TooManyKeysError,
+    create_reader_key,
+    delete_account,
+    keep_followed,
+    keep_zone,
+    merge_into_profile,
+    reader_profile,
+    revoke_reader_key,
+)
 from apps.api.services.admission import address_of, admit, admit_leased, shared_counter
 from apps.api.services.alerts import AlertsReport, acknowledge_alert, watch
 from apps.api.services.batch import Answer, Item, ItemError, Pairing, forecast_batch
@@ -65,6 +77,8 @@ from apps.api.services.what_if import find_team, what_if_match
 __all__ = [
     "LONGEST_KEY",
     "MEMBERS",
+    "MOST_KEYS",
+    "MOST_TEAMS",
     "ROLES",
     "TOPICS",
     "VALID_KEY",
@@ -81,6 +95,7 @@ __all__ = [
     "SourceTakenError",
     "SubmittedJob",
     "TooManyJobsError",
+    "TooManyKeysError",
     "TooManyWebhooksError",
     "UnknownMatchError",
     "UnknownModelError",
@@ -93,7 +108,9 @@ __all__ = [
     "check_source",
     "check_writes",
     "create_key",
+    "create_reader_key",
     "create_webhook",
+    "delete_account",
     "delete_expired_responses",
     "deliver_due",
     "expected_goals",
@@ -106,17 +123,22 @@ __all__ = [
     "forecast_rows",
     "forecast_shape",
     "forget_key",
+    "keep_followed",
     "keep_response",
+    "keep_zone",
     "kept_response",
     "known_key",
+    "merge_into_profile",
     "model_shape",
     "ping",
     "read_key",
+    "reader_profile",
     "record_use",
     "replay",
     "result_of",
     "retry_job",
     "revoke_key",
+    "revoke_reader_key",
     "rounded_probabilities",
     "run_jobs",
     "score_rows",
