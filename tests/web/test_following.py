@@ -46,6 +46,13 @@ def test_the_page_lists_the_teams_and_one_that_was_removed_can_be_had_back(clien
     assert "no longer" not in text_of(client.get(f"/follow/?left={teams[0].pk}"))
 
 
+def test_the_page_leads_to_a_calendar_and_a_feed_of_its_teams(client, teams):
+    send(client, teams[0].pk, on="on")
+    page = client.get("/follow/").content.decode()
+    assert f'href="webcal://127.0.0.1:8000/follow/calendar.ics?teams={teams[0].pk}"' in page
+    assert client.get(f"/follow/feed/?teams={teams[0].pk}").status_code == 200
+
+
 def test_the_last_team_takes_the_cookie_with_it(client, teams):
     send(client, teams[0].pk, on="on")
     send(client, teams[0].pk)

@@ -163,6 +163,7 @@ def account(request: HttpRequest) -> HttpResponse:
     if key_form.is_valid():
         try:
             token = services.create_reader_key(user=user, name=key_form.cleaned_data["name"], now=now).token
+            key_form = OwnKeyForm()
         except services.TooManyKeysError:
             too_many = f"You have {services.MOST_KEYS} keys, which is the most. Revoke one first."
     context = {

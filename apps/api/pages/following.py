@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,7 +30,11 @@ def follow(request: HttpRequest) -> HttpResponse:
         return _change(request)
     left, ids = LeftForm.parse(request)["left"], followed_teams(request)
     teams = Team.objects.select_related("region").in_bulk({*ids, left} - {None})
+    query = f"?teams={','.join(map(str, ids))}"
     context = {
+        # A program that keeps calendars opens this scheme, and subscribes instead of copying once.
+        "calendar_url": f"webcal://{urlsplit(settings.SPAI_WEB_URL).netloc}/follow/calendar.ics{query}",
+        "feed_url": f"/follow/feed/{query}",
         "teams": [teams[each] for each in ids if each in teams],
         "left": teams.get(left) if left not in ids else None,
         "most": MOST_FOLLOWED,
