@@ -51,15 +51,6 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.CharField(max_length=150, blank=True)
     latest_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="api_keys",
-        editable=False,
-        help_text="The reader who made it; empty for keys that operators gave.",
-    )
 
     class Meta:
         verbose_name = "API key"
@@ -95,6 +86,16 @@ class ReaderProfile(models.Model):
 
     def __str__(self) -> str:
         return f"reader {self.user_id}"
+
+
+class ReaderKey(models.Model):
+    """A key that a reader made; one without this row was given by an operator."""
+
+    reader = models.ForeignKey(ReaderProfile, on_delete=models.CASCADE, related_name="keys")
+    api_key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"API key {self.api_key_id} of reader {self.reader_id}"
 
 
 class IdempotencyKey(models.Model):

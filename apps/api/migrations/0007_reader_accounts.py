@@ -10,19 +10,6 @@ class Migration(migrations.Migration):
     dependencies = [("api", "0006_trace_of_jobs"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
-        migrations.AddField(
-            model_name="apikey",
-            name="owner",
-            field=models.ForeignKey(
-                blank=True,
-                editable=False,
-                help_text="The reader who made it; empty for keys that operators gave.",
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="api_keys",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
         migrations.CreateModel(
             name="ReaderProfile",
             fields=[
@@ -50,6 +37,24 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="reader",
                         to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ReaderKey",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "api_key",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="api.apikey"
+                    ),
+                ),
+                (
+                    "reader",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="keys", to="api.readerprofile"
                     ),
                 ),
             ],

@@ -19,7 +19,6 @@ from django.views.decorators.http import require_http_methods
 
 from apps.api import services
 from apps.api.methods import View
-from apps.api.models import ApiKey
 from apps.api.pages.context import (
     CHOSEN_COOKIE,
     FOLLOW_COOKIE,
@@ -168,7 +167,7 @@ def account(request: HttpRequest) -> HttpResponse:
             too_many = f"You have {services.MOST_KEYS} keys, which is the most. Revoke one first."
     context = {
         "profile": services.reader_profile(user=user, now=now),
-        "keys": ApiKey.objects.filter(owner=user, revoked_at__isnull=True).order_by("-pk"),
+        "keys": services.keys_in_force(user),
         "token": token,
         "too_many": too_many,
         "key_form": key_form,

@@ -13,8 +13,9 @@ from typing import Final
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 
-from apps.api.models import ApiKey, ApiKeyScope, ReaderProfile
+from apps.api.models import ApiKey, ApiKeyScope, ReaderKey, ReaderProfile
 from apps.api.services.keys import NewKey, create_key, revoke_key
 
 MOST_KEYS: Final = 3
@@ -58,6 +59,12 @@ def keep_zone(*, user: User, zone: str, now: datetime) -> None:
     ReaderProfile.objects.filter(user=user).update(zone=zone, updated_at=now)
 
 
+def keys_in_force(user: User) -> QuerySet[ApiKey]:
+    """Return the keys of a reader that are not revoked, the newest first."""
+    made = ReaderKey.objects.filter(reader__user=user).values("api_key")
+    return ApiKey.objects.filter(pk__in=made, revoked_at__isnull=True).order_by("-pk")
+
+
 @transaction.atomic
 def create_reader_key(*, user: User, name: str, now: datetime) -> NewKey:
     """Create a key to read with the limit of an address without a key.
@@ -68,22 +75,23 @@ def create_reader_key(*, user: User, name: str, now: datetime) -> NewKey:
         When the reader has as many as they may have.
     """
     # Two forms at once wait for one another here.
-    User.objects.select_for_update().get(pk=user.pk)
-    if ApiKey.objects.filter(owner=user, revoked_at__isnull=True).count() >= MOST_KEYS:
+    reader = ReaderProfile.objects.select_for_update().get(pk=reader_profile(user=user, now=now).pk)
+    if keys_in_force(user).count() >= MOST_KEYS:
         raise TooManyKeysError
-    return create_key(
+    made = create_key(
         name=name,
         created_by=f"reader {user.pk}",
         scopes=(ApiKeyScope.READ,),
         requests_per_minute=settings.SPAI_LIMIT_ANONYMOUS,
-        owner=user,
         now=now,
     )
+    ReaderKey.objects.create(reader=reader, api_key=made.row)
+    return made
 
 
 def revoke_reader_key(*, user: User, prefix: str, now: datetime) -> bool:
     """Revoke a key of a reader; return False where the reader has no such key in force."""
-    key = ApiKey.objects.filter(owner=user, prefix=prefix).first()
+    key = keys_in_force(user).filter(prefix=prefix).first()
     return key is not None and revoke_key(key=key, by=f"reader {user.pk}", now=now)
 
 
@@ -98,6 +106,6 @@ def delete_account(*, user: User, now: datetime) -> None:
     """
     if user.is_staff or user.is_superuser:
         raise PermissionError("An account of staff is deleted in the admin.")
-    for key in ApiKey.objects.filter(owner=user, revoked_at__isnull=True):
+    for key in keys_in_force(user):
         revoke_key(key=key, by=f"reader {user.pk}", now=now)
     user.delete()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
@@ -68,7 +67,6 @@ def create_key(
     expires_at: datetime | None = None,
     requests_per_minute: int | None = None,
     shares_source: bool = False,
-    owner: User | None = None,
 ) -> NewKey:
     """Create a key.
 
@@ -92,8 +90,6 @@ def create_key(
     shares_source : bool
         Whether the operator intends to store its records under the name of a source that SPAI reads itself. They then
         have the trust of that source.
-    owner : user, optional
-        The reader who makes it.
 
     Raises
     ------
@@ -116,7 +112,6 @@ def create_key(
             created_by=created_by,
             expires_at=expires_at,
             requests_per_minute=requests_per_minute,
-            owner=owner,
         )
         record_action(by=created_by, action="created an API key", about=row, after=_in_words(row), now=now)
     return NewKey(row, token)
