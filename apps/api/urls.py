@@ -129,6 +129,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("teams/<slug:team>/feed/", pages.feed, name="team-feed"),
     path("follow/calendar.ics", pages.calendar, {"teams": "query"}, name="follow-calendar"),
     path("follow/feed/", pages.feed, {"teams": "query"}, name="follow-feed"),
+    path("ratings/", pages.ratings, name="ratings"),
     path("track-record/", pages.track_record, name="track-record"),
     path("ledger/", pages.ledger, name="ledger"),
     path("ledger/feed/", pages.ledger_feed, name="ledger-feed"),

@@ -12,7 +12,9 @@ from apps.api.pages.fixtures import fixtures, search
 from apps.api.pages.following import follow
 from apps.api.pages.ledger import ledger, ledger_feed
 from apps.api.pages.matches import match
-from apps.api.pages.models import about, model_version, models, track_record
+from apps.api.pages.models import about, model_version, models
+from apps.api.pages.ratings import ratings
+from apps.api.pages.record import track_record
 from apps.api.pages.reference import asyncapi, redoc, swagger
 from apps.api.pages.sharing import competition_image, match_image, team_image
 from apps.api.pages.teams import team
@@ -45,6 +47,7 @@ __all__ = [
     "models",
     "new_password",
     "not_found",
+    "ratings",
     "redoc",
     "reset_password",
     "robots",

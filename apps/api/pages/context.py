@@ -11,13 +11,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import parse_etags, quote_etag, urlencode
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors, services
@@ -40,6 +41,8 @@ MOST_FOLLOWED = services.MOST_TEAMS
 CHOOSING = ("day", "season", "world")
 """Parameters that make another page of an address, for search engines."""
 YEAR_SECONDS = 31_536_000
+KEPT_SECONDS = 600
+"""Time for which a part of a page is kept: a corrected name is on it by then."""
 
 
 class HtmxRequest(HttpRequest):
@@ -121,6 +124,20 @@ def canonical_path(request: HttpRequest, page: PageContext) -> str:
     if query.get("world") == page.served:
         del query["world"]
     return f"{request.path}?{urlencode(query)}" if query else request.path
+
+
+def kept_part(page: PageContext, template: str, make: Callable[[], dict[str, Any]], *key: object) -> SafeString:
+    """Return a rendered part of a page that this process keeps for some minutes.
+
+    `key` has all that the context of `make` depends on. World and zone are added to it and to the context.
+    """
+    name = hashlib.sha256(repr((template, page.world_query, page.zone.key, key)).encode()).hexdigest()
+    html: str | None = caches["parts"].get(name)
+    if html is None:
+        with timezone.override(page.zone):
+            html = render_to_string(template, {"page": page, **make()})
+        caches["parts"].set(name, html, KEPT_SECONDS)
+    return mark_safe(html)  # noqa: S308 - a template made it
 
 
 def render_page(

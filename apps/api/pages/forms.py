@@ -25,6 +25,7 @@ YEARS: Final = range(1850, 2201)
 LONGEST_SEARCH: Final = 80
 MAILER: Final = ThreadPoolExecutor(1, thread_name_prefix="mail")
 """Sends mails about passwords one after the other; starts its thread with the first one."""
+RECORDS: Final = ("published", "back-tests")
 FEATURE_SORTS: Final = ("family", "name", "side", "window")
 
 
@@ -99,6 +100,21 @@ class LocalPathField(forms.Field):
     def to_python(self, value: str | None) -> str:
         is_local = url_has_allowed_host_and_scheme(value, allowed_hosts=None) and (value or "").startswith("/")
         return value if value and is_local else "/"
+
+
+class PageField(forms.IntegerField):
+    """The number of a page; 1 by default."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            min_value=1,
+            max_value=9_999,
+            error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "A page is a whole number from 1."),
+        )
+
+    def clean(self, value: Any) -> int:
+        return super().clean(value) or 1
 
 
 class QueryForm(forms.Form):
@@ -209,6 +225,34 @@ class FixturesForm(QueryForm):
     competition = SearchTextField()
 
 
+class RecordForm(QueryForm):
+    """Which record, and which part of its matches."""
+
+    of = forms.TypedChoiceField(
+        choices=[(name, name) for name in RECORDS],
+        required=False,
+        empty_value=None,
+        error_messages={"invalid_choice": f"The record is of one of {', '.join(RECORDS)}."},
+    )
+    competition = SearchTextField()
+    until = DayField(years=YEARS)
+    after = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**62,
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "There is no such match."),
+    )
+
+
+class RatingsForm(QueryForm):
+    """Filters and page of the ratings."""
+
+    country = SearchTextField()
+    competition = SearchTextField()
+    q = SearchTextField(max_length=LONGEST_SEARCH)
+    page = PageField()
+
+
 class SearchForm(QueryForm):
     """What to search for."""
 
@@ -236,15 +280,7 @@ class FeaturesForm(QueryForm):
         empty_value=FEATURE_SORTS[0],
         error_messages={"invalid_choice": f"Features are sorted by one of {', '.join(FEATURE_SORTS)}."},
     )
-    page = forms.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=9_999,
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "A page is a whole number from 1."),
-    )
-
-    def clean_page(self) -> int:
-        return self.cleaned_data["page"] or 1
+    page = PageField()
 
 
 class WhatIfForm(QueryForm):

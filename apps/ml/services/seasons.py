@@ -18,7 +18,8 @@ from apps.matches.models import Match, Season, Team, World
 from apps.matches.selectors import PLAY_OFF_STAGE, awarded_results_of, deductions_of, goals_in_table, league_table
 from apps.matches.standings import points_for_win, rule_of
 from apps.ml import metrics, serving
-from apps.ml.models import SeasonForecast
+from apps.ml.models import SeasonForecast, Stakes
+from apps.ml.services.stakes import stakes_of, store_stakes, watched
 
 if TYPE_CHECKING:
     from apps.ml.forecasting.season import SeasonOutcome
@@ -79,7 +80,7 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
                 considered[str(world)] = len(running)
                 due = [season for season in running if _is_due(season, served, now)]
                 for season in due:
-                    _keep(_simulated(season, served, now=now))
+                    _keep(*_simulated(season, served, now=now))
                 simulated[str(world)] = len(due)
             except (DatabaseError, ValueError) as error:
                 # An error in one world must not stop the other.
@@ -112,7 +113,8 @@ def simulate_season(
     served = serving.current(World(season.world), now=now, may_rebuild=True)
     if served is None:
         raise SeasonRefusedError("No model is champion of this world yet. Try again once the first one is trained.")
-    return _simulated(season, served, now=now, locked=locked, simulations=simulations)
+    forecast, _ = _simulated(season, served, now=now, locked=locked, simulations=simulations)
+    return forecast
 
 
 def _running(world: World, now: datetime) -> list[Season]:
@@ -140,12 +142,13 @@ def _is_due(season: Season, served: serving.ServedModel, now: datetime) -> bool:
     return latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY
 
 
-def _keep(forecast: SeasonForecast) -> None:
+def _keep(forecast: SeasonForecast, stakes: list[Stakes]) -> None:
     """Store a forecast, and delete those of the same day and those by the same version on the same facts."""
     same = Q(as_of__date=forecast.as_of.date()) | Q(version=forecast.version_id, data_snapshot=forecast.data_snapshot)
     with transaction.atomic():
         SeasonForecast.objects.filter(same, season=forecast.season).delete()
         forecast.save(force_insert=True)
+        store_stakes(stakes)
 
 
 def _simulated(
@@ -155,8 +158,8 @@ def _simulated(
     now: datetime,
     locked: Mapping[tuple[int, int], tuple[int, int]] | None = None,
     simulations: int | None = None,
-) -> SeasonForecast:
-    """Return the forecast of a season, not yet stored; see `simulate_season`."""
+) -> tuple[SeasonForecast, list[Stakes]]:
+    """Return the forecast of a season and the stakes of its next matches, not yet stored; see `simulate_season`."""
     # Loads numba: only where it is used.
     from apps.ml.forecasting import season as season_simulation
 
@@ -173,6 +176,7 @@ def _simulated(
     ]
     played += [(number[home], number[away], *goals) for (home, away), goals in given]
     taken = deductions_of(season)
+    next_matches = watched(calendar.fixtures, now)
     outcome = season_simulation.simulate(
         clubs=len(calendar.teams),
         played=np.array(played, dtype=np.int64).reshape(-1, 4),
@@ -186,10 +190,16 @@ def _simulated(
         rule=rule_of(region),
         win=points_for_win(region, season.label),
         deductions=np.array([taken[team.pk] for team in calendar.teams]),
+        watched=np.array(next_matches, dtype=np.int64),
         simulations=simulations or params["simulations"],
         seed=season.pk * 1_000_003 + served.data_snapshot,
     )
-    return SeasonForecast(
+    table = _table(season, calendar, outcome)
+    stakes = [
+        stakes_of(calendar.fixtures[place], number, outcome, outcome.given[row], table["lines"], as_of=now)
+        for row, place in enumerate(next_matches)
+    ]
+    forecast = SeasonForecast(
         season=season,
         version_id=served.version_id,
         data_snapshot=served.data_snapshot,
@@ -200,8 +210,9 @@ def _simulated(
         remaining=len(to_play),
         undated=len(calendar.undated),
         is_whole=calendar.is_whole,
-        table=_table(season, calendar, outcome),
+        table=table,
     )
+    return forecast, stakes
 
 
 def _locked(
