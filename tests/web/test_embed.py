@@ -94,8 +94,10 @@ def test_a_name_cannot_leave_its_attribute_in_the_copied_html(client, build):
 
 def test_no_other_page_can_be_framed(client, filled):  # noqa: F811
     match, _ = filled
-    others = ("/follow/", "/feed/", "/robots.txt", "/sitemap.xml", "/nothing/")
+    others = ("/follow/", "/robots.txt", "/sitemap.xml", "/nothing/")
     for address in (*PAGES.values(), *others):
+        if address.startswith("/embed/"):
+            continue
         response = client.get(address.format(match=match.pk))
         assert response["X-Frame-Options"] == "DENY", address
         assert directives(response)["frame-ancestors"] == "'none'", address
