@@ -178,6 +178,10 @@ SPAI_SECOND_FACTOR = one_of("SPAI_SECOND_FACTOR", ("optional", "required"), "opt
 """Whether staff must have a second factor; who has set one up is asked for its code in any case."""
 OTP_TOTP_ISSUER = "SPAI"
 
+# ── Accounts of readers ──────────────────────────────────────────────────────────────────────────────────────────────
+SPAI_ACCOUNTS: bool = env.bool("SPAI_ACCOUNTS", default=False)
+"""Whether readers may create accounts, which keep the teams that they follow, their time zone and API keys to read."""
+
 # ── Access to the API ────────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_ANONYMOUS_API: bool = env.bool("SPAI_ANONYMOUS_API", default=True)
 """Whether programs read and have forecasts computed without a key; pages are open in any case."""
@@ -247,6 +251,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "django.contrib.sitemaps",
     "rest_framework",
     "django_filters",
     "drf_spectacular",

@@ -11,6 +11,7 @@ from apps.api import charts, selectors
 from apps.api.methods import read_only
 from apps.api.pages.context import page_context, render_page
 from apps.api.pages.forms import SeasonForm
+from apps.api.pages.sharing import share_of_competition
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Team
 
@@ -46,6 +47,7 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
     adjustments = list(matches.adjustments_of(season)) if season else []
     context = {
         "competition": found,
+        "share": share_of_competition(found, end),
         "seasons": seasons,
         "season": season,
         "table": matches.league_table(season) if season else None,

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from apps.api import selectors
 from apps.api.methods import read_only
 from apps.api.pages.context import page_context, render_page
+from apps.api.pages.sharing import share_of_team
 from apps.matches import selectors as matches
 from apps.matches.models import Team
 
@@ -27,6 +28,7 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
     cards = selectors.cards([*coming, *(each.match for each in recent)], now=page.now)
     context = {
         "team": found,
+        "share": share_of_team(found, cards[0] if coming else None),
         "seasons": seasons,
         "coming": cards[: len(coming)],
         "played": cards[len(coming) :],
