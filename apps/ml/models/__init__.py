@@ -7,7 +7,7 @@ replaced predictions (migration 0012).
 """
 
 from apps.ml.models.decisions import DriftReport, PolicyRevision, Promotion, RetrainingDecision, ServedWorld
-from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, ShadowForecast
+from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, SeasonInputs, ShadowForecast
 from apps.ml.models.ledger import LedgerDay, LedgerLeaf
 from apps.ml.models.runs import PipelineRun, StageLog
 from apps.ml.models.versions import Comparison, EvaluationArtifacts, FeatureCatalogue, FeatureSnapshot, ModelVersion
@@ -28,6 +28,7 @@ __all__ = [
     "RetrainingDecision",
     "Score",
     "SeasonForecast",
+    "SeasonInputs",
     "ServedWorld",
     "ShadowForecast",
     "StageLog",

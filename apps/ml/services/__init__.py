@@ -27,6 +27,7 @@ from apps.ml.services.forecasts import (
     served_version,
     settle_due,
 )
+from apps.ml.services.given_results import matches_left, season_given
 from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.policies import change_policy
 from apps.ml.services.retraining import retrain_due
@@ -90,6 +91,7 @@ __all__ = [
     "forecast_numbers",
     "hypothetical_match",
     "latest_midnight",
+    "matches_left",
     "measure_drift",
     "meeting",
     "mirror_aliases",
@@ -108,6 +110,7 @@ __all__ = [
     "rollback",
     "run_due",
     "served_version",
+    "season_given",
     "settle_due",
     "shadow_due",
     "simulate_due",

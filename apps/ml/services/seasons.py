@@ -18,7 +18,7 @@ from apps.matches.models import Match, Season, Team, World
 from apps.matches.selectors import PLAY_OFF_STAGE, awarded_results_of, deductions_of, goals_in_table, league_table
 from apps.matches.standings import points_for_win, rule_of
 from apps.ml import metrics, serving
-from apps.ml.models import SeasonForecast
+from apps.ml.models import SeasonForecast, SeasonInputs
 
 if TYPE_CHECKING:
     from apps.ml.forecasting.season import SeasonOutcome
@@ -42,6 +42,9 @@ UNDATED_AFTER: Final = timedelta(days=14)
 
 DIGITS: Final = 4
 """Decimals of a stored probability: more are noise with 10,000 simulations."""
+
+INPUT_DIGITS: Final = 6
+"""Decimals of the probabilities and expected goals that a simulation is repeated with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
                 considered[str(world)] = len(running)
                 due = [season for season in running if _is_due(season, served, now)]
                 for season in due:
-                    _keep(_simulated(season, served, now=now))
+                    _keep(*_simulated(season, served, now=now))
                 simulated[str(world)] = len(due)
             except (DatabaseError, ValueError) as error:
                 # An error in one world must not stop the other.
@@ -112,7 +115,7 @@ def simulate_season(
     served = serving.current(World(season.world), now=now, may_rebuild=True)
     if served is None:
         raise SeasonRefusedError("No model is champion of this world yet. Try again once the first one is trained.")
-    return _simulated(season, served, now=now, locked=locked, simulations=simulations)
+    return _simulated(season, served, now=now, locked=locked, simulations=simulations)[0]
 
 
 def _running(world: World, now: datetime) -> list[Season]:
@@ -133,19 +136,34 @@ def _running(world: World, now: datetime) -> list[Season]:
 
 
 def _is_due(season: Season, served: serving.ServedModel, now: datetime) -> bool:
-    latest = season.forecasts.only("version_id", "data_snapshot", "as_of").order_by("-as_of", "-id").first()
-    # After a rollback the latest forecast is by the former champion.
-    if latest is None or latest.version_id != served.version_id:
+    latest = (
+        season.forecasts.select_related("inputs")
+        .only("version_id", "data_snapshot", "as_of", "inputs__forecast_id")
+        .order_by("-as_of", "-id")
+        .first()
+    )
+    # After a rollback the latest forecast is by the former champion. One of an older release has no inputs.
+    if latest is None or latest.version_id != served.version_id or not hasattr(latest, "inputs"):
         return True
     return latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY
 
 
-def _keep(forecast: SeasonForecast) -> None:
-    """Store a forecast, and delete those of the same day and those by the same version on the same facts."""
-    same = Q(as_of__date=forecast.as_of.date()) | Q(version=forecast.version_id, data_snapshot=forecast.data_snapshot)
+def _keep(forecast: SeasonForecast, inputs: SeasonInputs) -> None:
+    """Store a forecast with its inputs; delete the inputs of the others, and forecasts that it replaces.
+
+    It replaces those of the same round, which is over when each club has played as often as there were rounds, and
+    those by the same version on the same facts.
+    """
+    per_round = max(len(forecast.table["clubs"]) // 2, 1)
+    over = -(-forecast.played // per_round) * per_round
+    same = Q(played__gt=over - per_round, played__lte=over) | Q(
+        version=forecast.version_id, data_snapshot=forecast.data_snapshot
+    )
     with transaction.atomic():
+        SeasonInputs.objects.filter(forecast__season=forecast.season).delete()
         SeasonForecast.objects.filter(same, season=forecast.season).delete()
         forecast.save(force_insert=True)
+        inputs.save(force_insert=True)
 
 
 def _simulated(
@@ -155,8 +173,8 @@ def _simulated(
     now: datetime,
     locked: Mapping[tuple[int, int], tuple[int, int]] | None = None,
     simulations: int | None = None,
-) -> SeasonForecast:
-    """Return the forecast of a season, not yet stored; see `simulate_season`."""
+) -> tuple[SeasonForecast, SeasonInputs]:
+    """Return the forecast of a season and its inputs, not yet stored; see `simulate_season`."""
     # Loads numba: only where it is used.
     from apps.ml.forecasting import season as season_simulation
 
@@ -173,23 +191,25 @@ def _simulated(
     ]
     played += [(number[home], number[away], *goals) for (home, away), goals in given]
     taken = deductions_of(season)
+    fixtures = [(number[match.home_team_id], number[match.away_team_id]) for match in to_play]
+    rho, win = served.bundle.estimator.rho, points_for_win(region, season.label)
+    deductions = [taken[team.pk] for team in calendar.teams]
+    seed = season.pk * 1_000_003 + served.data_snapshot
     outcome = season_simulation.simulate(
         clubs=len(calendar.teams),
         played=np.array(played, dtype=np.int64).reshape(-1, 4),
-        fixtures=np.array(
-            [(number[match.home_team_id], number[match.away_team_id]) for match in to_play], dtype=np.int64
-        ).reshape(-1, 2),
+        fixtures=np.array(fixtures, dtype=np.int64).reshape(-1, 2),
         p=p,
         expected=expected,
-        rho=served.bundle.estimator.rho,
+        rho=rho,
         doubt=params["doubt"],
         rule=rule_of(region),
-        win=points_for_win(region, season.label),
-        deductions=np.array([taken[team.pk] for team in calendar.teams]),
+        win=win,
+        deductions=np.array(deductions),
         simulations=simulations or params["simulations"],
-        seed=season.pk * 1_000_003 + served.data_snapshot,
+        seed=seed,
     )
-    return SeasonForecast(
+    forecast = SeasonForecast(
         season=season,
         version_id=served.version_id,
         data_snapshot=served.data_snapshot,
@@ -202,6 +222,21 @@ def _simulated(
         is_whole=calendar.is_whole,
         table=_table(season, calendar, outcome),
     )
+    content = {
+        "teams": [team.pk for team in calendar.teams],
+        "played": played,
+        "fixtures": [
+            [match.pk, *clubs, *numbers]
+            for match, clubs, numbers in zip(
+                to_play, fixtures, np.column_stack([p, expected]).round(INPUT_DIGITS).tolist(), strict=True
+            )
+        ],
+        "deductions": deductions,
+        "rho": rho,
+        "win": win,
+        "seed": seed,
+    }
+    return forecast, SeasonInputs(forecast=forecast, content=content)
 
 
 def _locked(

@@ -1,0 +1,33 @@
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("ml", "0013_ledger_of_the_sandbox")]
+
+    operations = [
+        migrations.CreateModel(
+            name="SeasonInputs",
+            fields=[
+                (
+                    "forecast",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="inputs",
+                        serialize=False,
+                        to="ml.seasonforecast",
+                    ),
+                ),
+                (
+                    "content",
+                    models.JSONField(
+                        help_text="{teams: ids in the order of their numbers, played: [[home, away, goals, goals], "
+                        "…], fixtures: [[match or null, home, away, p_home, p_draw, p_away, expected goals of both], "
+                        "…], deductions, rho, win, seed}."
+                    ),
+                ),
+            ],
+            options={"verbose_name_plural": "season inputs"},
+        ),
+    ]
