@@ -79,6 +79,12 @@ PLAY_OFF_STAGE: Final = "play-offs"
 """Matches of this stage are outside the table of their league."""
 
 
+TABLE_FIELDS: Final = (
+    "id season home_team away_team kickoff_at kickoff_precision known_at status round home_goals away_goals".split()
+)
+"""What tables, rounds and form need of a match."""
+
+
 @dataclass(frozen=True, slots=True)
 class FormEntry:
     """A finished match as one of its teams saw it."""
@@ -302,29 +308,40 @@ def goals_in_table(match: Match, verdicts: Iterable[AwardedResult]) -> tuple[int
     return match.home_goals, match.away_goals
 
 
-def league_table(season: Season, at: datetime | None = None) -> list[Standing[Team]]:
+def table_matches(season: Season) -> list[Match]:
+    """Return the matches of a season's table in the order of kick-off, with their teams; play-offs are left out."""
+    found = list(
+        Match.objects.filter(season=season)
+        .exclude(stage__name=PLAY_OFF_STAGE)
+        .only(*TABLE_FIELDS)
+        .order_by("kickoff_at", "id")
+    )
+    teams = Team.objects.in_bulk({team for match in found for team in (match.home_team_id, match.away_team_id)})
+    for match in found:
+        match.home_team, match.away_team = teams[match.home_team_id], teams[match.away_team_id]
+    return found
+
+
+def league_table(
+    season: Season, at: datetime | None = None, *, found: Sequence[Match] | None = None
+) -> list[Standing[Team]]:
     """Return the table of a season by the rules of its region, as it was known at an instant or is now.
 
     Results by verdict count, and points that were taken or given. Play-offs are left out; the split of the Scottish
-    Premiership, whose lower half cannot pass the upper, is not known.
+    Premiership, whose lower half cannot pass the upper, is not known. `found` are the `table_matches`, where the caller
+    has them already.
     """
     region = season.competition.region.name
-    teams: dict[int, Team] = {}
-    results = []
+    found = table_matches(season) if found is None else found
+    teams = {team.pk: team for match in found for team in (match.home_team, match.away_team)}
     verdicts = list(awarded_results_of(season, at))
-    for match in (
-        Match.objects.filter(season=season)
-        .exclude(stage__name=PLAY_OFF_STAGE)
-        .select_related("home_team", "away_team")
-        .order_by("kickoff_at", "id")
-    ):
-        home = teams.setdefault(match.home_team_id, match.home_team)
-        away = teams.setdefault(match.away_team_id, match.away_team)
+    results = []
+    for match in found:
         if at is not None and (match.known_at is None or match.known_at >= at):
             match.home_goals = None
         goals = goals_in_table(match, verdicts)
         if goals is not None:
-            results.append(Result(home, away, *goals))
+            results.append(Result(teams[match.home_team_id], teams[match.away_team_id], *goals))
     return table(
         results,
         rule=rule_of(region),

@@ -11,6 +11,7 @@ from apps.ml.selectors.forecasts import (
     prediction_history,
     season_forecast,
     season_forecasts,
+    season_history,
     track_record,
     valid_scores,
 )
@@ -151,6 +152,7 @@ __all__ = [
     "scores_of",
     "season_forecast",
     "season_forecasts",
+    "season_history",
     "served_world",
     "shadow_versions",
     "stage_durations",

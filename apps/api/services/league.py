@@ -1,0 +1,335 @@
+"""A league season for its pages: table with chances, rounds, given results, and how the chances moved."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from apps.api import selectors
+from apps.matches import selectors as matches
+from apps.matches.models import Match, PointsAdjustment, Season, Team
+from apps.matches.standings import Standing, one_sided_table, points_for_win
+from apps.ml import selectors as forecasts
+from apps.ml import services as ml_services
+
+LATEST: Final = 5
+"""Matches of a team's form."""
+
+MOST_GIVEN: Final = 20
+"""Results that a reader may give at once."""
+
+LINES_DRAWN: Final = 4
+"""Clubs whose chances are drawn over time."""
+
+BIG_MOVE: Final = 0.08
+NOTES: Final = 3
+"""Least change of a chance between two rounds that gets a note, and the most notes."""
+
+RESULTS_NAMED: Final = 3
+"""Results that a note names."""
+
+NUMBER: Final = re.compile(r"\d+")
+
+View = Literal["all", "home", "away", "form"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A column of chances: a line of the table, `places` from the top or, for relegation, from the end."""
+
+    key: str
+    name: str
+    places: int
+    from_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """A probability, and by how many points given results change it; None where none are given."""
+
+    line: Line
+    share: float
+    change: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A team in the table of a league: what it has, and what it may expect."""
+
+    standing: Standing[Team]
+    form: str
+    is_adjusted: bool
+    is_cut: bool  # whether a line of the table is above it
+    is_followed: bool
+    end: Mapping[str, Any] | None
+    chances: tuple[Chance, ...]
+
+    @property
+    def team(self) -> Team:
+        """The team of the row."""
+        return self.standing.team
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The matches of one round in the order of kick-off."""
+
+    number: int
+    matches: list[Match]
+
+    @property
+    def over(self) -> int:
+        """Number of matches that count in the table."""
+        return sum(match.counts_in_table for match in self.matches)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no match of it is to come."""
+        return all(match.counts_in_table or match.status == Match.Status.CANCELLED for match in self.matches)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A match that ends as the reader says: 0 home win, 1 draw, 2 away win."""
+
+    match: Match
+    outcome: int
+
+    @property
+    def winner(self) -> Team | None:
+        """The winner; None of a draw."""
+        return (self.match.home_team, None, self.match.away_team)[self.outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A big change of a team's chance from one simulation to the next, and the results between them."""
+
+    team: Team
+    round_number: int
+    played: int
+    before: float
+    after: float
+    results: list[Match]
+    is_new_model: bool
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How the chances of some teams at one line moved; `moments` in the order of time, `moves` too."""
+
+    line: Line
+    teams: list[Team]
+    moments: list[forecasts.SeasonMoment]
+    moves: list[Move]
+    per_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class League:
+    """A season of a league with everything that its pages read from its matches and its latest simulation."""
+
+    season: Season
+    matches: list[Match]
+    table: list[Standing[Team]]
+    form: dict[int, str]  # team → letters of the latest results, the latest last
+    rounds: list[Round]
+    adjustments: list[PointsAdjustment]
+    end: selectors.SeasonEnd | None
+    left: dict[int, tuple[float, float, float]]  # match that was simulated → its probabilities
+
+    @property
+    def lines(self) -> list[Line]:
+        """The columns of chances: title, Europe or promotion, relegation; empty without a simulation."""
+        found = {line["name"]: line for line in self.end.lines} if self.end else {}
+        columns = [found.get("title"), found.get("first") or found.get("second"), found.get("down") or found.get("play_off")]
+        return [Line(key, **line) for key, line in zip(("title", "top", "down"), columns, strict=True) if line]
+
+    @property
+    def current(self) -> Round | None:
+        """The round of the next match that is not postponed; after the last one, the last round."""
+        waiting = [match for match in self.matches if match.status in selectors.AWAITED or match.status == "live"]
+        if waiting:
+            first = waiting[0].pk
+            return next(each for each in self.rounds if any(match.pk == first for match in each.matches))
+        return self.rounds[-1] if self.rounds else None
+
+    @property
+    def per_round(self) -> int:
+        """Matches of a round."""
+        return max(len(self.table) // 2, 1)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a result counts."""
+        return any(line.played for line in self.table)
+
+
+def league_of(season: Season, now: datetime) -> League:
+    """Return a season with its table, and with its latest simulation while a match is to come."""
+    found = matches.table_matches(season)
+    table = matches.league_table(season, found=found)
+    is_running = any(_is_to_come(match, now) for match in found)
+    end = selectors.season_end(season) if is_running else None
+    seen = _seen(found)
+    return League(
+        season=season,
+        matches=found,
+        table=table,
+        form={team.pk: "".join(_letter(*goals) for goals in entries[-LATEST:]) for team, entries in seen.items()},
+        rounds=rounds_of(found),
+        adjustments=list(matches.adjustments_of(season)),
+        end=end,
+        left=ml_services.matches_left(end.forecast) if end else {},
+    )
+
+
+def _is_to_come(match: Match, now: datetime) -> bool:
+    if match.status in selectors.AWAITED:
+        return match.kickoff_at > now - selectors.RESULT_WITHIN
+    return match.status == Match.Status.LIVE
+
+
+def _seen(found: Sequence[Match], sides: str = "both") -> dict[Team, list[tuple[int, int]]]:
+    """Return the goals for and against of each team's matches that count, in the order of kick-off."""
+    seen: dict[Team, list[tuple[int, int]]] = defaultdict(list)
+    for match in found:
+        if match.counts_in_table:
+            home, away = match.home_goals or 0, match.away_goals or 0
+            if sides != "away":
+                seen[match.home_team].append((home, away))
+            if sides != "home":
+                seen[match.away_team].append((away, home))
+    return seen
+
+
+def _letter(scored: int, conceded: int) -> str:
+    return "D" if scored == conceded else "W" if scored > conceded else "L"
+
+
+def rounds_of(found: Sequence[Match]) -> list[Round]:
+    """Return the rounds of a season: as the source numbers them, or the first match of each team, the second, and so on.
+
+    `found` is in the order of kick-off.
+    """
+    numbers = [NUMBER.search(match.round) for match in found]
+    rounds: dict[int, list[Match]] = defaultdict(list)
+    met: dict[int, int] = defaultdict(int)
+    for match, number in zip(found, numbers, strict=True):
+        pair = match.home_team_id, match.away_team_id
+        met[pair[0]] = met[pair[1]] = max(met[pair[0]], met[pair[1]]) + 1
+        rounds[int(number.group()) if number and all(numbers) else met[pair[0]]].append(match)
+    return [Round(number, rounds[number]) for number in sorted(rounds)]
+
+
+def view_of(league: League, view: View) -> list[Standing[Team]]:
+    """Return the table of all matches, of those at home or away, or of the latest of each team."""
+    if view == "all":
+        return league.table
+    seen = _seen(league.matches, view if view in ("home", "away") else "both")
+    latest = -LATEST if view == "form" else 0
+    return one_sided_table(
+        ((team, *goals) for team, entries in seen.items() for goals in entries[latest:]),
+        win=points_for_win(league.season.competition.region.name, league.season.label),
+        teams=[line.team for line in league.table],
+        name=lambda team: team.display_name,
+    )
+
+
+def given_of(league: League, outcomes: Mapping[int, int]) -> list[Given]:
+    """Return those of some given results that are of matches left, in the order of kick-off."""
+    return [Given(match, outcomes[match.pk]) for match in league.matches if match.pk in outcomes and can_end(league, match)]
+
+
+def can_end(league: League, match: Match) -> bool:
+    """Whether a reader may say how a match ends: it was simulated, and has no result since then."""
+    return match.pk in league.left and not match.counts_in_table
+
+
+def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()) -> list[Row]:
+    """Return the rows of the table, with chances where the season was simulated; those with given results are changed.
+
+    Before the first result the teams are in the order of their expected points.
+    """
+    before = {row["team"]: row for _, row in league.end.clubs} if league.end else {}
+    after = before
+    if league.end and given:
+        outcomes = {each.match.pk: each.outcome for each in given}
+        after = {row["team"]: row for row in ml_services.season_given(league.end.forecast, outcomes)}
+    lines, adjusted = league.lines, {each.team_id for each in league.adjustments}
+    table = league.table
+    if before and not league.is_begun:
+        ordered = sorted(table, key=lambda line: -before.get(line.team.pk, {"expected": 0.0})["expected"])
+        table = [replace(line, place=place) for place, line in enumerate(ordered, start=1)]
+    cuts = {len(table) - line.places + 1 if line.from_end else line.places + 1 for line in lines if line.key != "title"}
+    return [
+        Row(
+            standing=line,
+            form=league.form.get(line.team.pk, ""),
+            is_adjusted=line.team.pk in adjusted,
+            is_cut=line.place in cuts,
+            is_followed=line.team.pk in followed,
+            end=after.get(line.team.pk),
+            chances=tuple(_chances(lines, before.get(line.team.pk), after.get(line.team.pk), bool(given))),
+        )
+        for line in table
+    ]
+
+
+def _chances(
+    lines: Sequence[Line], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, is_given: bool
+) -> list[Chance]:
+    if before is None or after is None:
+        return []
+    found = []
+    for line in lines:
+        was, share = before["chances"][line.name], after["chances"][line.name]
+        found.append(Chance(line, share, round(100 * share) - round(100 * was) if is_given else None))
+    return found
+
+
+def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> History:
+    """Return how the chances at a line moved: of the followed teams of the league, and of those with the best chance."""
+    assert league.end is not None
+    moments = forecasts.season_history(league.season, line.name, per_round=league.per_round)
+    clubs = sorted(
+        league.end.clubs, key=lambda club: (club[0].pk not in followed, -club[1]["chances"][line.name])
+    )[:LINES_DRAWN]
+    teams = [team for team, _ in sorted(clubs, key=lambda club: -club[1]["chances"][line.name])]
+    moments = [moment for moment in moments if all(team.pk in moment.chances for team in teams)]
+    return History(line, teams, moments, _moves(league, teams, moments), league.per_round)
+
+
+def _moves(league: League, teams: Sequence[Team], moments: Sequence[forecasts.SeasonMoment]) -> list[Move]:
+    """Return the biggest moves, at most one of each round, in the order of time."""
+    found = []
+    for first, then in zip(moments, moments[1:], strict=False):
+        team = max(teams, key=lambda team: abs(then.chances[team.pk] - first.chances[team.pk]))
+        before, after = first.chances[team.pk], then.chances[team.pk]
+        if abs(after - before) < BIG_MOVE:
+            continue
+        between = [
+            match
+            for match in league.matches
+            if match.counts_in_table and match.known_at and first.as_of < match.known_at <= then.as_of
+        ]
+        own = [match for match in between if team.pk in (match.home_team_id, match.away_team_id)]
+        rivals = {each.pk for each in teams}
+        others = [match for match in between if match not in own and rivals & {match.home_team_id, match.away_team_id}]
+        found.append(
+            Move(
+                team=team,
+                round_number=-(-then.played // league.per_round),
+                played=then.played,
+                before=before,
+                after=after,
+                results=[*own, *others][:RESULTS_NAMED],
+                is_new_model=first.version_number != then.version_number,
+            )
+        )
+    found.sort(key=lambda move: -abs(move.after - move.before))
+    return sorted(found[:NOTES], key=lambda move: move.played)
