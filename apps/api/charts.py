@@ -1,34 +1,37 @@
-"""The geometry of charts: bars, marks, heat maps and lines, as numbers that templates put into SVG.
+"""The geometry of charts: bars, heat maps, strips and lines, as numbers that templates put into SVG.
 
 Colours are in the style sheet, by a class for each outcome, because the Content-Security-Policy allows no inline
-styles. Only the marks of teams have colours here.
+styles. Only the codes of teams have colours here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from apps.ml.forecasting.goals import ScorelineGrid
 
 OUTCOMES: Final = ("home", "draw", "away")
-LEAST_WIDTH: Final = 7.0
-"""Minimum width of a segment in per cent, so that its number fits."""
+LEAST_WITH_NUMBER: Final = 10
+"""The per cents from which on a number fits into its segment."""
+LEVEL_WITHIN: Final = 2
+"""Points between forecast and market up to which they count as level."""
 HEAT_GOALS: Final = 6
 """The heat map has a row and column for each number of goals below it, and one for it and more."""
 HEAT_STEPS: Final = 20
+INK: Final = "#16181d"
 
 
 @dataclass(frozen=True, slots=True)
 class BarSegment:
-    """One outcome of a bar: its position in per cent of the width, and its whole number."""
+    """One outcome of a bar: its left edge and middle in per cent of the width, and its per cents, its width."""
 
     outcome: str
-    x: float
-    width: float
+    x: int
     middle: float
     percent: int
 
@@ -53,16 +56,42 @@ def whole_percents(shares: Sequence[float]) -> list[int]:
 
 
 def bar(p: Sequence[float]) -> list[BarSegment]:
-    """Return the three segments of a probability bar, each wide enough for its number."""
-    percents = whole_percents(p)
-    wanted = [max(100.0 * share, LEAST_WIDTH) for share in p]
-    total = math.fsum(wanted)
-    parts, x = [], 0.0
-    for outcome, width, percent in zip(OUTCOMES, wanted, percents, strict=True):
-        width = round(100.0 * width / total, 3)
-        parts.append(BarSegment(outcome, round(x, 3), width, round(x + width / 2.0, 3), percent))
-        x += width
+    """Return the three segments of a probability bar."""
+    parts, x = [], 0
+    for outcome, percent in zip(OUTCOMES, whole_percents(p), strict=True):
+        parts.append(BarSegment(outcome, x, x + percent / 2, percent))
+        x += percent
     return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The outcome on which forecast and market differ most, and by how many points; positive where we say more."""
+
+    outcome: str
+    points: int
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the two are as good as the same."""
+        return abs(self.points) <= LEVEL_WITHIN
+
+
+def gap(forecast: Sequence[float], market: Sequence[float]) -> Gap:
+    """Return the largest difference of the whole numbers of two bars; of equal ones that of the first outcome."""
+    ours, theirs = whole_percents(forecast), whole_percents(market)
+    points = [ours[i] - theirs[i] for i in range(3)]
+    widest = max(range(3), key=lambda i: abs(points[i]))
+    return Gap(OUTCOMES[widest], points[widest])
+
+
+def text_on(colour: str) -> str:
+    """Return white or the ink, whichever reads better on a colour such as ``#da291c``."""
+    # The luminance of WCAG 2; 0.179 is where both have the same contrast.
+    shares = [int(colour[i : i + 2], 16) / 255.0 for i in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return INK if luminance > 0.179 else "#fff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +242,146 @@ def movement(history: Sequence[tuple[datetime, tuple[float, float, float]]], end
     )
     scale = [(percent, 100.0 * (1.0 - percent / 100.0 / top)) for percent in range(0, round(100 * top) + 1, 25)]
     return Movement(lines, scale, start, end, label)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a line shows: points (x, y) in units of their own, x rising, and its names for wide and narrow charts.
+
+    The style is ``me`` for the thick line of ink, ``d1`` to ``d3`` for dashes, ``s-home``, ``s-draw`` or ``s-away``.
+    """
+
+    label: str
+    short: str
+    points: Sequence[tuple[float, float]]
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """A line in a box of 100 × 100, with the text of its last value and where its label stands, in per cent."""
+
+    label: str
+    short: str
+    style: str
+    path: str
+    latest: str
+    label_y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A position on an axis in per cent of its length, and its text."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChartNote:
+    """A numbered dot in per cent of the box, and what happened there."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Lines that `partials/chart/lines.html` draws; `rows` is the same as a table: a name and a text per line."""
+
+    lines: list[ChartLine]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    notes: list[ChartNote]
+    label: str
+    rows: list[tuple[str, list[str]]]
+    is_low: bool = False
+
+
+LABEL_APART: Final = 8.0
+"""Distance between two labels at the ends of lines, in per cent of the height."""
+
+
+def percent_text(share: float) -> str:
+    """Write a share as ``66%``, below 10 with one decimal."""
+    percent = 100.0 * share
+    return f"{percent:.0f}%" if percent >= 9.95 or percent == 0.0 else f"{percent:.1f}%"
+
+
+def line_chart(
+    series: Sequence[Series],
+    *,
+    label: str,
+    y_ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    x_ticks: Sequence[tuple[float, str]] = (),
+    notes: Sequence[tuple[int, float, str]] = (),
+    names: Sequence[str] = (),
+    write: Callable[[float], str] = percent_text,
+    is_stepped: bool = False,
+    is_low: bool = False,
+) -> LineChart:
+    """Return the geometry of a chart of lines.
+
+    Parameters
+    ----------
+    series : sequence of Series
+        The lines, at least one, each with at least one point.
+    label : str
+        The sentence that stands for the chart where it is not seen.
+    y_ticks : sequence of float
+        Values of the grid lines, rising; the first and the last are the ends of the axis.
+    x_ticks : sequence of (float, str)
+        Positions on the horizontal axis, rising, and their texts.
+    notes : sequence of (int, float, str)
+        The line of a note by its place in `series`, the x of one of its points, and what happened there.
+    names : sequence of str
+        The name of each point for the table, where all lines have the same x; without names there is no table.
+    write : callable
+        Writes a value, in per cent by default.
+    is_stepped : bool
+        Whether a value holds until the next point.
+    is_low : bool
+        Whether the box is low.
+    """
+    xs = [x for each in series for x, _ in each.points] + [x for x, _ in x_ticks]
+    left, right = min(xs), max(xs)
+    bottom, top = y_ticks[0], y_ticks[-1]
+
+    def across(x: float) -> float:
+        return round(100.0 * (x - left) / ((right - left) or 1.0), 2)
+
+    def down(y: float) -> float:
+        return round(100.0 * (top - min(max(y, bottom), top)) / (top - bottom), 2)
+
+    def path(points: Sequence[tuple[float, float]]) -> str:
+        first, *others = [(across(x), down(y)) for x, y in points]
+        moves = [f"H{x}V{y}" if is_stepped else f"L{x} {y}" for x, y in others]
+        return f"M{first[0]} {first[1]}" + "".join(moves) + ("H100" if is_stepped else "")
+
+    places = _apart([down(each.points[-1][1]) for each in series])
+    return LineChart(
+        lines=[
+            ChartLine(each.label, each.short, each.style, path(each.points), write(each.points[-1][1]), place)
+            for each, place in zip(series, places, strict=True)
+        ],
+        x_ticks=[Tick(across(x), text) for x, text in x_ticks],
+        y_ticks=[Tick(down(y), write(y)) for y in y_ticks],
+        notes=[ChartNote(across(x), down(dict(series[line].points)[x]), text) for line, x, text in notes],
+        label=label,
+        rows=[(name, [write(each.points[i][1]) for each in series]) for i, name in enumerate(names)],
+        is_low=is_low,
+    )
+
+
+def _apart(places: Sequence[float]) -> list[float]:
+    """Return places of labels, in the order of those wanted, that are `LABEL_APART` apart where they fit."""
+    found = list(places)
+    order = sorted(range(len(found)), key=found.__getitem__)
+    for above, below in pairwise(order):
+        found[below] = max(found[below], round(found[above] + LABEL_APART, 2))
+    limit = 100.0
+    for place in reversed(order):
+        found[place] = min(found[place], round(limit, 2))
+        limit = found[place] - LABEL_APART
+    return found

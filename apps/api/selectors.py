@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,6 +15,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
 from django.utils.text import slugify
 
+from apps.api import charts
 from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
 from apps.matches.connections import prepared
@@ -41,6 +42,9 @@ IN_PLAY_WITHIN: Final = timedelta(minutes=150)
 
 RESULT_WITHIN: Final = timedelta(hours=24)
 """Time after kick-off, or after the beginning of the day of a date-only match, in which a result may still come."""
+
+RESULTS: Final[tuple[Literal["H", "D", "A"], ...]] = ("H", "D", "A")
+"""Letters of home win, draw and away win, in the order of probabilities."""
 
 AWAITED: Final = (Match.Status.SCHEDULED, Match.Status.UNKNOWN)
 WITH_RESULT: Final = (Match.Status.FINISHED, Match.Status.AWARDED)
@@ -80,11 +84,29 @@ class MatchCard:
         return self.now < self.match.kickoff_at + timedelta(days=1)
 
     @property
-    def over_market(self) -> int | None:
-        """Home probability less the market's, in percentage points; None without both."""
+    def gap(self) -> charts.Gap | None:
+        """Where forecast and market differ most; None without both."""
         if self.prediction is None or self.market is None:
             return None
-        return round(100.0 * (self.prediction.p_home - self.market[0]))
+        return charts.gap(self.prediction.probabilities, self.market)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether words stand in place of the bars: during the match, and where no played result is to come."""
+        return self.phase not in ("coming", "over") or self.match.status == Match.Status.AWARDED
+
+    @property
+    def outcome(self) -> Literal["H", "D", "A", ""]:
+        """The result as played: home win, draw or away win; empty without one."""
+        outcome = None if self.is_told else self.match.outcome
+        return "" if outcome is None else RESULTS[outcome]
+
+    @property
+    def given(self) -> int | None:
+        """The whole per cents that the forecast gave to what happened."""
+        if self.prediction is None or not self.outcome:
+            return None
+        return charts.whole_percents(self.prediction.probabilities)[RESULTS.index(self.outcome)]
 
     @property
     def is_in_play(self) -> bool:

@@ -93,6 +93,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.fixtures, name="fixtures"),
     path("search/", pages.search, name="search"),
     path("zone/", pages.choose_zone, name="zone"),
+    path("theme/", pages.choose_theme, name="theme"),
     path("matches/<int:match_id>/", pages.match, name="match"),
     path("competitions/", pages.competitions, name="competitions"),
     path("competitions/<slug:slug>/", pages.competition, name="competition"),

@@ -104,7 +104,8 @@ def export(world: World, *, as_of: datetime) -> Export:
         before = data_snapshot(world)
         values = {"world": world, "at": as_of}
         matches = _sorted(_select("m.world = %(world)s", values, _AT), "kickoff_at", "match_id")
-        odds, lineups = _odds(values), _lineups("m.world = %(world)s", values)
+        odds = _prices("m.world = %(world)s AND m.status = 'finished' AND m.known_at < %(at)s", values)
+        lineups = _lineups("m.world = %(world)s", values)
         adjusted = _adjustments(values)
         if data_snapshot(world) == before:
             return Export(matches, odds, lineups, adjusted, before)
@@ -185,6 +186,11 @@ def lineups_between(world: World, *, after: datetime | None, before: datetime) -
     return _lineups(*_finished_between(world, after, before)).to_pandas()
 
 
+def prices_of(match_ids: Iterable[int]) -> pd.DataFrame:
+    """Return the 1X2 prices that are stored of matches by now, in the columns of `ODDS`."""
+    return _prices("m.id = ANY(%(ids)s)", {"ids": [int(each) for each in match_ids]}).to_pandas()
+
+
 def adjustments(world: World, *, before: datetime) -> pd.DataFrame:
     """Return what changed league tables besides finished matches and was known before an instant."""
     return _adjustments({"world": world, "at": before}).to_pandas()
@@ -254,14 +260,13 @@ def _select(where: str, values: dict[str, Any], columns: _MatchColumns) -> pa.Ta
     return _copy(statement, values, MATCHES)
 
 
-def _odds(values: dict[str, Any]) -> pa.Table:
-    """Return complete 1X2 prices of matches with a known result; prices of a fixture would leak information."""
-    statement = """
+def _prices(where: str, values: dict[str, Any]) -> pa.Table:
+    """Return complete 1X2 prices of the matches that fulfil a condition."""
+    statement = f"""
         SELECT o.match_id, o.bookmaker, o.moment, o.home, o.draw, o.away
         FROM matches_odds o
         JOIN matches_match m ON m.id = o.match_id
-        WHERE m.world = %(world)s AND m.status = 'finished' AND m.known_at < %(at)s
-            AND o.home IS NOT NULL AND o.draw IS NOT NULL AND o.away IS NOT NULL"""
+        WHERE {where} AND o.home IS NOT NULL AND o.draw IS NOT NULL AND o.away IS NOT NULL"""
     return _sorted(_copy(statement, values, ODDS), "match_id", "bookmaker", "moment")
 
 

@@ -87,6 +87,7 @@ class ServedModel:
     state: FeatureState
     data_snapshot: int
     degraded: str = ""
+    price_state: FeatureState | None = None  # of a version that uses prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +194,11 @@ def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
     StillLoadingError
         When it is being loaded.
     NotServedError
-        When it cannot be loaded, or reads what is not known before a match.
+        When it cannot be loaded.
     """
     champion = latest(World(wanted.world), now=now)
     if champion is not None and champion.version_id == wanted.pk:
         return champion
-    if wanted.is_labelled:
-        raise NotServedError(
-            f"Version {wanted.number} reads {wanted.inputs}, which SPAI does not have before a match: it is measured "
-            "on past matches and makes no forecasts of coming ones."
-        )
     if wanted.files_deleted_at is not None:
         raise NotServedError(
             f"The files of version {wanted.number} were deleted on {wanted.files_deleted_at:%Y-%m-%d}, because it "
@@ -335,14 +331,31 @@ def forget() -> None:
 def features_of(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> np.ndarray:
     """Return the features of `fixtures` as of `now`.
 
-    Rows of `dataset.fixtures` come with the line-ups known by then; what `events.fixture_row` made has none.
+    Rows of `dataset.fixtures` come with the line-ups and prices known by then; what `events.fixture_row` made has none.
     """
     from apps.ml.forecasting.features.events import EventRows
 
     if isinstance(fixtures, EventRows):
-        return served.state.describe(fixtures)
+        return _with_prices(served, served.state.describe(fixtures), fixtures)
     rows = fixtures.assign(as_of=now)
-    return served.state.describe(rows, lineups=_lineups(served.state, rows, now=now))
+    described = served.state.describe(rows, lineups=_lineups(served.state, rows, now=now))
+    return _with_prices(served, described, rows)
+
+
+def _with_prices(served: ServedModel, described: np.ndarray, fixtures: pd.DataFrame | EventRows) -> np.ndarray:
+    """Return the features of fixtures followed by those made of prices, where the version uses any."""
+    if served.price_state is None:
+        return described
+    from apps.ml import dataset
+    from apps.ml.forecasting.features.events import EventRows
+    from apps.ml.forecasting.prices import BEFORE, before_the_match
+
+    if isinstance(fixtures, EventRows):
+        line = np.full((len(described), len(BEFORE)), np.nan)
+    else:
+        quoted = dataset.prices_of(fixtures["match_id"])
+        line = before_the_match(fixtures, quoted, served.bundle.manifest.params["prices"]).to_numpy()
+    return np.column_stack((described, served.price_state.describe(fixtures), line))
 
 
 def forecast(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> ServedForecasts:
@@ -424,6 +437,10 @@ def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
         raise bundles.BundleError(
             f"the bundle was trained on the {bundle.manifest.world} world, not on the {world} one"
         )
+    if version.is_labelled and not bundle.price_state_bytes:
+        raise bundles.BundleError(
+            "it was registered before bundles held the ratings made of prices; the next run makes one that has them"
+        )
     served = ServedModel(
         world=world,
         version_id=version.pk,
@@ -433,6 +450,7 @@ def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
         state=bundle.state(),
         data_snapshot=bundle.manifest.data_snapshot,
         degraded=degraded,
+        price_state=bundle.price_state(),
     )
     logger.info("model %s of %s loaded in %.2f s", version.number, world, time.perf_counter() - began)
     return served
@@ -454,14 +472,14 @@ def _up_to_date(served: ServedModel, *, now: datetime, may_rebuild: bool) -> Ser
     if behind and not may_rebuild:
         return served
     if behind:
-        state = _rebuilt(served, now=now)
+        state, prices = _rebuilt(served, now=now)
     else:
-        # Update a copy, because another thread may be reading the state.
-        state = _restored(served.state.to_bytes())
-        _observe(state, served.world, after=until, before=now)
+        # Update copies, because another thread may be reading the states.
+        state, prices = served.state.copy(), served.price_state and served.price_state.copy()
+        _observe(served, state, prices, after=until, before=now)
     state.adjust(dataset.adjustments(served.world, before=now))
     state.schedule(dataset.schedule(served.world, start=now - SCHEDULE_BACK, until=now + SCHEDULE_AHEAD))
-    moved = replace(served, state=state, data_snapshot=newest)
+    moved = replace(served, state=state, price_state=prices, data_snapshot=newest)
     lately = FeatureSnapshot.objects.filter(version_id=served.version_id, created_at__gt=now - KEEP_EVERY)
     if may_rebuild and (behind or not lately.exists()):
         _store(moved, now=now)
@@ -507,12 +525,18 @@ def _restored(state: bytes) -> FeatureState:
     return FeatureState.from_bytes(state)
 
 
-def _observe(state: FeatureState, world: World, *, after: datetime | None, before: datetime) -> None:
-    """Let a state observe the results of a period, with their line-ups."""
+def _observe(
+    served: ServedModel, state: FeatureState, prices: FeatureState | None, *, after: datetime | None, before: datetime
+) -> None:
+    """Let states of a version observe the results of a period, with their line-ups and their prices."""
     from apps.ml import dataset
+    from apps.ml.forecasting.prices import with_prices
 
-    results = dataset.results_between(world, after=after, before=before)
-    state.observe(results, lineups=dataset.lineups_between(world, after=after, before=before))
+    results = dataset.results_between(served.world, after=after, before=before)
+    state.observe(results, lineups=dataset.lineups_between(served.world, after=after, before=before))
+    if prices is not None:
+        left = dataset.prices_of(results["match_id"])
+        prices.observe(with_prices(results, left, served.bundle.manifest.params["prices"]))
 
 
 def _lineups(state: FeatureState, fixtures: pd.DataFrame, *, now: datetime) -> pd.DataFrame | None:
@@ -522,14 +546,17 @@ def _lineups(state: FeatureState, fixtures: pd.DataFrame, *, now: datetime) -> p
     return dataset.lineups_of(fixtures["match_id"], before=now) if state.reads_lineups else None
 
 
-def _rebuilt(served: ServedModel, *, now: datetime) -> FeatureState:
+def _rebuilt(served: ServedModel, *, now: datetime) -> tuple[FeatureState, FeatureState | None]:
+    """Return the states of a version made anew from all results."""
     from apps.ml.forecasting.features import FeatureState
 
     began = time.perf_counter()
-    state = FeatureState.new(served.state.params, served.state.families)
-    _observe(state, served.world, after=None, before=now)
+    state, prices = FeatureState.new(served.state.params, served.state.families), None
+    if served.price_state is not None:
+        prices = FeatureState.new(served.price_state.params, served.price_state.families)
+    _observe(served, state, prices, after=None, before=now)
     logger.info("state of %s rebuilt in %.1f s", served.world, time.perf_counter() - began)
-    return state
+    return state, prices
 
 
 def _store(served: ServedModel, *, now: datetime) -> None:

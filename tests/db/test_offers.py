@@ -51,7 +51,7 @@ def test_a_version_is_promoted_and_compared_where_it_may_be(offers, admin, build
     assert not offers("ml_modelversion", "compare_again", first.pk)
     assert offers("ml_modelversion", "promote_version", second.pk)
     assert offers("ml_modelversion", "compare_again", second.pk)
-    for version, said in ((labelled, "not available for coming matches"), (first, "has been champion since")):
+    for version, said in ((labelled, "the champion must need none"), (first, "has been champion since")):
         page = reverse("admin:ml_modelversion_change", args=[version.pk])
         assert f"Not to be promoted: {version}" in admin.get(page).content.decode()
         assert said in admin.get(page).content.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api import charts
-from apps.api.templatetags.spai import chance, duration, line_meaning, line_short, mark
+from apps.api.templatetags.spai import bars, chance, code, duration, line_meaning, line_short, percent
 from apps.matches.models import Team
 from apps.ml.forecasting import goals
 
@@ -39,21 +40,104 @@ def test_what_is_no_distribution_is_refused(shares):
 
 @given(weights)
 def test_the_parts_of_a_bar_fill_it_in_the_order_home_draw_away(found):
-    parts = charts.bar([weight / sum(found) for weight in found])
-    assert [part.outcome for part in parts] == ["home", "draw", "away"]
-    assert parts[0].x == 0
-    assert parts[-1].x + parts[-1].width == pytest.approx(100, abs=0.01)
-    assert all(part.width >= 5.5 for part in parts)
+    home, draw, away = charts.bar([weight / sum(found) for weight in found])
+    assert [part.outcome for part in (home, draw, away)] == ["home", "draw", "away"]
+    assert (home.x, draw.x, away.x) == (0, home.percent, home.percent + draw.percent)
+    assert away.x + away.percent == 100
+    assert draw.middle == draw.x + draw.percent / 2
 
 
-def test_a_mark_shows_the_code_and_the_colours_of_a_club_or_a_neutral_band():
-    known = mark(Team(name="Man United", code="MUN", first_colour="#da291c", second_colour="#ffffff"))
+def test_the_bar_stands_over_that_of_the_market_and_is_read_out_with_it():
+    drawn = bars((0.512, 0.246, 0.242), (0.47, 0.25, 0.28))
+    assert 'aria-label="Our forecast: home 51%, draw 25%, away 24%. Market: home 47%, draw 25%, away 28%."' in drawn
+    assert drawn.count("<svg") == 2
+    alone = bars((0.74, 0.17, 0.09))
+    assert "Market" not in alone
+    assert alone.count("<svg") == 1
+    assert ">17%</text>" in alone
+    assert "9%</text>" not in alone
+
+
+@pytest.mark.parametrize(("outcome", "solid"), [("H", "home"), ("D", "draw"), ("A", "away")])
+def test_what_happened_stays_solid_and_the_rest_fades(outcome, solid):
+    drawn = bars((0.5, 0.3, 0.2), (0.4, 0.3, 0.3), outcome)
+    for each in ("home", "draw", "away"):
+        assert drawn.count(f'class="p-{each} off"') == (0 if each == solid else 2)
+    assert drawn.count('<text class="off"') == 2
+    assert f'class="on-{solid}"' in drawn
+
+
+@pytest.mark.parametrize(
+    ("forecast", "market", "outcome", "points", "is_level"),
+    [
+        ((0.31, 0.27, 0.42), (0.38, 0.28, 0.34), "away", 8, False),
+        ((0.35, 0.26, 0.39), (0.38, 0.26, 0.36), "home", -3, False),
+        ((0.41, 0.27, 0.32), (0.40, 0.28, 0.32), "home", 1, True),
+        ((0.40, 0.30, 0.30), (0.40, 0.28, 0.32), "draw", 2, True),
+    ],
+)
+def test_the_market_differs_by_the_largest_gap_of_the_three(forecast, market, outcome, points, is_level):
+    gap = charts.gap(forecast, market)
+    assert (gap.outcome, gap.points, gap.is_level) == (outcome, points, is_level)
+
+
+def test_a_code_stands_on_the_colours_of_a_club_or_on_a_plain_ground():
+    known = code(Team(name="Man United", code="MUN", first_colour="#da291c", second_colour="#ffffff"))
     assert ">MUN</text>" in known
-    assert 'fill="#da291c"' in known
-    assert 'fill="#ffffff"' in known
-    unknown = mark(Team(name="Harbour City"))
+    assert '<rect width="38" height="22" fill="#da291c"/>' in known
+    assert '<rect width="4" height="22" fill="#ffffff"/>' in known
+    unknown = code(Team(name="Harbour City"))
     assert ">HAC</text>" in unknown
     assert "#" not in unknown
+
+
+@pytest.mark.parametrize(
+    ("colour", "text"), [("#ffffff", charts.INK), ("#fdb913", charts.INK), ("#da291c", "#fff"), ("#000000", "#fff")]
+)
+def test_the_letters_of_a_code_read_on_its_colour(colour, text):
+    assert charts.text_on(colour) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.6612, "66%"), (1.0, "100%"), (0.0996, "10%"), (0.0994, "9.9%"), (0.042, "4.2%"), (0.0, "0%"), (None, "–")],
+)
+def test_per_cents_have_a_decimal_only_below_10(share, text):
+    assert percent(share) == text
+
+
+class TestLines:
+    def test_lines_fill_the_box_and_the_last_value_stands_at_their_end(self):
+        chart = charts.line_chart(
+            [charts.Series("Pellridge", "PEL", [(0, 0.0), (5, 0.4), (10, 0.8)], "me")],
+            label="Title chances",
+            y_ticks=(0.0, 0.4, 0.8),
+            x_ticks=[(0, "Start"), (10, "Today")],
+            notes=[(0, 5, "They win three times.")],
+            names=["Start", "Round 5", "Today"],
+        )
+        (line,) = chart.lines
+        assert (line.path, line.latest, line.label_y) == ("M0.0 100.0L50.0 50.0L100.0 0.0", "80%", 0.0)
+        assert [(tick.at, tick.text) for tick in chart.y_ticks] == [(100.0, "0%"), (50.0, "40%"), (0.0, "80%")]
+        assert [(tick.at, tick.text) for tick in chart.x_ticks] == [(0.0, "Start"), (100.0, "Today")]
+        assert [(note.x, note.y) for note in chart.notes] == [(50.0, 50.0)]
+        assert chart.rows == [("Start", ["0%"]), ("Round 5", ["40%"]), ("Today", ["80%"])]
+
+    def test_steps_hold_until_the_next_point_and_to_the_end(self):
+        series = [charts.Series("Home", "H", [(0, 0.5), (1, 0.75)])]
+        chart = charts.line_chart(series, label="", x_ticks=[(0, ""), (4, "")], is_stepped=True)
+        assert chart.lines[0].path == "M0.0 50.0H25.0V25.0H100"
+
+    def test_one_point_is_a_chart_too(self):
+        chart = charts.line_chart([charts.Series("Home", "H", [(3, 0.5)])], label="")
+        assert chart.lines[0].path == "M0.0 50.0"
+
+    @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12))
+    def test_labels_do_not_touch(self, values):
+        series = [charts.Series(str(n), str(n), [(0, value)]) for n, value in enumerate(values)]
+        places = sorted(line.label_y for line in charts.line_chart(series, label="").lines)
+        assert all(b - a >= charts.LABEL_APART - 0.02 for a, b in itertools.pairwise(places))
+        assert places[-1] <= 100.0
 
 
 def test_the_heat_map_holds_the_whole_grid():
@@ -116,12 +200,12 @@ class TestStrips:
     ("share", "text"),
     [
         (0.0, "–"),
-        (0.0004, "< 1 %"),
-        (0.006, "1 %"),
-        (0.494, "49 %"),
-        (0.9949, "99 %"),
-        (0.9999, "> 99 %"),
-        (1.0, "100 %"),
+        (0.0004, "<1%"),
+        (0.006, "1%"),
+        (0.494, "49%"),
+        (0.9949, "99%"),
+        (0.9999, ">99%"),
+        (1.0, "100%"),
     ],
 )
 def test_a_counted_chance_is_never_rounded_to_certainty(share, text):

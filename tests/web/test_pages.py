@@ -44,13 +44,13 @@ def today(build, champion):
 class TestFixtures:
     def test_a_row_says_when_who_how_likely_and_what_came(self, client, build, today):
         page = client.get("/").content.decode()
-        assert 'aria-label="home 46 %, draw 27 %, away 27 %"' in page
-        assert "RPS 0.19" in page
-        assert "the most likely outcome came true" in page
-        assert '<span class="chip live">live</span>' in page
-        assert page.count('class="fx"') == 3
+        assert 'aria-label="Our forecast: home 46%, draw 27%, away 27%."' in page
+        assert "We gave this <b>46%</b>" in page
+        assert '<span class="now">Live</span>' in page
+        assert re.search(r"In play\.\s+Before kick-off: [A-Z]{3} 50%, draw 30%, [A-Z]{3} 20%", page)
+        assert page.count('class="fx') == 3
         assert "Forecasts by <a" in page
-        assert re.search(r'title="Home win: points above what the market price implies"\s*>\+20<', page)
+        assert "<b>Home +20</b> against market" in page
 
     def test_a_row_that_is_pulled_comes_alone(self, client, today):
         over = today[0]
@@ -66,7 +66,7 @@ class TestFixtures:
     def test_days_are_those_of_the_readers_zone(self, client, build, champion, noon):
         build.match(kickoff_at=datetime(2026, 11, 24, 0, 30, tzinfo=UTC))
         page = client.get("/?day=2026-11-23").content.decode()
-        assert 'class="fx"' not in page
+        assert 'class="fx' not in page
         client.cookies["zone_here"] = "America/New_York"
         page = client.get("/?day=2026-11-23").content.decode()
         assert '<time datetime="2026-11-24T00:30:00Z">19:30</time>' in page
@@ -76,8 +76,8 @@ class TestFixtures:
         build.match(kickoff_at=datetime(2026, 11, 24, tzinfo=UTC), kickoff_precision="date")
         for zone in ("America/Los_Angeles", "Pacific/Auckland", "UTC"):
             client.cookies["zone_here"] = zone
-            assert 'class="fx"' in client.get("/?day=2026-11-24").content.decode()
-            assert 'class="fx"' not in client.get("/?day=2026-11-23").content.decode()
+            assert 'class="fx' in client.get("/?day=2026-11-24").content.decode()
+            assert 'class="fx' not in client.get("/?day=2026-11-23").content.decode()
 
     def test_west_of_utc_the_nearest_days_are_found_by_day_and_not_by_instant(self, build):
         # A date-only match is stored at 00:00 UTC of its date, which is still the evening before in New York.
@@ -107,11 +107,11 @@ class TestFixtures:
             at = noon + timedelta(minutes=4 * (n - 12) + 2)
             build.match(f"Home {n}", f"Away {n}", season=season, kickoff_at=at)
         page = client.get("/").content.decode()
-        assert page.count('class="fx"') == 12
+        assert page.count('class="fx') == 12
         assert "8 earlier today" in page
         assert "10 later today" in page
         whole = client.get("/?day=2026-11-23&competition=aldermark-crown-league").content.decode()
-        assert whole.count('class="fx"') == 30
+        assert whole.count('class="fx') == 30
 
     def test_today_is_said_of_today_alone(self, client, build, champion, noon):
         for n in range(30):
@@ -163,7 +163,7 @@ class TestFixtures:
     def test_simulated_competitions_say_so(self, client, today):
         page = text_of(client.get("/"))
         assert "simulated" in page
-        assert "no real club plays here" in page
+        assert "No real club plays in these" in page
 
     def test_the_operators_world_comes_first_and_the_other_is_a_link(self, client, build, today):
         build.match("Leeds", "Hull", season=build.season("Premier League", simulated=False))
@@ -193,7 +193,7 @@ class TestFirstStart:
         page = client.get("/").content.decode()
         assert re.search(r'class="is-running">\s*<span>train', page)
         assert "1.2 s" in page
-        assert "not forecast yet" in page
+        assert "No forecast yet" in page
 
     def test_a_failed_run_says_why_and_what_to_do(self, client, build):
         build.match()
@@ -206,7 +206,7 @@ class TestFirstStart:
 class TestMatch:
     def test_a_coming_match_shows_its_forecast_and_what_it_rests_on(self, client, today):
         page = text_of(client.get(f"/matches/{today[2].pk}/"))
-        for said in ("70.0 %", "fair odds 1.43", "Elo ratings", "+0.41", "−0.11", "data snapshot", "as of", "model 1"):
+        for said in ("70%", "fair odds 1.43", "Elo ratings", "+0.41", "−0.11", "data snapshot", "as of", "model 1"):
             assert said in page
         assert "1 forecast" in page
 
@@ -250,18 +250,17 @@ class TestMatch:
         assert status in text_of(client.get(f"/matches/{match.pk}/"))
 
     @pytest.mark.parametrize(
-        ("status", "said", "in_time"),
-        [("finished", "final", "FT"), ("awarded", "awarded", "awarded"), ("abandoned", "abandoned", "abandoned")],
+        ("status", "said"), [("finished", "FT"), ("awarded", "Awarded."), ("abandoned", "Abandoned.")]
     )
-    def test_only_what_was_played_to_its_end_is_final(self, client, build, champion, status, said, in_time):
+    def test_only_what_was_played_to_its_end_is_final(self, client, build, champion, status, said):
         match = build.match(goals=(2, 1), status=status, kickoff_at=build.now - timedelta(hours=3))
         address = f"/matches/{match.pk}/"
         row = client.get(address, headers={**HTMX, "HX-Target": f"row-{match.pk}"})
-        assert f"2–1 {said}" in text_of(row)
-        assert in_time in text_of(row).split("Northgate")[0]
+        assert "2 – 1" in text_of(row).split("Northgate")[0]
+        assert said in text_of(row)
         page = text_of(client.get(address))
         assert ("full time" in page) == (status == "finished")
-        assert status == "finished" or said in page
+        assert status == "finished" or status in page
 
     def test_sources_that_disagree_on_the_result_are_named(self, client, build, champion):
         match = build.match(goals=(2, 1), kickoff_at=build.now - timedelta(hours=3))
@@ -284,66 +283,46 @@ class TestSignals:
     """What stands beside a match says what is true of it, and not the opposite."""
 
     @pytest.mark.parametrize(
-        ("minutes", "fields", "score", "said"),
+        ("minutes", "fields", "shown", "said"),
         [
-            (60, {}, "1–1", "likely"),
-            (-1, {"status": "live"}, "", "in play"),
-            (5, {"status": "live"}, "", "in play"),
-            (-30, {"status": "live", "goals": (2, 0)}, "2–0", "in play"),
-            (-1, {}, "", "in play"),
-            (-149, {}, "", "in play"),
-            (-151, {}, "", "awaiting result"),
-            (-1, {"status": "unknown"}, "", "in play"),
-            (-36 * 60, {"kickoff_precision": "date"}, "", "awaiting result"),
-            (-150, {"goals": (2, 0)}, "2–0", "final"),
-            (-150, {"goals": (3, 0), "status": "awarded"}, "3–0", "awarded"),
-            (-150, {"goals": (1, 0), "status": "abandoned"}, "1–0", "abandoned"),
-            (-150, {"status": "abandoned"}, "", ""),
-            (60, {"status": "postponed"}, "", ""),
-            (60, {"status": "cancelled"}, "", ""),
+            (60, {}, "13:00", ""),
+            (-1, {"status": "live"}, "Live", "In play."),
+            (5, {"status": "live"}, "Live", "In play."),
+            (-30, {"status": "live", "goals": (2, 0)}, "Live 2–0", "In play."),
+            (-1, {}, "Live", "In play."),
+            (-149, {}, "Live", "In play."),
+            (-151, {}, "09:29", "Awaiting the result."),
+            (-1, {"status": "unknown"}, "Live", "In play."),
+            (-36 * 60, {"kickoff_precision": "date"}, "Time not known", "Awaiting the result."),
+            (-150, {"goals": (2, 0)}, "FT 2–0", ""),
+            (-150, {"goals": (3, 0), "status": "awarded"}, "3–0", "Awarded."),
+            (-150, {"goals": (1, 0), "status": "abandoned"}, "1–0", "Abandoned."),
+            (-150, {"status": "abandoned"}, "09:30", "Abandoned."),
+            (60, {"status": "postponed"}, "13:00", "Postponed."),
+            (60, {"status": "cancelled"}, "13:00", "Cancelled."),
         ],
     )
-    def test_after_kickoff_only_a_score_or_its_state_stands_in_its_place(
-        self, client, build, champion, minutes, fields, score, said
+    def test_a_row_shows_bars_before_and_after_a_match_and_words_during_it(
+        self, client, build, champion, minutes, fields, shown, said
     ):
         status = {"status": fields["status"]} if "status" in fields else {}
         match = build.match(kickoff_at=build.now + timedelta(minutes=minutes), **{**fields, **status})
         build.prediction(match, champion)
-        for address in (f"/?day={match.kickoff_at:%Y-%m-%d}", "/teams/northgate/"):
-            row = re.search(
-                r'<span class="score">(.*?)</span>\s*<span class="mkt">', client.get(address).content.decode(), re.S
-            )
-            if row or address.startswith("/?"):
-                assert re.sub(r"<[^>]+>", " ", row[1]).split() == [*filter(None, [score]), *said.split()]
-        hero = re.search(
-            r'<span class="when">(.*?)<a class="team a"', client.get(f"/matches/{match.pk}/").content.decode(), re.S
-        )
-        shown = " ".join(re.sub(r"<[^>]+>", " ", hero[1]).split())
-        if said == "likely":
-            assert shown.startswith("13:00")
-        elif score or said in ("in play", "awaiting result"):
-            assert shown.startswith(score or said)
+        page = client.get(f"/?day={match.kickoff_at:%Y-%m-%d}").content.decode()
+        time = re.search(r'<span class="t">(.*?)</span>\s*<span class="team h">', page, re.S)
+        assert " ".join(re.sub(r"<[^>]+>", " ", time[1]).split()).replace(" – ", "–") == shown
+        told = re.search(r'<span class="pre">(.*?)</span>', page, re.S)
+        assert (" ".join(told[1].split()).split(" Before kick-off")[0] if told else "") == said
+        assert ('class="bars"' in page) == (not said)
+        assert ("Expected goals" in text_of(client.get("/"))) == (not said) or minutes < -1000
 
-    @pytest.mark.parametrize(
-        ("p", "goals", "is_filled"),
-        [
-            ((0.45, 0.30, 0.25), (2, 1), True),
-            ((0.45, 0.30, 0.25), (0, 1), False),
-            ((0.20, 0.30, 0.50), (0, 1), True),
-            ((0.43, 0.27, 0.30), (0, 0), False),
-        ],
-    )
-    def test_a_dot_is_filled_where_the_favourite_won_and_open_where_it_did_not(
-        self, client, build, champion, p, goals, is_filled
+    @pytest.mark.parametrize(("goals", "given"), [((2, 1), 45), ((0, 0), 30), ((0, 1), 25)])
+    def test_after_the_match_the_row_says_what_the_forecast_gave_to_what_happened(
+        self, client, build, champion, goals, given
     ):
         match = build.match(kickoff_at=build.now - timedelta(hours=3), goals=goals)
-        # Better or worse than the base rates is another question.
-        build.score(build.prediction(match, champion, p), rps=0.5 if is_filled else 0.1, base_rps=0.3)
-        for address in ("/", f"/matches/{match.pk}/"):
-            page = client.get(address).content.decode()
-            assert page.count('class="verdict"') == is_filled
-            assert page.count('class="verdict miss"') == (not is_filled)
-            assert ("he most likely outcome did not come true" in page) == (not is_filled)
+        build.prediction(match, champion, (0.45, 0.30, 0.25))
+        assert f"We gave this <b>{given}%</b>" in client.get("/").content.decode()
 
     def test_whatever_is_said_of_a_price_is_true_at_that_moment(self, client, build, champion):
         coming = build.match(kickoff_at=build.now + timedelta(minutes=1))
@@ -370,7 +349,7 @@ class TestSignals:
     def test_a_match_under_way_is_no_result_and_stands_in_one_list(self, client, build, champion):
         build.match(kickoff_at=build.now - timedelta(minutes=30), goals=(1, 0), status="live")
         page = client.get("/competitions/aldermark-crown-league/").content.decode()
-        assert page.count('class="fx"') == 1
+        assert page.count('class="fx') == 1
         assert "None yet." in text_of(client.get("/competitions/aldermark-crown-league/"))
 
     @pytest.mark.parametrize(
@@ -495,7 +474,7 @@ class TestOtherPages:
         for address in ("/teams/northgate/", "/competitions/aldermark-crown-league/"):
             page = client.get(address).content.decode()
             coming = re.search(r'id="coming".*?</section>', page, re.DOTALL)
-            assert bool(coming and 'class="fx"' in coming[0]) == is_to_come, address
+            assert bool(coming and 'class="fx' in coming[0]) == is_to_come, address
 
     def test_competitions_and_teams_are_listed_and_found(self, client, today):
         assert "Crown League" in text_of(client.get("/competitions/"))
@@ -515,7 +494,7 @@ class TestOtherPages:
     def test_what_is_not_there_is_a_page(self, client, db, path):
         response = client.get(path)
         assert response.status_code == 404
-        assert "To the fixtures" in text_of(response)
+        assert "To today’s matches" in text_of(response)
 
     def test_the_track_record_begins_empty_and_then_compares_on_the_same_matches(self, client, build, champion):
         assert "No forecast has been graded yet" in text_of(client.get("/track-record/"))

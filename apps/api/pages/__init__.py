@@ -1,7 +1,7 @@
 """Pages for people: parse → one selector or service → render. A page and its changing part are one view."""
 
 from apps.api.pages.competitions import competition, competitions
-from apps.api.pages.context import choose_zone
+from apps.api.pages.context import choose_theme, choose_zone
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.features import features
 from apps.api.pages.fixtures import fixtures, search
@@ -16,6 +16,7 @@ __all__ = [
     "about",
     "asyncapi",
     "bad_request",
+    "choose_theme",
     "choose_zone",
     "competition",
     "competitions",

@@ -21,7 +21,7 @@ from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors
 from apps.api.methods import read_only
-from apps.api.pages.forms import WorldForm, ZoneField, ZoneForm, all_zones
+from apps.api.pages.forms import ThemeField, ThemeForm, WorldForm, ZoneField, ZoneForm, all_zones
 from apps.matches.feed import newest_event_number
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
@@ -30,6 +30,11 @@ CHOSEN_COOKIE = "zone"
 """The zone that the reader chose on the page."""
 HERE_COOKIE = "zone_here"
 """The zone of the reader's device, kept up to date by a script."""
+THEME_COOKIE = "theme"
+"""Light or dark, if the reader chose; otherwise the device decides."""
+FOLLOW_COOKIE = "follow"
+"""Ids of the teams that the reader follows, separated by commas."""
+MOST_FOLLOWED = 50
 YEAR_SECONDS = 31_536_000
 
 
@@ -44,13 +49,14 @@ class PageContext:
     """The context that all pages share.
 
     `served` is the world that is shown by default. The reader chose the zone, or it is that of the device, or UTC
-    before a script has reported one. `now` is the moment of the request, UTC.
+    before a script has reported one. `theme` is empty, light or dark. `now` is the moment of the request, UTC.
     """
 
     world: World
     served: World
     zone: ZoneInfo
     zone_is_chosen: bool
+    theme: str
     now: datetime
 
     @property
@@ -84,7 +90,20 @@ def page_context(request: HttpRequest, *, world: World | None = None) -> PageCon
     field = ZoneField(required=False)
     chosen = field.clean(request.COOKIES.get(CHOSEN_COOKIE))
     zone = chosen or field.clean(request.COOKIES.get(HERE_COOKIE)) or ZoneInfo("UTC")
-    return PageContext(world=world, served=served, zone=zone, zone_is_chosen=chosen is not None, now=timezone.now())
+    return PageContext(
+        world=world,
+        served=served,
+        zone=zone,
+        zone_is_chosen=chosen is not None,
+        theme=ThemeField().clean(request.COOKIES.get(THEME_COOKIE)),
+        now=timezone.now(),
+    )
+
+
+def followed_teams(request: HttpRequest) -> tuple[int, ...]:
+    """Return the ids of the teams that the reader follows, at most `MOST_FOLLOWED`; what is no id is left out."""
+    ids = (text for text in request.COOKIES.get(FOLLOW_COOKIE, "").split(",") if text.isascii() and text.isdigit())
+    return tuple(dict.fromkeys(int(text) for text in ids if len(text) < 16))[:MOST_FOLLOWED]
 
 
 def render_page(
@@ -129,9 +148,21 @@ def render_page(
 def choose_zone(request: HttpRequest) -> HttpResponse:
     """Store the zone that the reader chose, or delete the choice, and redirect back."""
     query = ZoneForm.parse(request)
-    response, zone = HttpResponseRedirect(query["next"]), query["zone"]
-    if zone:
-        response.set_cookie(CHOSEN_COOKIE, zone.key, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
+    return _choice(request, CHOSEN_COOKIE, query["zone"].key if query["zone"] else "", query["next"])
+
+
+@read_only
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    """Store light or dark as the reader chose, or delete the choice, and redirect back."""
+    query = ThemeForm.parse(request)
+    return _choice(request, THEME_COOKIE, query["theme"], query["next"])
+
+
+def _choice(request: HttpRequest, cookie: str, value: str, back: str) -> HttpResponse:
+    """Redirect back with a choice in a cookie, or without the cookie for an empty value."""
+    response = HttpResponseRedirect(back)
+    if value:
+        response.set_cookie(cookie, value, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
     else:
-        response.delete_cookie(CHOSEN_COOKIE, samesite="Lax")
+        response.delete_cookie(cookie, samesite="Lax")
     return response

@@ -81,6 +81,16 @@ class ZoneField(forms.Field):
         return ZoneInfo(value) if value and value in all_zones() else None
 
 
+class ThemeField(forms.Field):
+    """Light or dark; empty for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def to_python(self, value: str | None) -> str:
+        return value if value in ("light", "dark") else ""
+
+
 class LocalPathField(forms.Field):
     """A path on this site; the start page in place of any other address."""
 
@@ -117,6 +127,13 @@ class ZoneForm(QueryForm):
     """The zone that the reader chose, and the page to return to."""
 
     zone = ZoneField(required=False)
+    next = LocalPathField(required=False)
+
+
+class ThemeForm(QueryForm):
+    """Light, dark or neither, and the page to return to."""
+
+    theme = ThemeField()
     next = LocalPathField(required=False)
 
 

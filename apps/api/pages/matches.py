@@ -23,9 +23,10 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
         raise Http404("There is no such match.")
     page = page_context(request, world=found.season.competition.world)
     (card,) = selectors.cards([found], now=page.now)
-    if request.htmx and request.htmx.target == f"row-{found.pk}":
-        # A list of several days shows the day in each row.
-        context = {"card": card, "dated": "dated" in request.GET}
+    target = (request.htmx.target or "") if request.htmx else ""
+    if target in (f"row-{found.pk}", f"row-{found.pk}-followed"):
+        # A list of several days shows the day in each row; a match of a followed team has two rows.
+        context = {"card": card, "dated": "dated" in request.GET, "twin": target.removeprefix(f"row-{found.pk}")}
         return render_page(request, page, "", context, partial="partials/row.html")
     history = list(ml_selectors.prediction_history(found.pk))
     in_time = [each for each in history if each.published_at < found.kickoff_at]

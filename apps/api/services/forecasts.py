@@ -155,9 +155,14 @@ def what_if_details(match: Match, *, now: datetime) -> ForecastDetails:
     return _live(match, ml_services.what_if(match, now=now))
 
 
-def likely_score(prediction: Prediction) -> tuple[int, int]:
-    """Return the likeliest scoreline of a published forecast: home goals, away goals."""
-    return _published(prediction).markets.most_likely
+def expected_goals(prediction: Prediction) -> tuple[float, float]:
+    """Return the goals of home and away that a published forecast expects, which agree with its probabilities."""
+    return _expected_goals(
+        prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities, prediction.rho
+    )
+
+
+_expected_goals = lru_cache(maxsize=16384)(goals.expected_goals)
 
 
 def _published(prediction: Prediction) -> ForecastDetails:

@@ -33,56 +33,93 @@ LINES: Final = {
 
 
 @register.simple_tag
-def bar(p: Sequence[float]) -> SafeString:
-    """Draw the probability bar of (home, draw, away)."""
-    return _bar(tuple(p))
+def bars(
+    forecast: Sequence[float], market: Sequence[float] | None = None, outcome: Literal["H", "D", "A", ""] = ""
+) -> SafeString:
+    """Draw the bar of a forecast (home, draw, away) over the thin one of the market, if there is a price.
+
+    After the match `outcome` leaves the part that happened solid and fades the others.
+    """
+    return _bars(tuple(forecast), tuple(market) if market else None, outcome)
 
 
 # Cached, because rows are rendered far more often than forecasts change.
 @lru_cache(maxsize=8192)
-def _bar(p: tuple[float, ...]) -> SafeString:
-    home, draw, away = parts = charts.bar(p)
-    rects = format_html_join(
-        "",
-        '<rect class="p-{}" x="{}%" width="{}%" height="100%"/>',
-        ((part.outcome, part.x, part.width) for part in parts),
-    )
+def _bars(forecast: tuple[float, ...], market: tuple[float, ...] | None, outcome: str) -> SafeString:
+    happened = dict(zip("HDA", charts.OUTCOMES, strict=True)).get(outcome, "")
+    ours = charts.bar(forecast)
+    theirs = charts.bar(market) if market else []
+    label = f"Our forecast: {_spoken(ours)}." + (f" Market: {_spoken(theirs)}." if theirs else "")
     numbers = format_html_join(
         "",
-        '<text class="on-{}" x="{}%" y="50%">{}</text>',
-        ((part.outcome, part.middle, part.percent) for part in parts),
+        '<text class="{}" x="{}%" y="52%">{}%</text>',
+        (
+            ("off" if happened not in ("", part.outcome) else f"on-{part.outcome}", part.middle, part.percent)
+            for part in ours
+            if part.percent >= charts.LEAST_WITH_NUMBER
+        ),
     )
-    gaps = format_html_join("", '<line x1="{0}%" x2="{0}%" y2="100%"/>', ((part.x,) for part in (draw, away)))
+    thin = format_html('<svg class="mk" aria-hidden="true">{}</svg>', _segments(theirs, happened)) if theirs else ""
     return format_html(
-        '<svg class="bar" role="img" aria-label="home {} %, draw {} %, away {} %">{}{}{}</svg>',
-        home.percent,
-        draw.percent,
-        away.percent,
-        rects,
+        '<span class="bars" role="img" aria-label="{}"><svg class="bar" aria-hidden="true">{}{}</svg>{}</span>',
+        label,
+        _segments(ours, happened),
         numbers,
-        gaps,
+        thin,
     )
+
+
+def _spoken(parts: Sequence[charts.BarSegment]) -> str:
+    return ", ".join(f"{part.outcome} {part.percent}%" for part in parts)
+
+
+def _segments(parts: Sequence[charts.BarSegment], happened: str) -> SafeString:
+    """Draw the parts of a bar and the gaps between them."""
+    rects = format_html_join(
+        "",
+        '<rect class="p-{}{}" x="{}%" width="{}%" height="100%"/>',
+        ((part.outcome, " off" if happened not in ("", part.outcome) else "", part.x, part.percent) for part in parts),
+    )
+    gaps = format_html_join("", '<line x1="{0}%" x2="{0}%" y2="100%"/>', ((part.x,) for part in parts[1:]))
+    return rects + gaps
 
 
 @register.simple_tag
-def mark(team: Team) -> SafeString:
-    """Draw a team's mark: its code above its two colours, or above a neutral band."""
-    return _mark(team.display_code, team.first_colour, team.second_colour)
+def bar(p: Sequence[float]) -> SafeString:
+    """Draw the bar of a forecast alone."""
+    return _bars(tuple(p), None, "")
+
+
+@register.simple_tag
+def code(team: Team) -> SafeString:
+    """Draw a team's three letters on its first colour, with a stripe of the second; without colours on a plain one."""
+    return _code(team.display_code, team.first_colour, team.second_colour)
+
+
+register.simple_tag(code, name="mark")
 
 
 @lru_cache(maxsize=8192)
-def _mark(code: str, first: str, second: str) -> SafeString:
+def _code(letters: str, first: str, second: str) -> SafeString:
     # The colours are attributes: the Content-Security-Policy allows no inline styles.
-    colours = format_html(
-        '<rect x="0" y="18" width="17" height="6" fill="{}"/><rect x="17" y="18" width="17" height="6" fill="{}"/>',
-        first,
-        second or first,
-    )
+    if not first:
+        ground = SafeString('<rect class="plain" width="38" height="22"/>')
+        text = format_html('<text class="on-plain" x="19" y="11.5">{}</text>', letters)
+    else:
+        stripe = format_html('<rect width="4" height="22" fill="{}"/>', second) if second else ""
+        ground = format_html('<rect width="38" height="22" fill="{}"/>{}', first, stripe)
+        text = format_html('<text x="21" y="11.5" fill="{}">{}</text>', charts.text_on(first), letters)
+    return format_html('<svg class="code" viewBox="0 0 38 22" aria-hidden="true">{}{}</svg>', ground, text)
+
+
+@register.simple_tag
+def team(team: Team, side: Literal["h", "a", ""] = "") -> SafeString:
+    """Write a team: its code and its name."""
     return format_html(
-        '<svg class="mark" viewBox="0 0 34 24" aria-hidden="true"><text x="17" y="13.5">{}</text>'
-        '<rect class="neutral" y="18" width="34" height="6"/>{}<path class="edge" d="M0 18h34"/></svg>',
-        code,
-        colours if first else "",
+        '<span class="team{}">{}<span class="name">{}</span></span>',
+        f" {side}" if side else "",
+        code(team),
+        team.display_name,
     )
 
 
@@ -133,9 +170,15 @@ def duration(seconds: float) -> str:
 
 
 @register.filter
-def percent(share: float | None, digits: int = 1) -> str:
-    """Write a share in per cent: 0.5064 is “50.6 %”."""
-    return "–" if share is None else f"{100.0 * share:.{digits}f} %"
+def percent(share: float | None) -> str:
+    """Write a share in per cent: 66%; one decimal only below 10: 4.2%."""
+    return "–" if share is None else charts.percent_text(share)
+
+
+@register.filter
+def whole(p: Sequence[float]) -> list[int]:
+    """Return probabilities as whole per cents that sum to 100."""
+    return charts.whole_percents(p)
 
 
 @register.filter
@@ -150,10 +193,10 @@ def chance(share: float) -> str:
     if share <= 0.0:
         return "–"
     if share < 0.005:
-        return "< 1 %"
+        return "<1%"
     if 0.995 <= share < 1.0:
-        return "> 99 %"
-    return f"{100.0 * share:.0f} %"
+        return ">99%"
+    return f"{100.0 * share:.0f}%"
 
 
 @register.filter
@@ -232,10 +275,9 @@ def group_name(group: str) -> str:
 
 
 @register.filter
-def likely(prediction: Prediction) -> str:
-    """Write the most likely scoreline of a forecast."""
-    home, away = services.likely_score(prediction)
-    return f"{home}–{away}"
+def expected_goals(prediction: Prediction) -> tuple[float, float]:
+    """Return the expected goals of a forecast, home and away."""
+    return services.expected_goals(prediction)
 
 
 @register.filter

@@ -1,7 +1,8 @@
 """The bundle of a model version: its served files in one zip. Equal content gives equal bytes; nothing is pickled.
 
-A bundle holds the calibrated estimator, the feature state at the end of the training data, the catalogue of features,
-and golden rows: features with the forecasts that they gave where the bundle was made. Unpacking checks the files, the
+A bundle holds the calibrated estimator, the feature state at the end of the training data, for a model that uses prices
+also the state of the ratings made of them, the catalogue of features, and golden rows: features with the forecasts that
+they gave where the bundle was made. Unpacking checks the files, the
 columns and the golden rows before the model can be used.
 """
 
@@ -45,6 +46,7 @@ MANIFEST: Final = "manifest.json"
 CATALOGUE: Final = "catalogue.json"
 GOLDEN: Final = "golden.json"
 STATE: Final = "state.bin"
+PRICE_STATE: Final = "price_state.bin"
 MODEL: Final = "model"
 
 
@@ -111,6 +113,11 @@ class Bundle:
     catalogue: tuple[dict[str, Any], ...]
     state_bytes: bytes
     golden: dict[str, Any]
+    price_state_bytes: bytes = b""  # of a model that uses prices
+
+    def price_state(self) -> FeatureState | None:
+        """Return a new state of the ratings made of prices; None for a model that uses none."""
+        return FeatureState.from_bytes(self.price_state_bytes) if self.price_state_bytes else None
 
     def state(self) -> FeatureState:
         """Return a new feature state that has observed the training data."""
@@ -147,6 +154,7 @@ def pack(
     catalogue: list[dict[str, Any]],
     golden: Floats,
     tolerance: float = GOLDEN_TOLERANCE,
+    price_state: bytes = b"",
 ) -> bytes:
     """Return the bundle as an uncompressed zip.
 
@@ -164,11 +172,15 @@ def pack(
         Features of the golden rows.
     tolerance : float
         Largest difference of a golden probability, or of golden expected goals, when the bundle is opened.
+    price_state : bytes
+        For a model that uses prices: the state of the ratings made of them, at the end of the training data.
     """
     estimator = estimators.load(model)
     paths = sorted(path for path in model.rglob("*") if path.is_file())
     content = {f"{MODEL}/{path.relative_to(model).as_posix()}": path.read_bytes() for path in paths}
     content[STATE] = state
+    if price_state:
+        content[PRICE_STATE] = price_state
     content[CATALOGUE] = _json(catalogue)
     content[GOLDEN] = _json(_golden_rows(estimator, as_trained(golden)) | {"tolerance": tolerance})
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(content.items())}
@@ -231,7 +243,8 @@ def open_folder(folder: Path) -> Bundle:
         header = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if header.pop("format") != FORMAT:
             raise BundleError(f"the bundle has another format than {FORMAT}")
-        for name, expected in header.pop("files").items():
+        listed = header.pop("files")
+        for name, expected in listed.items():
             if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
                 raise BundleError(f"{name} in the bundle has changed")
         manifest = Manifest.from_dict(header)
@@ -240,6 +253,7 @@ def open_folder(folder: Path) -> Bundle:
         catalogue = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
         described = [row["name"] for row in catalogue]
         state = (folder / STATE).read_bytes()
+        price_state = (folder / PRICE_STATE).read_bytes() if PRICE_STATE in listed else b""
     except BundleError:
         raise
     except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
@@ -247,7 +261,7 @@ def open_folder(folder: Path) -> Bundle:
     if tuple(estimator.names) != manifest.names or described != list(manifest.names):
         raise BundleError("the features of the model, the catalogue and the manifest differ")
     check_golden(estimator, golden)
-    return Bundle(manifest, estimator, tuple(catalogue), state, golden)
+    return Bundle(manifest, estimator, tuple(catalogue), state, golden, price_state)
 
 
 def header_of(content: bytes) -> dict[str, Any] | None:

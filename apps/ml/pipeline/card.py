@@ -25,8 +25,8 @@ SOURCES: Final = {
 """Where the matches of a world come from, and under which terms."""
 
 LABELLED: Final = (
-    "It uses {inputs}. It is labelled so wherever it is shown, and is never served, because prices of coming "
-    "matches are not available."
+    "It uses {inputs}. It is labelled so wherever it is shown, never becomes champion, and makes forecasts only where "
+    "it is asked for by name."
 )
 
 SMOKE: Final = (

@@ -1,7 +1,7 @@
 """Compute the features of every match from what was known before its `as_of`, and save the final state for serving.
 
-Features made of prices go into a separate file, for the models that are labelled with them, so that neither the
-features of other models nor the served state contain any.
+Features made of prices go into a file of their own, and so does their state, for the models that are labelled with
+them: neither the features of other models nor the state of the champion contain any.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def outcomes(matches: pd.DataFrame) -> pd.Series:
 
 def priced(
     matches: pd.DataFrame, described: pd.DataFrame, odds: pd.DataFrame, params: dict[str, Any]
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the features made of prices, shape (n, columns), and their names."""
+) -> tuple[np.ndarray, tuple[str, ...], FeatureState]:
+    """Return the features made of prices, shape (n, columns), their names, and the state behind them."""
     state = FeatureState.new(params["features"], MARKET)
     values = state.fold(with_prices(matches, odds, params["prices"]), described, schedule=matches)
     line = before_the_match(described, odds, params["prices"])
-    return np.column_stack((values, line.to_numpy())), (*state.names, *line.columns)
+    return np.column_stack((values, line.to_numpy())), (*state.names, *line.columns), state
 
 
 def catalogue_of(state: FeatureState, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -119,8 +119,9 @@ def main(root: Path = Path()) -> None:
     blocks = chain(state.stream(matches, finished, schedule=matches, lineups=lineups), fixtures())
     repeating = [feature.name for feature in state.catalogue if feature.window is not None]
     rows = write(root / files.FEATURES, keys, blocks, state.names, repeating)
-    values, names = priced(matches, described, files.read_frame(root / files.ODDS), params)
+    values, names, prices = priced(matches, described, files.read_frame(root / files.ODDS), params)
     write(root / files.PRICES, keys, [as_block(values)], names)
+    (root / files.PRICE_STATE).write_bytes(prices.to_bytes())
     files.write_json(root / files.CATALOGUE, catalogue_of(state, params))
     files.log_line(f"{len(state.names)} features of {rows} matches; results observed until {state.observed_until}")
 

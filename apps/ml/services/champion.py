@@ -46,8 +46,8 @@ def why_not_champion(version: ModelVersion) -> str:
         return f"{version} {SMOKE_IS_NO_CHAMPION}"
     if version.is_labelled:
         return (
-            f"{version} uses {version.inputs}, which are not available for coming matches. It stays a labelled "
-            "version for comparisons."
+            f"{version} uses {version.inputs}, and the champion must need none. It stays a labelled version, which "
+            "is compared with others and makes forecasts where it is asked for by name."
         )
     if version.files_deleted_at is not None:
         return f"{version} {FILES_DELETED}"

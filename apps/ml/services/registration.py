@@ -201,6 +201,7 @@ def _bundle(chosen: ChosenModel) -> bytes:
         catalogue=chosen.catalogue,
         golden=run.golden[list(names)].to_numpy(dtype=np.float64),
         tolerance=run.params["gates"]["golden_tolerance"],
+        price_state=b"" if chosen.inputs == files.NO_ODDS else (run.root / files.PRICE_STATE).read_bytes(),
     )
 
 

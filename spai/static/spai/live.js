@@ -323,7 +323,14 @@
     else if (event.key === "j" || (event.key === "ArrowDown" && isOnRow)) { move(1); event.preventDefault(); }
     else if (event.key === "k" || (event.key === "ArrowUp" && isOnRow)) { move(-1); event.preventDefault(); }
   });
+  const menu = document.getElementById("more-menu");
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu?.open) return;
+    menu.open = false;
+    document.getElementById("more-summary").focus();
+  });
   document.addEventListener("click", (event) => {
+    if (menu?.open && !menu.contains(event.target)) menu.open = false;
     const found = document.getElementById("found");
     if (found && !event.target.closest("form[role=search]")) found.replaceChildren();
   });

@@ -23,6 +23,7 @@ from apps.ml.forecasting import estimators
 from apps.ml.forecasting.features import FeatureState, catalogue
 from apps.ml.models import EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import bundle as bundles
+from apps.ml.pipeline import featurize
 from apps.scraping.sandbox.world import SimulatedWorld
 from tests.database import rows_of, write_again
 
@@ -108,15 +109,26 @@ def make_version(stored, now, tmp_path):
         home: float | None = None,
     ) -> ModelVersion:
         finished = dataset.results_between(WorldName.SANDBOX, after=None, before=until or now)
-        state = FeatureState.new(PARAMS["features"])
-        rows = state.fold(finished, finished.assign(as_of=finished["kickoff_at"] - timedelta(minutes=1)))
+        described = finished.assign(as_of=finished["kickoff_at"] - timedelta(minutes=1))
+        state, described_by, prices = FeatureState.new(PARAMS["features"]), catalogue(PARAMS["features"]), b""
+        rows, names = state.fold(finished, described), state.names
+        if estimators.REGISTRY[estimator].uses_market:
+            odds = dataset.prices_of(finished["match_id"])
+            priced, priced_names, price_state = featurize.priced(
+                finished, described, odds, PARAMS | {"features": ALL_FEATURES}
+            )
+            rows, names, prices = np.column_stack((rows, priced)), names + priced_names, price_state.to_bytes()
+            described_by = [*state.catalogue, *price_state.catalogue, *featurize.LINE]
         outcome = np.where(
             finished["home_goals"] > finished["away_goals"],
             0,
             np.where(finished["home_goals"] == finished["away_goals"], 1, 2),
         )
-        model = estimators.create(estimator, PARAMS["train"]["smoke"].get(estimator, {}), seed=number)
-        model.fit(bundles.as_trained(rows), outcome, names=state.names)
+        section = PARAMS["train"]["smoke"].get(estimator, {})
+        if "without" in section:  # the columns of the other ratings are not made here
+            section = section | {"without": PARAMS["train"]["smoke"]["elo_logit"]}
+        model = estimators.create(estimator, section, seed=number)
+        model.fit(bundles.as_trained(rows), outcome, names=names)
         folder = Path(tmp_path) / f"model-{number}"
         model.save(folder)
         manifest = bundles.Manifest(
@@ -129,15 +141,17 @@ def make_version(stored, now, tmp_path):
             rows=len(finished),
             trained_from=finished["kickoff_at"].min().date(),
             trained_to=finished["kickoff_at"].max().date(),
-            names=state.names,
+            names=names,
             params=PARAMS,
             sources_sha256="0" * 64,
         )
-        rows_of_catalogue = [
-            {"name": feature.name, "family": feature.family} for feature in catalogue(PARAMS["features"])
-        ]
         content = bundles.pack(
-            manifest=manifest, model=folder, state=state.to_bytes(), catalogue=rows_of_catalogue, golden=rows[-5:]
+            manifest=manifest,
+            model=folder,
+            state=state.to_bytes(),
+            catalogue=[{"name": feature.name, "family": feature.family} for feature in described_by],
+            golden=rows[-5:],
+            price_state=prices,
         )
         digest = hashlib.sha256(content).hexdigest()
         version = ModelVersion.objects.create(

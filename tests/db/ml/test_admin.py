@@ -502,7 +502,7 @@ def test_a_labelled_version_is_refused_with_the_reason(admin, make_version):
     )
     assert not Promotion.objects.exists()
     page = admin.get(reverse("admin:ml_modelversion_change", args=[version.pk])).content.decode()
-    assert "not available for coming matches" in page
+    assert "the champion must need none" in page
 
 
 def test_the_report_is_shown_and_may_run_nothing(admin, make_version):

@@ -7,11 +7,12 @@ import threading
 from collections import Counter
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from apps.matches import selectors as match_selectors
 from apps.matches.ingest import ingest
-from apps.matches.models import Match, World
+from apps.matches.models import Match, Odds, World
 from apps.ml import dataset, services, serving
 from apps.ml.models import FeatureSnapshot, ModelVersion, Promotion
 
@@ -95,7 +96,7 @@ def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version,
     assert (before.data_snapshot, moved.data_snapshot) == (dataset_before(before), report.ingest_id)
     fixtures = dataset.fixtures(fixture_ids())
     serving.forget()
-    anew = serving._rebuilt(moved, now=later)
+    anew, _ = serving._rebuilt(moved, now=later)
     anew.schedule(
         dataset.schedule(World.SANDBOX, start=later - serving.SCHEDULE_BACK, until=later + serving.SCHEDULE_AHEAD)
     )
@@ -314,3 +315,57 @@ class TestVersionsByName:
         for _ in range(2):
             with pytest.raises(services.NotServedError, match="does not have the registered sha256"):
                 serving.version(broken, now=now)
+
+
+class TestLabelledVersions:
+    """Versions that use prices: served by name, with what is quoted by then."""
+
+    def served(self, make_version, now, **version):
+        return serving.version(make_version(2, **version), now=now)
+
+    @pytest.fixture
+    def match_id(self, stored):
+        match_id = fixture_ids(1)[0]
+        Odds.objects.filter(match_id=match_id).delete()
+        return match_id
+
+    def forecast(self, served, match_id, now):
+        return serving.forecast(served, dataset.fixtures([match_id]), now=now).probabilities[0]
+
+    def test_the_line_of_a_fixture_changes_its_forecast_and_without_one_ratings_make_it(
+        self, make_version, match_id, now
+    ):
+        served = self.served(make_version, now, estimator="market_aware", inputs="prices before the match")
+        without = self.forecast(served, match_id, now)
+        line = Odds.objects.create(match_id=match_id, bookmaker="Avg", moment="opening", home=1.25, draw=6.5, away=12.0)
+        favourite = self.forecast(served, match_id, now)
+        assert favourite[0] > 0.7 > without[0]
+        line.delete()
+        assert (self.forecast(served, match_id, now) == without).all()
+
+    def test_ratings_of_earlier_prices_move_on_with_each_result_as_if_built_anew(
+        self, make_version, match_id, world, now
+    ):
+        served = self.served(make_version, now, estimator="market_aware", inputs="prices before the match")
+        later = now + timedelta(minutes=20)
+        ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+        serving._load_asked(now=later)
+        moved = serving.version(served.version, now=later)
+        assert moved.price_state.observed_until > served.price_state.observed_until
+        _, anew = serving._rebuilt(moved, now=later)
+        asked = dataset.fixtures(fixture_ids()).assign(as_of=later)
+        described = moved.price_state.describe(asked)
+        assert described.tobytes() == anew.describe(asked).tobytes()
+        assert described[:, moved.price_state.names.index("price_seen_home")].min() > 0
+
+    def test_a_hypothetical_match_has_no_line(self, make_version, match_id, now):
+        served = self.served(make_version, now, estimator="market_aware", inputs="prices before the match")
+        match = Match.objects.select_related("season__competition__region").get(pk=match_id)
+        one = serving.features_of(served, dataset.hypothetical_row(match, as_of=now), now=now)
+        frame = serving.features_of(served, dataset.fixtures([match_id]), now=now)
+        assert one.tobytes() == frame.tobytes()
+        assert np.isnan(one[0, -2:]).all()
+
+    def test_a_bundle_without_the_ratings_is_refused_with_its_reason(self, make_version, match_id, now):
+        with pytest.raises(serving.NotServedError, match="the next run makes one"):
+            self.served(make_version, now, inputs="prices before the match")

@@ -70,10 +70,10 @@ def test_a_comparison_is_part_of_the_card_and_its_table_stays_whole(facts):
     assert "| log loss | 0.9800 | 0.9900 | met | lower \\| by much |" in text
 
 
-def test_a_labelled_model_says_what_it_looks_at_and_that_it_is_not_served(facts):
+def test_a_labelled_model_says_what_it_looks_at_and_where_it_is_served(facts):
     text = card.markdown(replace(facts, inputs="prices before the match"))
     assert "It uses prices before the match." in text
-    assert "is never served" in text
+    assert "only where it is asked for by name" in text
 
 
 def test_a_version_without_measures_has_a_card_all_the_same(facts):
