@@ -10,7 +10,20 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Case, Count, DateField, F, Q, QuerySet, Value, When, Window
+from django.db.models import (
+    Case,
+    Count,
+    DateField,
+    F,
+    JSONField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
 from django.utils.text import slugify
@@ -481,6 +494,48 @@ def other_world(world: World) -> World | None:
     """Return the other world if it has competitions."""
     other = World.REAL if world == World.SANDBOX else World.SANDBOX
     return other if Competition.objects.filter(world=other).exists() else None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCompetition:
+    """A competition with its newest season, its next match, and the leader of the table as it was last simulated."""
+
+    competition: Competition
+    season_label: str
+    next_match: Match | None
+    leader: Team | None
+    leader_points: int | None
+
+
+def listed_competitions(world: World, now: datetime) -> list[ListedCompetition]:
+    """Return the competitions of a world, region by region, by three queries for any number."""
+    next_match = Match.objects.filter(
+        competition=OuterRef("pk"), status=Match.Status.SCHEDULED, kickoff_at__gt=now
+    ).order_by("kickoff_at", "id")
+    newest = SeasonForecast.objects.filter(
+        season__competition=OuterRef("pk"), season__label=OuterRef("latest_season")
+    ).order_by("-as_of", "-id")
+    found = list(
+        matches.competitions(world).annotate(
+            next_match=Subquery(next_match.values("pk")[:1]),
+            leader=Subquery(newest.values("table__leader")[:1], output_field=JSONField()),
+        )
+    )
+    coming = Match.objects.only("kickoff_at", "kickoff_precision").in_bulk(
+        [each.next_match for each in found if each.next_match]
+    )
+    leaders = {each.pk: each.leader for each in found if each.leader and each.next_match}
+    teams = Team.objects.in_bulk([leader["team"] for leader in leaders.values()])
+    return [
+        ListedCompetition(
+            competition=each,
+            season_label=each.latest_season or "",
+            next_match=coming.get(each.next_match),
+            leader=teams.get(leaders[each.pk]["team"]) if each.pk in leaders else None,
+            leader_points=leaders[each.pk]["points"] if each.pk in leaders else None,
+        )
+        for each in found
+    ]
 
 
 def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Competition]:

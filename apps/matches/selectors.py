@@ -35,6 +35,7 @@ from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, 
 from apps.matches.clubs import plain, respelled
 from apps.matches.connections import Columns
 from apps.matches.models import (
+    Absence,
     AuditEntry,
     AwardedResult,
     Competition,
@@ -46,12 +47,13 @@ from apps.matches.models import (
     Region,
     RetentionRun,
     Season,
+    SquadValue,
     Team,
     TeamAlias,
     World,
     subject_of,
 )
-from apps.matches.records import Moment, readable
+from apps.matches.records import Moment, Side, readable
 from apps.matches.replicas import reading
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
@@ -80,7 +82,7 @@ PLAY_OFF_STAGE: Final = "play-offs"
 
 
 TABLE_FIELDS: Final = (
-    "id season home_team away_team kickoff_at kickoff_precision known_at status round home_goals away_goals".split()
+    "id season home_team away_team kickoff_at kickoff_precision known_at status round home_goals away_goals result_source".split()
 )
 """What tables, rounds and form need of a match."""
 
@@ -224,6 +226,17 @@ def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> di
     for entries in form.values():
         entries.sort(key=lambda entry: (entry.match.kickoff_at, entry.match.pk), reverse=True)
     return form
+
+
+def squad_value_of(team: Team) -> SquadValue | None:
+    """Return the latest estimate of what the squad of a team is worth."""
+    return team.squad_values.order_by("-known_on", "source").first()
+
+
+def absences_of(team: Team, match: Match) -> list[Absence]:
+    """Return the players who were reported missing from a team's side of a match, by name."""
+    side = Side.HOME if match.home_team_id == team.pk else Side.AWAY
+    return list(Absence.objects.filter(match=match, side=side).select_related("player").order_by("player__name", "id"))
 
 
 def head_to_head(a: int, b: int, before: datetime, limit: int = 10) -> QuerySet[Match]:

@@ -8,13 +8,13 @@ from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 
 from apps.api import charts, selectors
 from apps.api.methods import read_only
 from apps.api.pages.context import PageContext, followed_teams, page_context, render_page
 from apps.api.pages.forms import SeasonForm
 from apps.api.services import league as leagues
-from apps.api.templatetags import league as texts
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Season
 
@@ -119,9 +119,7 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
         "refused": query["lock"].refused + len(query["lock"].outcomes) - len(given),
         "address": address,
         "clear": address.with_({}),
-        "awarded_results": matches.awarded_results_of(season),
-        "awarded": matches.awarded_of(season),
-        "view": query["table"] or ("home" if not league.end else "all"),
+        "view": query["table"] or "all",
         "views": [(key, address.with_(table=key)) for key in ("all", "home", "away", "form")],
     }
     context["standings"] = leagues.view_of(league, context["view"]) if league.is_begun else []
@@ -188,18 +186,18 @@ def chances_chart(history: leagues.History, followed: tuple[int, ...] = ()) -> c
         )
         for team, style in zip(history.teams, styles, strict=True)
     ]
-    names = [texts.moment_name(moment.played, history.per_round) for moment in history.moments]
+    names = [_round_name(moment.played, history.per_round) for moment in history.moments]
     teams = [team.pk for team in history.teams]
     return charts.line_chart(
         series,
-        label=texts.chart_label(history),
+        label=_text("label", history=history, latest=[(each.label, each.points[-1][1]) for each in series]),
         y_ticks=_marks(max(y for each in series for _, y in each.points)),
         x_ticks=_round_marks(at),
         notes=[
-            (teams.index(move.team.pk), move.played / history.per_round, texts.move_text(move))
+            (teams.index(move.team.pk), move.played / history.per_round, _text("move", move=move))
             for move in history.moves
         ],
-        names=names,
+        names=[*names[:-1], "Today"],
     )
 
 
@@ -215,5 +213,15 @@ def _round_marks(at: list[float]) -> list[tuple[float, str]]:
     first, latest = at[0], at[-1]
     step = max(1, round((latest - first) / (TICKS - 1)))
     inner = [n for n in range(int(first) + step, int(latest) + 1, step) if first < n < latest - step / 3]
-    return [(first, texts.round_name(first)), *((float(n), texts.round_name(n)) for n in inner), (latest, texts.TODAY)]
+    return [(first, _round_name(first)), *((float(n), _round_name(n)) for n in inner), (latest, "Today")]
+
+
+def _round_name(played: float, per_round: int = 1) -> str:
+    """Name the moment after so many matches."""
+    return f"Round {-int(-played // per_round)}" if played else "Start"
+
+
+def _text(name: str, **context: object) -> str:
+    """Render a sentence of the chart."""
+    return " ".join(render_to_string(f"partials/competition/chart_{name}.html", context).split())
 

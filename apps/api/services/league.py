@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from apps.api import selectors
 from apps.matches import selectors as matches
-from apps.matches.models import Match, PointsAdjustment, Season, Team
+from apps.matches.models import AwardedResult, Match, PointsAdjustment, Season, Team
 from apps.matches.standings import Standing, one_sided_table, points_for_win
 from apps.ml import selectors as forecasts
 from apps.ml import services as ml_services
@@ -86,11 +86,6 @@ class Round:
         """Number of matches that count in the table."""
         return sum(match.counts_in_table for match in self.matches)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether no match of it is to come."""
-        return all(match.counts_in_table or match.status == Match.Status.CANCELLED for match in self.matches)
-
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -135,12 +130,15 @@ class League:
 
     season: Season
     matches: list[Match]
+    goals: dict[int, tuple[int, int]]  # match that counts in the table → its goals there
+    verdicts: list[AwardedResult]
     table: list[Standing[Team]]
     form: dict[int, str]  # team → letters of the latest results, the latest last
     rounds: list[Round]
     adjustments: list[PointsAdjustment]
     end: selectors.SeasonEnd | None
     left: dict[int, tuple[float, float, float]]  # match that was simulated → its probabilities
+    to_come: list[Match]  # and under way
 
     @property
     def lines(self) -> list[Line]:
@@ -151,10 +149,9 @@ class League:
 
     @property
     def current(self) -> Round | None:
-        """The round of the next match that is not postponed; after the last one, the last round."""
-        waiting = [match for match in self.matches if match.status in selectors.AWAITED or match.status == "live"]
-        if waiting:
-            first = waiting[0].pk
+        """The round of the next match; after the last one, the last round."""
+        if self.to_come:
+            first = self.to_come[0].pk
             return next(each for each in self.rounds if any(match.pk == first for match in each.matches))
         return self.rounds[-1] if self.rounds else None
 
@@ -162,6 +159,22 @@ class League:
     def per_round(self) -> int:
         """Matches of a round."""
         return max(len(self.table) // 2, 1)
+
+    @property
+    def awarded(self) -> list[Match]:
+        """The matches that a source reports as awarded and that no verdict names."""
+        return [
+            match
+            for match in self.matches
+            if match.status == Match.Status.AWARDED
+            and match.pk in self.goals
+            and not any(matches.is_on(verdict, match) for verdict in self.verdicts)
+        ]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether matches were played, and none is to come."""
+        return self.is_begun and not self.to_come
 
     @property
     def is_begun(self) -> bool:
@@ -172,38 +185,48 @@ class League:
 def league_of(season: Season, now: datetime) -> League:
     """Return a season with its table, and with its latest simulation while a match is to come."""
     found = matches.table_matches(season)
+    verdicts = list(matches.awarded_results_of(season))
+    goals = {match.pk: counted for match in found if (counted := matches.goals_in_table(match, verdicts))}
     table = matches.league_table(season, found=found)
-    is_running = any(_is_to_come(match, now) for match in found)
-    end = selectors.season_end(season) if is_running else None
-    seen = _seen(found)
+    to_come = [match for match in found if _is_to_come(match, now)]
+    end = selectors.season_end(season) if to_come else None
+    seen = _seen(found, goals)
     return League(
         season=season,
         matches=found,
+        goals=goals,
+        verdicts=verdicts,
         table=table,
-        form={team.pk: "".join(_letter(*goals) for goals in entries[-LATEST:]) for team, entries in seen.items()},
+        form={team.pk: "".join(_letter(*each) for each in entries[-LATEST:]) for team, entries in seen.items()},
         rounds=rounds_of(found),
         adjustments=list(matches.adjustments_of(season)),
         end=end,
         left=ml_services.matches_left(end.forecast) if end else {},
+        to_come=to_come,
     )
 
 
 def _is_to_come(match: Match, now: datetime) -> bool:
+    """Whether a match is to come or under way, as `selectors.to_come` finds them."""
     if match.status in selectors.AWAITED:
         return match.kickoff_at > now - selectors.RESULT_WITHIN
-    return match.status == Match.Status.LIVE
+    is_ahead = match.kickoff_at > now and match.status not in selectors.SETTLED
+    return match.status == Match.Status.LIVE or is_ahead
 
 
-def _seen(found: Sequence[Match], sides: str = "both") -> dict[Team, list[tuple[int, int]]]:
-    """Return the goals for and against of each team's matches that count, in the order of kick-off."""
+def _seen(
+    found: Sequence[Match], goals: Mapping[int, tuple[int, int]], view: View = "all"
+) -> dict[Team, list[tuple[int, int]]]:
+    """Return the goals for and against of each team's matches that count, at home, away or both, the latest last."""
     seen: dict[Team, list[tuple[int, int]]] = defaultdict(list)
     for match in found:
-        if match.counts_in_table:
-            home, away = match.home_goals or 0, match.away_goals or 0
-            if sides != "away":
-                seen[match.home_team].append((home, away))
-            if sides != "home":
-                seen[match.away_team].append((away, home))
+        if match.pk not in goals:
+            continue
+        home, away = goals[match.pk]
+        if view != "away":
+            seen[match.home_team].append((home, away))
+        if view != "home":
+            seen[match.away_team].append((away, home))
     return seen
 
 
@@ -230,7 +253,7 @@ def view_of(league: League, view: View) -> list[Standing[Team]]:
     """Return the table of all matches, of those at home or away, or of the latest of each team."""
     if view == "all":
         return league.table
-    seen = _seen(league.matches, view if view in ("home", "away") else "both")
+    seen = _seen(league.matches, league.goals, view)
     latest = -LATEST if view == "form" else 0
     return one_sided_table(
         ((team, *goals) for team, entries in seen.items() for goals in entries[latest:]),
@@ -247,7 +270,7 @@ def given_of(league: League, outcomes: Mapping[int, int]) -> list[Given]:
 
 def can_end(league: League, match: Match) -> bool:
     """Whether a reader may say how a match ends: it was simulated, and has no result since then."""
-    return match.pk in league.left and not match.counts_in_table
+    return match.pk in league.left and match.pk not in league.goals
 
 
 def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()) -> list[Row]:
@@ -292,6 +315,42 @@ def _chances(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class TeamInLeague:
+    """A team in the table of its league; ranks count from 1, the best attack and the best defence first."""
+
+    league: League
+    row: Row
+    attack_rank: int | None
+    defence_rank: int | None
+    scored: float | None  # goals of a match
+    conceded: float | None
+
+
+def team_in_league(team: Team, season: Season, now: datetime) -> TeamInLeague | None:
+    """Return a team in the table of a season, with its chances while matches are to come."""
+    league = league_of(season, now)
+    row = next((row for row in rows_of(league, ()) if row.team.pk == team.pk), None)
+    if row is None:
+        return None
+    if not row.standing.played:
+        return TeamInLeague(league, row, None, None, None, None)
+    scored, conceded = _per_match(row.standing)
+    others = [_per_match(line) for line in league.table if line.played]
+    return TeamInLeague(
+        league=league,
+        row=row,
+        attack_rank=1 + sum(each > scored for each, _ in others),
+        defence_rank=1 + sum(each < conceded for _, each in others),
+        scored=scored,
+        conceded=conceded,
+    )
+
+
+def _per_match(line: Standing[Team]) -> tuple[float, float]:
+    return line.goals_for / line.played, line.goals_against / line.played
+
+
 def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> History:
     """Return how the chances at a line moved: of the followed teams of the league, and of those with the best chance."""
     assert league.end is not None
@@ -315,7 +374,7 @@ def _moves(league: League, teams: Sequence[Team], moments: Sequence[forecasts.Se
         between = [
             match
             for match in league.matches
-            if match.counts_in_table and match.known_at and first.as_of < match.known_at <= then.as_of
+            if match.pk in league.goals and match.known_at and first.as_of < match.known_at <= then.as_of
         ]
         own = [match for match in between if team.pk in (match.home_team_id, match.away_team_id)]
         rivals = {each.pk for each in teams}

@@ -22,15 +22,6 @@ register = template.Library()
 
 MINUS: Final = "−"
 
-LINES: Final = {
-    "title": ("first place", "first place"),
-    "first": ("the highest continental competition", "direct promotion"),
-    "second": ("any continental competition", "promotion or its play-offs"),
-    "play_off": ("relegation or its play-offs", "relegation or its play-offs"),
-    "down": ("direct relegation", "direct relegation"),
-}
-"""Meanings of the lines of a table, at the top level and below it."""
-
 
 @register.simple_tag
 def bars(
@@ -203,20 +194,6 @@ def chance(share: float) -> str:
 def shade(share: float) -> int:
     """Return the darkness of a probability, 0 to 20."""
     return round(charts.HEAT_STEPS * share)
-
-
-@register.filter
-def line_short(line: dict[str, Any]) -> str:
-    """Write a short label of a line of a table: “Top 4”."""
-    if line["name"] == "title":
-        return "Title"
-    return f"Bottom {line['places']}" if line["from_end"] else f"Top {line['places']}"
-
-
-@register.filter
-def line_meaning(line: dict[str, Any], level: int) -> str:
-    """Write the meaning of a line of a table."""
-    return LINES[line["name"]][level > 1]
 
 
 @register.filter

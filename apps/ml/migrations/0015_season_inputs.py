@@ -30,4 +30,12 @@ class Migration(migrations.Migration):
             ],
             options={"verbose_name_plural": "season inputs"},
         ),
+        migrations.AlterField(
+            model_name="seasonforecast",
+            name="table",
+            field=models.JSONField(
+                help_text="{lines: [{name, places, from_end}], leader: {team, points}, clubs: [{team, points, places, "
+                "…}]}."
+            ),
+        ),
     ]

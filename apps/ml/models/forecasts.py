@@ -136,7 +136,9 @@ class SeasonForecast(models.Model):
     remaining = models.PositiveIntegerField(help_text="Matches that were simulated.")
     undated = models.PositiveIntegerField(help_text="Of those, the ones that no source has listed yet.")
     is_whole = models.BooleanField(help_text="Whether these are all matches to the end of the season.")
-    table = models.JSONField(help_text="{lines: [{name, places, from_end}], clubs: [{team, points, places, …}]}.")
+    table = models.JSONField(
+        help_text="{lines: [{name, places, from_end}], leader: {team, points}, clubs: [{team, points, places, …}]}."
+    )
 
     class Meta:
         constraints = [

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, JSONField, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
 from apps.matches.models import Match, Season, World
@@ -123,7 +123,7 @@ def season_history(season: Season, line: str, *, per_round: int) -> list[SeasonM
     of_round = {-(-played // per_round): pk for pk, played in newest}
     # Of each table, which has tens of places for each club, two short lists.
     lists = (
-        RawSQL("jsonb_path_query_array(\"table\", %s::jsonpath)", [path])  # noqa: S611 – a parameter
+        RawSQL('jsonb_path_query_array("table", %s::jsonpath)', [path], JSONField())  # noqa: S611 – a parameter
         for path in ("$.clubs[*].team", f'$.clubs[*].chances."{line}"')
     )
     rows = (

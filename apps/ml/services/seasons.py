@@ -354,10 +354,13 @@ def _table(season: Season, calendar: Calendar, outcome: SeasonOutcome) -> dict[s
     """Return the forecast as JSON, the club with the most expected points first."""
     lines = [line for line in _lines(season) if line["places"] < len(calendar.teams)]
     chances = {line["name"]: (outcome.below if line["from_end"] else outcome.within)(line["places"]) for line in lines}
-    won = {line.team.pk: line.points for line in league_table(season)}
+    standings = league_table(season)
+    won = {line.team.pk: line.points for line in standings}
+    first = standings[0] if standings and standings[0].played else None
     order = np.lexsort((np.arange(len(calendar.teams)), -outcome.points))
     return {
         "lines": lines,
+        "leader": {"team": first.team.pk, "points": first.points} if first else None,
         "clubs": [
             {
                 "team": calendar.teams[club].pk,
