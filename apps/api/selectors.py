@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -447,13 +447,14 @@ class SeasonEnd:
     clubs: list[tuple[Team, dict[str, Any]]]
 
 
-def season_end(season: Season) -> SeasonEnd | None:
-    """Return the latest simulation of a season, or None."""
+def season_end(season: Season, teams: Mapping[int, Team] | None = None) -> SeasonEnd | None:
+    """Return the latest simulation of a season, or None; `teams` are those of the season by id, where they are known."""
     forecast = forecasts.season_forecast(season)
     if forecast is None:
         return None
+    forecast.season = season
     rows = forecast.table["clubs"]
-    teams = Team.objects.in_bulk([row["team"] for row in rows])
+    teams = Team.objects.in_bulk([row["team"] for row in rows]) if teams is None else teams
     # A team that was merged into another since then does not exist any more.
     clubs = [(teams[row["team"]], row) for row in rows if row["team"] in teams]
     return SeasonEnd(forecast, forecast.table["lines"], clubs)

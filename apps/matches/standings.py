@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
+U = TypeVar("U", bound=Hashable)
 
 
 class Decider(StrEnum):
@@ -121,6 +122,10 @@ class Standing(Generic[T]):
     def goal_difference(self) -> int:
         """Goals scored less goals conceded."""
         return self.goals_for - self.goals_against
+
+    def of(self, team: U) -> Standing[U]:
+        """Return the same line with a team in place of what stood for it."""
+        return replace(self, team=team)  # type: ignore[arg-type, return-value]
 
 
 @dataclass(slots=True)

@@ -110,7 +110,7 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
     address = SeasonAddress(
         request.path, query["season"], {each.match.pk: each.outcome for each in given}, rest
     )
-    lines = league.lines
+    lines = league.columns
     context: dict[str, Any] = {
         "league": league,
         "rows": leagues.rows_of(league, given, followed),
@@ -146,7 +146,8 @@ def _round(league: leagues.League, number: int | None, address: SeasonAddress, p
     if shown is None or number == 0:
         return context
     place = rounds.index(shown)
-    cards = selectors.cards(list(matches.matches().filter(pk__in=[match.pk for match in shown.matches]).order_by("kickoff_at", "id")), now=page.now)
+    found = matches.matches().filter(pk__in=[match.pk for match in shown.matches]).order_by("kickoff_at", "id")
+    cards = selectors.cards(list(found), now=page.now)
     questions = [_question(league, card, address) for card in cards if leagues.can_end(league, card.match)]
     asked = {question.card.match.pk for question in questions}
     return context | {

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from apps.api import selectors
 from apps.matches import selectors as matches
 from apps.matches.models import AwardedResult, Match, PointsAdjustment, Season, Team
+from apps.matches.selectors import TableMatch
 from apps.matches.standings import Standing, one_sided_table, points_for_win
 from apps.ml import selectors as forecasts
 from apps.ml import services as ml_services
@@ -79,7 +81,7 @@ class Round:
     """The matches of one round in the order of kick-off."""
 
     number: int
-    matches: list[Match]
+    matches: list[TableMatch]
 
     @property
     def over(self) -> int:
@@ -91,7 +93,7 @@ class Round:
 class Given:
     """A match that ends as the reader says: 0 home win, 1 draw, 2 away win."""
 
-    match: Match
+    match: TableMatch
     outcome: int
 
     @property
@@ -109,7 +111,7 @@ class Move:
     played: int
     before: float
     after: float
-    results: list[Match]
+    results: list[TableMatch]
     is_new_model: bool
 
 
@@ -129,7 +131,7 @@ class League:
     """A season of a league with everything that its pages read from its matches and its latest simulation."""
 
     season: Season
-    matches: list[Match]
+    matches: list[TableMatch]
     goals: dict[int, tuple[int, int]]  # match that counts in the table → its goals there
     verdicts: list[AwardedResult]
     table: list[Standing[Team]]
@@ -138,21 +140,22 @@ class League:
     adjustments: list[PointsAdjustment]
     end: selectors.SeasonEnd | None
     left: dict[int, tuple[float, float, float]]  # match that was simulated → its probabilities
-    to_come: list[Match]  # and under way
+    to_come: list[TableMatch]  # and under way
+    lines: list[Line]
 
     @property
-    def lines(self) -> list[Line]:
-        """The columns of chances: title, Europe or promotion, relegation; empty without a simulation."""
-        found = {line["name"]: line for line in self.end.lines} if self.end else {}
-        columns = [found.get("title"), found.get("first") or found.get("second"), found.get("down") or found.get("play_off")]
-        return [Line(key, **line) for key, line in zip(("title", "top", "down"), columns, strict=True) if line]
+    def columns(self) -> list[Line]:
+        """The lines whose chances are shown: all with a simulation, else none."""
+        return self.lines if self.end else []
 
     @property
     def current(self) -> Round | None:
-        """The round of the next match; after the last one, the last round."""
-        if self.to_come:
-            first = self.to_come[0].pk
-            return next(each for each in self.rounds if any(match.pk == first for match in each.matches))
+        """The first round after the complete ones that has a match to come; after the last match, the last round."""
+        complete = max((each.number for each in self.rounds if each.over == len(each.matches)), default=0)
+        ids = {match.pk for match in self.to_come}
+        open_rounds = [each for each in self.rounds if any(match.pk in ids for match in each.matches)]
+        if open_rounds:
+            return next((each for each in open_rounds if each.number > complete), open_rounds[0])
         return self.rounds[-1] if self.rounds else None
 
     @property
@@ -161,7 +164,7 @@ class League:
         return max(len(self.table) // 2, 1)
 
     @property
-    def awarded(self) -> list[Match]:
+    def awarded(self) -> list[TableMatch]:
         """The matches that a source reports as awarded and that no verdict names."""
         return [
             match
@@ -185,11 +188,11 @@ class League:
 def league_of(season: Season, now: datetime) -> League:
     """Return a season with its table, and with its latest simulation while a match is to come."""
     found = matches.table_matches(season)
-    verdicts = list(matches.awarded_results_of(season))
+    verdicts, adjustments = list(matches.awarded_results_of(season)), list(matches.adjustments_of(season))
     goals = {match.pk: counted for match in found if (counted := matches.goals_in_table(match, verdicts))}
-    table = matches.league_table(season, found=found)
+    table = matches.table_of(season, found, goals, matches.points_taken(adjustments))
     to_come = [match for match in found if _is_to_come(match, now)]
-    end = selectors.season_end(season) if to_come else None
+    end = selectors.season_end(season, {line.team.pk: line.team for line in table}) if to_come else None
     seen = _seen(found, goals)
     return League(
         season=season,
@@ -197,16 +200,29 @@ def league_of(season: Season, now: datetime) -> League:
         goals=goals,
         verdicts=verdicts,
         table=table,
-        form={team.pk: "".join(_letter(*each) for each in entries[-LATEST:]) for team, entries in seen.items()},
+        form={team: "".join(_letter(*each) for each in entries[-LATEST:]) for team, entries in seen.items()},
         rounds=rounds_of(found),
-        adjustments=list(matches.adjustments_of(season)),
+        adjustments=adjustments,
         end=end,
         left=ml_services.matches_left(end.forecast) if end else {},
         to_come=to_come,
+        lines=_lines(season, end, len(table)),
     )
 
 
-def _is_to_come(match: Match, now: datetime) -> bool:
+def _lines(season: Season, end: selectors.SeasonEnd | None, teams: int) -> list[Line]:
+    """Return the lines that matter most: title, Europe or promotion, relegation."""
+    every = end.lines if end else ml_services.lines_of(season)
+    found = {line["name"]: line for line in every if line["places"] < teams}
+    columns = (
+        found.get("title"),
+        found.get("first") or found.get("second"),
+        found.get("down") or found.get("play_off"),
+    )
+    return [Line(key, **line) for key, line in zip(("title", "top", "down"), columns, strict=True) if line]
+
+
+def _is_to_come(match: TableMatch, now: datetime) -> bool:
     """Whether a match is to come or under way, as `selectors.to_come` finds them."""
     if match.status in selectors.AWAITED:
         return match.kickoff_at > now - selectors.RESULT_WITHIN
@@ -215,18 +231,18 @@ def _is_to_come(match: Match, now: datetime) -> bool:
 
 
 def _seen(
-    found: Sequence[Match], goals: Mapping[int, tuple[int, int]], view: View = "all"
-) -> dict[Team, list[tuple[int, int]]]:
+    found: Sequence[TableMatch], goals: Mapping[int, tuple[int, int]], view: View = "all"
+) -> dict[int, list[tuple[int, int]]]:
     """Return the goals for and against of each team's matches that count, at home, away or both, the latest last."""
-    seen: dict[Team, list[tuple[int, int]]] = defaultdict(list)
+    seen: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for match in found:
         if match.pk not in goals:
             continue
         home, away = goals[match.pk]
         if view != "away":
-            seen[match.home_team].append((home, away))
+            seen[match.home_team_id].append((home, away))
         if view != "home":
-            seen[match.away_team].append((away, home))
+            seen[match.away_team_id].append((away, home))
     return seen
 
 
@@ -234,18 +250,24 @@ def _letter(scored: int, conceded: int) -> str:
     return "D" if scored == conceded else "W" if scored > conceded else "L"
 
 
-def rounds_of(found: Sequence[Match]) -> list[Round]:
-    """Return the rounds of a season: as the source numbers them, or the first match of each team, the second, and so on.
+def rounds_of(found: Sequence[TableMatch]) -> list[Round]:
+    """Return the rounds of a season: as the source numbers them, else in the order of kick-off.
 
-    `found` is in the order of kick-off.
+    Each match then belongs to the first round in which neither of its teams has another, so that one that was
+    postponed goes where it was missing. There are as many rounds as a team has matches.
     """
     numbers = [NUMBER.search(match.round) for match in found]
+    is_numbered = all(numbers)
+    teams = Counter(team for match in found for team in (match.home_team_id, match.away_team_id))
+    most = max(teams.values(), default=0)
     rounds: dict[int, list[Match]] = defaultdict(list)
-    met: dict[int, int] = defaultdict(int)
+    taken: dict[int, list[int]] = defaultdict(list)
     for match, number in zip(found, numbers, strict=True):
-        pair = match.home_team_id, match.away_team_id
-        met[pair[0]] = met[pair[1]] = max(met[pair[0]], met[pair[1]]) + 1
-        rounds[int(number.group()) if number and all(numbers) else met[pair[0]]].append(match)
+        home, away = taken[match.home_team_id], taken[match.away_team_id]
+        free = next((n for n in range(1, most + 1) if n not in home and n not in away), max(len(home), len(away)) + 1)
+        home.append(free)
+        away.append(free)
+        rounds[int(number.group()) if number and is_numbered else free].append(match)
     return [Round(number, rounds[number]) for number in sorted(rounds)]
 
 
@@ -255,12 +277,14 @@ def view_of(league: League, view: View) -> list[Standing[Team]]:
         return league.table
     seen = _seen(league.matches, league.goals, view)
     latest = -LATEST if view == "form" else 0
-    return one_sided_table(
+    teams = {line.team.pk: line.team for line in league.table}
+    lines = one_sided_table(
         ((team, *goals) for team, entries in seen.items() for goals in entries[latest:]),
         win=points_for_win(league.season.competition.region.name, league.season.label),
-        teams=[line.team for line in league.table],
-        name=lambda team: team.display_name,
+        teams=teams,
+        name=lambda pk: teams[pk].display_name,
     )
+    return [line.of(teams[line.team]) for line in lines]
 
 
 def given_of(league: League, outcomes: Mapping[int, int]) -> list[Given]:
@@ -268,7 +292,7 @@ def given_of(league: League, outcomes: Mapping[int, int]) -> list[Given]:
     return [Given(match, outcomes[match.pk]) for match in league.matches if match.pk in outcomes and can_end(league, match)]
 
 
-def can_end(league: League, match: Match) -> bool:
+def can_end(league: League, match: Match | TableMatch) -> bool:
     """Whether a reader may say how a match ends: it was simulated, and has no result since then."""
     return match.pk in league.left and match.pk not in league.goals
 
@@ -283,12 +307,12 @@ def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()
     if league.end and given:
         outcomes = {each.match.pk: each.outcome for each in given}
         after = {row["team"]: row for row in ml_services.season_given(league.end.forecast, outcomes)}
-    lines, adjusted = league.lines, {each.team_id for each in league.adjustments}
+    lines, adjusted = league.columns, {each.team_id for each in league.adjustments}
     table = league.table
     if before and not league.is_begun:
         ordered = sorted(table, key=lambda line: -before.get(line.team.pk, {"expected": 0.0})["expected"])
         table = [replace(line, place=place) for place, line in enumerate(ordered, start=1)]
-    cuts = {len(table) - line.places + 1 if line.from_end else line.places + 1 for line in lines if line.key != "title"}
+    cuts = {len(table) - line.places + 1 if line.from_end else line.places + 1 for line in league.lines if line.key != "title"}
     return [
         Row(
             standing=line,
@@ -366,7 +390,7 @@ def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> Hist
 def _moves(league: League, teams: Sequence[Team], moments: Sequence[forecasts.SeasonMoment]) -> list[Move]:
     """Return the biggest moves, at most one of each round, in the order of time."""
     found = []
-    for first, then in zip(moments, moments[1:], strict=False):
+    for first, then in pairwise(moments):
         team = max(teams, key=lambda team: abs(then.chances[team.pk] - first.chances[team.pk]))
         before, after = first.chances[team.pk], then.chances[team.pk]
         if abs(after - before) < BIG_MOVE:

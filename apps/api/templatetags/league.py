@@ -84,3 +84,11 @@ def chance_said(share: float) -> str:
 def millions(euros: int) -> str:
     """Write an amount in millions: 512 m, 1.2 bn."""
     return f"{euros / 1e9:.1f} bn" if euros >= 1e9 else f"{euros / 1e6:.0f} m"
+
+
+@register.filter
+def season_name(label: str) -> str:
+    """Write the label of a season as people do: 2026–27; of the many of a simulated year the second is 2026–27 (2)."""
+    years, _, number = label.partition(" S")
+    name = years.replace("-", "–")
+    return f"{name} ({int(number)})" if number.isdigit() and int(number) > 1 else name

@@ -40,7 +40,7 @@ from apps.ml.services.run_decisions import (
     tags_of,
 )
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, run_due
-from apps.ml.services.seasons import SeasonRefusedError, simulate_due, simulate_season
+from apps.ml.services.seasons import SeasonRefusedError, lines_of, simulate_due, simulate_season
 from apps.ml.services.shadows import ShadowReport, shadow_due
 from apps.ml.services.what_if import (
     AHEAD,
@@ -91,6 +91,7 @@ __all__ = [
     "forecast_numbers",
     "hypothetical_match",
     "latest_midnight",
+    "lines_of",
     "matches_left",
     "measure_drift",
     "meeting",

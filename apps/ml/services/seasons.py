@@ -335,7 +335,7 @@ def _forecast(calendar: Calendar, served: serving.ServedModel, *, now: datetime)
     return served.bundle.estimator.numbers(features)
 
 
-def _lines(season: Season) -> list[dict[str, Any]]:
+def lines_of(season: Season) -> list[dict[str, Any]]:
     """Return the lines of the table, such as promotion; lines at the same place are merged."""
     from apps.ml.forecasting.features.places import places_of
 
@@ -352,7 +352,7 @@ def _lines(season: Season) -> list[dict[str, Any]]:
 
 def _table(season: Season, calendar: Calendar, outcome: SeasonOutcome) -> dict[str, Any]:
     """Return the forecast as JSON, the club with the most expected points first."""
-    lines = [line for line in _lines(season) if line["places"] < len(calendar.teams)]
+    lines = [line for line in lines_of(season) if line["places"] < len(calendar.teams)]
     chances = {line["name"]: (outcome.below if line["from_end"] else outcome.within)(line["places"]) for line in lines}
     standings = league_table(season)
     won = {line.team.pk: line.points for line in standings}
