@@ -448,7 +448,7 @@ class SeasonEnd:
 
 
 def season_end(season: Season, teams: Mapping[int, Team] | None = None) -> SeasonEnd | None:
-    """Return the latest simulation of a season, or None; `teams` are those of the season by id, where they are known."""
+    """Return the latest simulation of a season, or None; `teams` are its teams by id, where they are known."""
     forecast = forecasts.season_forecast(season)
     if forecast is None:
         return None
@@ -516,7 +516,7 @@ def listed_competitions(world: World, now: datetime) -> list[ListedCompetition]:
     newest = SeasonForecast.objects.filter(
         season__competition=OuterRef("pk"), season__label=OuterRef("latest_season")
     ).order_by("-as_of", "-id")
-    found = list(
+    found: list[Any] = list(
         matches.competitions(world).annotate(
             next_match=Subquery(next_match.values("pk")[:1]),
             leader=Subquery(newest.values("table__leader")[:1], output_field=JSONField()),

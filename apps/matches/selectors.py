@@ -83,7 +83,7 @@ PLAY_OFF_STAGE: Final = "play-offs"
 
 @dataclass(slots=True)
 class TableMatch:
-    """What tables, rounds and form need of a match; a season has hundreds, and model instances cost ten times as much."""
+    """What tables, rounds and form need of a match; a season has hundreds, and models cost ten times as much."""
 
     pk: int
     season_id: int

@@ -1,4 +1,4 @@
-"""The page of a league: table with chances, given results, how the chances moved, rounds; the list of leagues; teams."""
+"""The page of a league: table with chances, given results, chances over time, rounds; the list of leagues; teams."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class TestGivenResults:
 
     def test_a_part_is_sent_to_the_script_of_the_page(self, client, simulated, coming):
         page = client.get(f"{LEAGUE}?lock={coming[0].pk}:H", headers=HTMX).content.decode()
-        assert page.lstrip().startswith("<div\n  id=\"competition\"")
+        assert page.lstrip().startswith('<div\n  id="competition"')
         assert "Northgate beat Lakeside" in page
 
     def test_a_season_that_was_simulated_again_in_the_meantime_offers_none(self, client, simulated):
@@ -229,7 +229,11 @@ class TestChancesOverTime:
 class TestRounds:
     def test_the_current_round_is_shown_and_the_others_are_linked(self, client, simulated):
         page = client.get(LEAGUE).content.decode()
-        assert links(page, "round") == {"earlier": f"{LEAGUE}?round=2#rnd", "all": f"{LEAGUE}?round=all#rnd", "this": "#rnd"}
+        assert links(page, "round") == {
+            "earlier": f"{LEAGUE}?round=2#rnd",
+            "all": f"{LEAGUE}?round=all#rnd",
+            "this": "#rnd",
+        }
         text = text_of(client.get(f"{LEAGUE}?round=2"))
         assert "Round 2" in text
         assert "FT" not in text or "Redfield" in text
@@ -262,7 +266,13 @@ class TestViews:
         assert re.search(r"1 Northgate NOR 2 2 0 0 3–0 \+3 6", text_of(client.get(f"{LEAGUE}?table=form")))
 
     def test_seasons_of_the_past_are_linked(self, client, build, simulated):
-        build.match("Northgate", "Old Mill", season=build.season(label="2025-26"), goals=(1, 0), kickoff_at=build.now - timedelta(days=300))
+        build.match(
+            "Northgate",
+            "Old Mill",
+            season=build.season(label="2025-26"),
+            goals=(1, 0),
+            kickoff_at=build.now - timedelta(days=300),
+        )
         assert 'href="?season=2025-26"' in client.get(LEAGUE).content.decode()
         assert "2025–26 · final table" in text_of(client.get(f"{LEAGUE}?season=2025-26"))
 
@@ -297,7 +307,9 @@ class TestTeam:
         assert "Squad" not in text_of(client.get("/teams/northgate/"))
         SquadValue.objects.create(team=team, source="tables", known_on="2026-08-01", value_eur=512_400_000)
         player = Player.objects.create(source="s", source_player_id="1", name="Ann Example")
-        Absence.objects.create(match=coming[0], player=player, side="home", reason="injured", known_at=coming[0].created_at)
+        Absence.objects.create(
+            match=coming[0], player=player, side="home", reason="injured", known_at=coming[0].created_at
+        )
         text = text_of(client.get("/teams/northgate/"))
         assert "Worth about €512 m in August 2026, as tables estimates." in text
         assert "Ann Example injured" in text

@@ -430,9 +430,7 @@ class TestOtherPages:
         build.match("Northgate", "Old Mill", kickoff_at=build.now - timedelta(days=2), goals=(2, 0))
         build.match("Old Mill", "Lakeside", kickoff_at=build.now - timedelta(days=1), goals=(1, 1))
         page = text_of(client.get("/competitions/aldermark-crown-league/"))
-        assert re.search(
-            r"1 NOR Northgate W 1 \+2 3 2 LAK Lakeside D 1 0 1 3 OLM Old Mill L D 2 −2 1", page
-        )
+        assert re.search(r"1 NOR Northgate W 1 \+2 3 2 LAK Lakeside D 1 0 1 3 OLM Old Mill L D 2 −2 1", page)
 
     def test_an_older_season_can_be_picked(self, client, build):
         build.match(

@@ -9,7 +9,6 @@ from html import unescape
 import pytest
 
 from apps.matches.models import Competition, Match, Region, Team
-from apps.ml.models import SeasonForecast
 from tests.web.test_api import problem_of
 from tests.web.test_pages import HTMX, text_of
 

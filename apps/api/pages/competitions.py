@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -27,9 +27,12 @@ TICKS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One result that a reader may give: its chance in whole per cents, and the address that gives it or takes it back."""
+    """A result that a reader may give: its chance in whole per cents, and the address that gives it or takes it back.
 
-    outcome: Literal["home", "draw", "away"]
+    The outcome is home, draw or away.
+    """
+
+    outcome: str
     percent: int
     is_given: bool
     address: str
@@ -107,15 +110,15 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
     league, followed = leagues.league_of(season, page.now), followed_teams(request)
     given = leagues.given_of(league, query["lock"].outcomes)
     rest = {"round": request.GET.get("round", ""), "chances": query["chances"], "table": query["table"]}
-    address = SeasonAddress(
-        request.path, query["season"], {each.match.pk: each.outcome for each in given}, rest
-    )
+    address = SeasonAddress(request.path, query["season"], {each.match.pk: each.outcome for each in given}, rest)
     lines = league.columns
     context: dict[str, Any] = {
         "league": league,
         "rows": leagues.rows_of(league, given, followed),
         "lines": lines,
-        "given": [(each, address.with_({k: v for k, v in address.given.items() if k != each.match.pk})) for each in given],
+        "given": [
+            (each, address.with_({k: v for k, v in address.given.items() if k != each.match.pk})) for each in given
+        ],
         "refused": query["lock"].refused + len(query["lock"].outcomes) - len(given),
         "address": address,
         "clear": address.with_({}),
@@ -225,4 +228,3 @@ def _round_name(played: float, per_round: int = 1) -> str:
 def _text(name: str, **context: object) -> str:
     """Render a sentence of the chart."""
     return " ".join(render_to_string(f"partials/competition/chart_{name}.html", context).split())
-

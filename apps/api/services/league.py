@@ -260,7 +260,7 @@ def rounds_of(found: Sequence[TableMatch]) -> list[Round]:
     is_numbered = all(numbers)
     teams = Counter(team for match in found for team in (match.home_team_id, match.away_team_id))
     most = max(teams.values(), default=0)
-    rounds: dict[int, list[Match]] = defaultdict(list)
+    rounds: dict[int, list[TableMatch]] = defaultdict(list)
     taken: dict[int, list[int]] = defaultdict(list)
     for match, number in zip(found, numbers, strict=True):
         home, away = taken[match.home_team_id], taken[match.away_team_id]
@@ -289,7 +289,9 @@ def view_of(league: League, view: View) -> list[Standing[Team]]:
 
 def given_of(league: League, outcomes: Mapping[int, int]) -> list[Given]:
     """Return those of some given results that are of matches left, in the order of kick-off."""
-    return [Given(match, outcomes[match.pk]) for match in league.matches if match.pk in outcomes and can_end(league, match)]
+    return [
+        Given(match, outcomes[match.pk]) for match in league.matches if match.pk in outcomes and can_end(league, match)
+    ]
 
 
 def can_end(league: League, match: Match | TableMatch) -> bool:
@@ -312,7 +314,11 @@ def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()
     if before and not league.is_begun:
         ordered = sorted(table, key=lambda line: -before.get(line.team.pk, {"expected": 0.0})["expected"])
         table = [replace(line, place=place) for place, line in enumerate(ordered, start=1)]
-    cuts = {len(table) - line.places + 1 if line.from_end else line.places + 1 for line in league.lines if line.key != "title"}
+    cuts = {
+        len(table) - line.places + 1 if line.from_end else line.places + 1
+        for line in league.lines
+        if line.key != "title"
+    }
     return [
         Row(
             standing=line,
@@ -376,12 +382,12 @@ def _per_match(line: Standing[Team]) -> tuple[float, float]:
 
 
 def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> History:
-    """Return how the chances at a line moved: of the followed teams of the league, and of those with the best chance."""
+    """Return how the chances at a line moved: of the followed teams of the league, then of those with the best."""
     assert league.end is not None
     moments = forecasts.season_history(league.season, line.name, per_round=league.per_round)
-    clubs = sorted(
-        league.end.clubs, key=lambda club: (club[0].pk not in followed, -club[1]["chances"][line.name])
-    )[:LINES_DRAWN]
+    clubs = sorted(league.end.clubs, key=lambda club: (club[0].pk not in followed, -club[1]["chances"][line.name]))[
+        :LINES_DRAWN
+    ]
     teams = [team for team, _ in sorted(clubs, key=lambda club: -club[1]["chances"][line.name])]
     moments = [moment for moment in moments if all(team.pk in moment.chances for team in teams)]
     return History(line, teams, moments, _moves(league, teams, moments), league.per_round)

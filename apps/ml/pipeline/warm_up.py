@@ -105,9 +105,7 @@ def simulate() -> None:
             doubt=doubt,
             simulations=2,
         )
-        season.tabulate(
-            drawn, clubs=CLUBS, played=np.empty((0, 4), dtype=np.int64), rule=GOALS_FIRST, given={0: 1}
-        )
+        season.tabulate(drawn, clubs=CLUBS, played=np.empty((0, 4), dtype=np.int64), rule=GOALS_FIRST, given={0: 1})
 
 
 def invented_matches() -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from apps.ml.selectors.drift import LatestDrift, drift_of, drift_reports, latest_drift
 from apps.ml.selectors.forecasts import (
+    SeasonMoment,
     has_forecast,
     is_scored,
     latest_predictions,
@@ -97,6 +98,7 @@ __all__ = [
     "LiveComparison",
     "Reign",
     "RunProgress",
+    "SeasonMoment",
     "StageDuration",
     "VersionStage",
     "aliases",

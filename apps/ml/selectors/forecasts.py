@@ -123,7 +123,7 @@ def season_history(season: Season, line: str, *, per_round: int) -> list[SeasonM
     of_round = {-(-played // per_round): pk for pk, played in newest}
     # Of each table, which has tens of places for each club, two short lists.
     lists = (
-        RawSQL('jsonb_path_query_array("table", %s::jsonpath)', [path], JSONField())  # noqa: S611 – a parameter
+        RawSQL('jsonb_path_query_array("table", %s::jsonpath)', [path], JSONField())
         for path in ("$.clubs[*].team", f'$.clubs[*].chances."{line}"')
     )
     rows = (

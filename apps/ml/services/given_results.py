@@ -68,7 +68,9 @@ def season_given(forecast: SeasonForecast, outcomes: Mapping[int, int]) -> list[
     return [_changed(club, lines, changes[club["team"]]) for club in forecast.table["clubs"]]
 
 
-def _changed(club: dict[str, Any], lines: list[dict[str, Any]], change: tuple[float, int, int, Floats]) -> dict[str, Any]:
+def _changed(
+    club: dict[str, Any], lines: list[dict[str, Any]], change: tuple[float, int, int, Floats]
+) -> dict[str, Any]:
     points, low, high, shares = change
     places = np.clip(np.array(club["places"]) + shares, 0.0, 1.0)
     chances = {

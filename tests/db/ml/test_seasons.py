@@ -74,7 +74,9 @@ def test_a_simulation_of_an_earlier_round_stays_without_its_inputs(simulated, wo
     season = Season.objects.filter(forecasts__isnull=False).order_by("pk").first()
     first = season.forecasts.get()
     # A round later.
-    SeasonForecast.objects.filter(pk=first.pk).update(played=first.played - 6, data_snapshot=0, as_of=now - timedelta(hours=1))
+    SeasonForecast.objects.filter(pk=first.pk).update(
+        played=first.played - 6, data_snapshot=0, as_of=now - timedelta(hours=1)
+    )
     services.simulate_due(now=now)
     assert season.forecasts.count() == 2
     assert SeasonInputs.objects.get(forecast__season=season).forecast == selectors.season_forecast(season)

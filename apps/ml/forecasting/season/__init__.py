@@ -118,5 +118,5 @@ def tabulate(
     shares = np.zeros((clubs, clubs))
     for club in range(clubs):
         shares[club] = np.bincount(places[:, club] - 1, weights=weights, minlength=clubs) / len(scores)
-    bounds = np.quantile(points, INTERVAL, axis=0, method="inverted_cdf", weights=weights).astype(np.int64)
-    return SeasonOutcome(shares, np.average(points, axis=0, weights=weights), *bounds, len(scores))
+    low, high = np.quantile(points, INTERVAL, axis=0, method="inverted_cdf", weights=weights).astype(np.int64)
+    return SeasonOutcome(shares, np.average(points, axis=0, weights=weights), low, high, len(scores))
