@@ -251,23 +251,24 @@ def _letter(scored: int, conceded: int) -> str:
 
 
 def rounds_of(found: Sequence[TableMatch]) -> list[Round]:
-    """Return the rounds of a season: as the source numbers them, else in the order of kick-off.
+    """Return the rounds of a season: as the source numbers them, else as the teams have played.
 
-    Each match then belongs to the first round in which neither of its teams has another, so that one that was
-    postponed goes where it was missing. There are as many rounds as a team has matches.
+    Without numbers a match belongs to round 7 where it is the seventh of one of its teams, and no later one of the
+    other. Around a postponed match rounds then differ in size, but follow each other in time.
+
+    Parameters
+    ----------
+    found : sequence of TableMatch
+        In the order of kick-off.
     """
     numbers = [NUMBER.search(match.round) for match in found]
     is_numbered = all(numbers)
-    teams = Counter(team for match in found for team in (match.home_team_id, match.away_team_id))
-    most = max(teams.values(), default=0)
     rounds: dict[int, list[TableMatch]] = defaultdict(list)
-    taken: dict[int, list[int]] = defaultdict(list)
+    played = Counter[int]()
     for match, number in zip(found, numbers, strict=True):
-        home, away = taken[match.home_team_id], taken[match.away_team_id]
-        free = next((n for n in range(1, most + 1) if n not in home and n not in away), max(len(home), len(away)) + 1)
-        home.append(free)
-        away.append(free)
-        rounds[int(number.group()) if number and is_numbered else free].append(match)
+        played.update((match.home_team_id, match.away_team_id))
+        nth = max(played[match.home_team_id], played[match.away_team_id])
+        rounds[int(number.group()) if number and is_numbered else nth].append(match)
     return [Round(number, rounds[number]) for number in sorted(rounds)]
 
 
