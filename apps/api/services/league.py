@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -33,6 +33,9 @@ NOTES: Final = 3
 
 RESULTS_NAMED: Final = 3
 """Results that a note names."""
+
+LONGEST_BREAK: Final = timedelta(days=75)
+"""A season without fixtures may go on for so long after its latest match, as over a winter."""
 
 NUMBER: Final = re.compile(r"\d+")
 
@@ -141,6 +144,7 @@ class League:
     end: selectors.SeasonEnd | None
     left: dict[int, tuple[float, float, float]]  # match that was simulated → its probabilities
     to_come: list[TableMatch]  # and under way
+    is_over: bool
     lines: list[Line]
 
     @property
@@ -175,11 +179,6 @@ class League:
         ]
 
     @property
-    def is_over(self) -> bool:
-        """Whether matches were played, and none is to come."""
-        return self.is_begun and not self.to_come
-
-    @property
     def is_begun(self) -> bool:
         """Whether a result counts."""
         return any(line.played for line in self.table)
@@ -206,8 +205,15 @@ def league_of(season: Season, now: datetime) -> League:
         end=end,
         left=ml_services.matches_left(end.forecast) if end else {},
         to_come=to_come,
+        is_over=not to_come and _is_over(found, goals, len(table), now),
         lines=_lines(season, end, len(table)),
     )
+
+
+def _is_over(found: Sequence[TableMatch], goals: Mapping[int, object], teams: int, now: datetime) -> bool:
+    """Whether a season without fixtures is over; some sources list fixtures only days before."""
+    is_complete = len(goals) >= teams * (teams - 1) > 0
+    return is_complete or (bool(goals) and found[-1].kickoff_at < now - LONGEST_BREAK)
 
 
 def _lines(season: Season, end: selectors.SeasonEnd | None, teams: int) -> list[Line]:
