@@ -55,10 +55,10 @@ FIRST_YEAR: Final = 1863
 PROFILES: Final = ("production", "smoke")
 
 TARGETS: Final = {
-    "no odds": "gap ≤ 0.0034 RPS and ≤ 0.0115 log loss, aim 0.0028 and 0.0090; ECE ≤ 0.60 %; "
+    "no odds": "gap ≤ 0.0026 RPS and ≤ 0.0085 log loss, aim 0.0024 and 0.0078; distance ≤ 0.0022; ECE ≤ 0.60 %; "
     "at least 0.0020 RPS ahead of Dixon-Coles per league, with an interval without 0",
-    "prices of earlier matches": "gap ≤ 0.0024 RPS, aim 0.0018",
-    "prices before the match": "at most 0.0001 RPS above the average before the match",
+    "prices of earlier matches": "gap ≤ 0.0017 RPS, aim 0.0015; distance ≤ 0.0015",
+    "prices before the match": "below the average before the match, with an interval without 0",
 }
 
 
@@ -131,11 +131,19 @@ def per_league(root: Path) -> pd.DataFrame:
 
 def read(root: Path, seasons: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """Return the tested matches, the forecasts of every model and of every line, shape (n, 3), NaN where unquoted."""
-    from apps.ml.forecasting import scoring
+    from apps.ml.forecasting import line_agreement, scoring
+    from apps.ml.forecasting.prices import line_of
     from apps.ml.pipeline import files
-    from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES
+    from apps.ml.pipeline.columns import CALIBRATED
 
     table, odds = files.read_frame(root / files.CALIBRATED), files.read_frame(root / files.ODDS)
+    kickoffs, section = (
+        files.read_frame(root / files.MATCHES, ["match_id", "kickoff_at"]),
+        files.read_params(root)["prices"],
+    )
+    left_out = line_agreement.disagreements(odds, kickoffs, section["agreement"])
+    print(f"lines left out, because they disagreed with the others: {line_agreement.in_words(left_out) or 'none'}")
+    odds = line_agreement.without(odds, kickoffs, left_out)
     table = pd.concat([table, per_league(root)], ignore_index=True)
     about = files.read_frame(root / files.FINISHED, ["match_id", "competition", "region", "level", "season", "as_of"])
     steps = files.read_json(root / files.FOLDS)["folds"]
@@ -147,8 +155,8 @@ def read(root: Path, seasons: Sequence[str]) -> tuple[pd.DataFrame, dict[str, An
     models = {name: rows.loc[matches["match_id"], CALIBRATED].to_numpy() for name, rows in by_model.items()}
     lines = {}
     for name, (bookmaker, moment) in LINES.items():
-        quoted = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")
-        lines[name] = scoring.devig(quoted[list(OUTCOMES)].reindex(matches["match_id"]).to_numpy())
+        quoted = line_of(odds, bookmaker, moment)
+        lines[name] = scoring.devig(quoted.reindex(matches["match_id"]).to_numpy())
     return matches, models, lines
 
 
@@ -193,7 +201,7 @@ def compared(
     rows: np.ndarray[Any, Any],
     reference: str,
 ) -> list[dict[str, Any]]:
-    """Return the scores of all on the chosen matches, which the reference quotes, and their gaps to it."""
+    """Return the scores of all on the chosen matches, which the reference quotes, their gaps and distances to it."""
     from apps.ml.forecasting import scoring
     from apps.ml.forecasting.estimators import REGISTRY
 
@@ -211,6 +219,7 @@ def compared(
             row[f"gap_{measure}"] = scoring.paired_bootstrap(each(p[here], y) - each(closing[here], y), days).as_dict()
             other = each(models[PER_LEAGUE][here], y)
             row[f"ahead_{measure}"] = scoring.paired_bootstrap(other - each(p[here], y), days).as_dict()
+        row["distance"] = scoring.paired_bootstrap(scoring.distance_each(p[here], closing[here]), days).as_dict()
         found.append(row)
     return found
 
@@ -237,14 +246,16 @@ def tell(table: Table) -> None:
         return
     print(
         f"  {'forecast':<26} {'n':>6} {'RPS':>7} {'log loss':>8} {'Brier':>7} {'acc %':>6} {'ECE %':>6} "
-        f"{'gap RPS [95 %]':>26} {'gap log loss [95 %]':>28} {'RPS ahead of DC per league':>28}"
+        f"{'gap RPS [95 %]':>26} {'gap log loss [95 %]':>28} {'distance [95 %]':>26} "
+        f"{'RPS ahead of DC per league':>28}"
     )
     for row in table.rows:
-        gaps = [row["gap_rps"], row["gap_log_loss"], row["ahead_rps"]]
+        gaps = [row["gap_rps"], row["gap_log_loss"], row["distance"], row["ahead_rps"]]
         texts = [f"{gap['mean']:+.5f} [{gap['low']:+.4f}, {gap['high']:+.4f}]" for gap in gaps]
         print(
             f"  {row['name']:<26} {row['n']:>6} {row['rps']:>7.5f} {row['log_loss']:>8.5f} {row['brier']:>7.4f} "
-            f"{100 * row['accuracy']:>6.2f} {100 * row['ece']:>6.2f} {texts[0]:>26} {texts[1]:>28} {texts[2]:>28}"
+            f"{100 * row['accuracy']:>6.2f} {100 * row['ece']:>6.2f} {texts[0]:>26} {texts[1]:>28} {texts[2]:>26} "
+            f"{texts[3]:>28}"
         )
     if len({row["n"] for row in table.rows}) > 1:
         print("  where n is smaller, the gaps alone compare: they are over the matches that both forecast")

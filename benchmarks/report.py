@@ -123,7 +123,7 @@ def tell(
     width = max(len(measure.name) for measure in measures)
     print(f"\n{title}  ({about['processors']} processors, load {about['load']} at the end)")
     for measure in measures:
-        value = f"{measure.value:,.0f}" if abs(measure.value) >= 1000 else f"{measure.value:,.3g}"
+        value = f"{measure.value:,.0f}" if abs(measure.value) >= 1000 else f"{measure.value:,.4g}"
         print(f"  {measure.name:<{width}}  {value:>12} {measure.unit:<10} {measure.target}".rstrip())
     if json_file is not None:
         document = {

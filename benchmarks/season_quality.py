@@ -30,6 +30,7 @@ from apps.scraping.sources.base import ParseError
 from benchmarks.report import Measure, Refusal, folder_of, parser, tell, tell_refused
 
 FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "pi")
+SCORES: Final = ("away_goals", "home_goals_half_time", "away_goals_half_time")
 STAGES: Final = {"start": 0.0, "half": 0.5, "three quarters": 0.75}
 LINES: Final = {"title": 1, "best four": 4, "worst three": -3}
 SIMULATIONS: Final = 2000
@@ -82,7 +83,7 @@ def finished(records: Iterable[MatchRecord]) -> pd.DataFrame:
             continue
         names = ("season", "home_team", "away_team", "kickoff_at", "known_at", "is_neutral", "home_goals")
         rows.append(
-            {name: getattr(record, name) for name in (*names, "away_goals")}
+            {name: getattr(record, name) for name in (*names, *SCORES)}
             | {name: getattr(record.stats, name, None) for name in STATS}
             | {name: getattr(record.competition, name) for name in ("region", "name", "level")}
             | {"kickoff_precision": str(record.kickoff_precision), "status": str(record.status)}

@@ -374,7 +374,13 @@ CACHES = {
             # By default values are pickles: who can write to Redis could run code here.
             "serializer": "django.core.signing.JSONSerializer",
         },
-    }
+    },
+    # Parts of pages that are the same for all readers of a zone; see `kept_part`.
+    "parts": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "parts",
+        "OPTIONS": {"MAX_ENTRIES": 100},
+    },
 }
 
 # ── Scraping ─────────────────────────────────────────────────────────────────────────────────────────────────────────

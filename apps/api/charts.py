@@ -7,12 +7,12 @@ styles. Only the codes of teams have colours here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
+from apps.ml.forecasting.contributions import in_points
 from apps.ml.forecasting.goals import ScorelineGrid
 
 OUTCOMES: Final = ("home", "draw", "away")
@@ -20,7 +20,7 @@ LEAST_WITH_NUMBER: Final = 10
 """The per cents from which on a number fits into its segment."""
 LEVEL_WITHIN: Final = 2
 """Points between forecast and market up to which they count as level."""
-HEAT_GOALS: Final = 6
+HEAT_GOALS: Final = 5
 """The heat map has a row and column for each number of goals below it, and one for it and more."""
 HEAT_STEPS: Final = 20
 INK: Final = "#16181d"
@@ -104,10 +104,12 @@ class Cell:
     percent: float
     level: int
     is_best: bool
+    is_result: bool
 
 
-def heat(grid: ScorelineGrid) -> list[tuple[str, list[Cell]]]:
+def heat(grid: ScorelineGrid, result: tuple[int, int] | None = None) -> list[tuple[str, list[Cell]]]:
     """Return the rows of a heat map, home goals down and away goals across; the last row and column are open-ended."""
+    ended = result and tuple(min(goals, HEAT_GOALS) for goals in result)
     names = [*(str(goals) for goals in range(HEAT_GOALS)), f"{HEAT_GOALS}+"]
     sums = [[0.0] * len(names) for _ in names]
     for home, row in enumerate(grid.cells):
@@ -125,6 +127,7 @@ def heat(grid: ScorelineGrid) -> list[tuple[str, list[Cell]]]:
                     percent=100.0 * p,
                     level=round(HEAT_STEPS * p / most) if most else 0,
                     is_best=p == most,
+                    is_result=(home, away) == ended,
                 )
                 for away, p in enumerate(row)
             ],
@@ -134,80 +137,76 @@ def heat(grid: ScorelineGrid) -> list[tuple[str, list[Cell]]]:
 
 
 @dataclass(frozen=True, slots=True)
-class ContributionBar:
-    """The contribution of one group of inputs: a bar from the middle, to the left for home, to the right for away."""
+class WhyRow:
+    """What a group of inputs adds to the chance of a home win, in whole points: to the right for home, else left.
+
+    The bar begins in the middle; `x` and `width` are per cents of the width. The group is empty for all others
+    together.
+    """
 
     group: str
-    value: float
+    points: int
     side: str
     x: float
     width: float
 
 
-def contribution_bars(contributions: dict[str, float]) -> list[ContributionBar]:
-    """Return the groups by the size of their contribution; the longest bar has 46 % of the width."""
-    most = max((abs(value) for value in contributions.values()), default=0.0)
-    rows = []
-    for group, value in sorted(contributions.items(), key=lambda item: -abs(item[1])):
-        width = round(46.0 * abs(value) / max(most, 0.2), 2)
-        side, x = ("home", 50.0 - width) if value >= 0 else ("away", 50.0)
-        rows.append(ContributionBar(group, value, side, x, width))
-    return rows
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """All that is known of one group: percentage points, and log-odds of home against away."""
+
+    group: str
+    points: float
+    log_odds: float
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomePath:
-    """The line of one outcome in a box of 1000 × 200, and its final percentage."""
+class Why:
+    """The way from two equal teams on neutral ground: `start` and the points of all rows sum to `total`, per cents."""
 
-    outcome: str
-    path: str
-    percent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """The history of a forecast: three lines, the grid lines as (per cent, position), and the time span."""
-
-    lines: list[OutcomePath]
-    scale: list[tuple[int, float]]
-    start: datetime
-    end: datetime
-    label: str
+    start: int
+    rows: list[WhyRow]
+    total: int
+    reasons: list[Reason]
 
 
-WIDE: Final = 1000.0
-HIGH: Final = 200.0
+WHY_SHOWN: Final = 5
+"""Groups with a row of their own."""
+WHY_WIDEST: Final = 48.0
+WHY_SCALE: Final = 4.0
+"""Points that the longest bar stands for at least."""
 
 
-def movement(history: Sequence[tuple[datetime, tuple[float, float, float]]], end: datetime) -> Movement | None:
-    """Return the lines of a forecast's history up to `end`; None for fewer than two forecasts.
-
-    Each forecast is valid until the next one, so the lines are steps.
-    """
-    if len(history) < 2:
+def why(p: Sequence[float], contributions: Mapping[str, float]) -> Why | None:
+    """Return the largest reasons for the chance of a home win in points; None without any."""
+    if not contributions:
         return None
-    start = history[0][0]
-    span = max((end - start).total_seconds(), 1.0)
-    top = min(1.0, math.ceil(max(max(p) for _, p in history) * 4.0 + 0.2) / 4.0)
+    found = in_points(p, contributions)
+    ordered = sorted(found.groups, key=lambda group: -abs(found.groups[group]))
+    shown = [group for group in ordered[:WHY_SHOWN] if abs(found.groups[group]) >= 0.5]
+    rest = found.rest + math.fsum(found.groups[group] for group in ordered if group not in shown)
+    start, total = round(found.start), whole_percents(p)[0]
+    exact = [*(found.groups[group] for group in shown), rest]
+    whole = _whole_sum(exact, total - start)
+    most = max(WHY_SCALE, *map(abs, whole))
+    rows = []
+    for group, points in zip((*shown, ""), whole, strict=True):
+        width = round(WHY_WIDEST * abs(points) / most, 1)
+        side, x = ("home", 50.0) if points >= 0 else ("away", 50.0 - width)
+        rows.append(WhyRow(group, points, side, x, width))
+    reasons = [Reason(group, found.groups[group], contributions[group]) for group in ordered]
+    return Why(start, rows, total, reasons)
 
-    def x(at: datetime) -> float:
-        return round(WIDE * min(max((at - start).total_seconds() / span, 0.0), 1.0), 1)
 
-    def y(share: float) -> float:
-        return round(HIGH * (1.0 - share / top), 1)
-
-    latest = whole_percents(history[-1][1])
-    lines = []
-    for i, outcome in enumerate(OUTCOMES):
-        steps = [f"M0 {y(history[0][1][i])}"]
-        steps += [f"H{x(at)}V{y(p[i])}" for at, p in history[1:]]
-        lines.append(OutcomePath(outcome, "".join(steps) + f"H{WIDE:.0f}", latest[i]))
-    first = whole_percents(history[0][1])
-    label = ", ".join(
-        f"{outcome} from {was} to {now} per cent" for outcome, was, now in zip(OUTCOMES, first, latest, strict=True)
-    )
-    scale = [(percent, 100.0 * (1.0 - percent / 100.0 / top)) for percent in range(0, round(100 * top) + 1, 25)]
-    return Movement(lines, scale, start, end, label)
+def _whole_sum(values: Sequence[float], total: int) -> list[int]:
+    """Return whole numbers that sum to a total near that of the values, by the largest-remainder method."""
+    whole = [math.floor(value) for value in values]
+    by_remainder = sorted(range(len(values)), key=lambda i: (whole[i] - values[i], i))
+    missing = total - sum(whole)
+    for step in range(abs(missing)):
+        place = by_remainder[step % len(values)] if missing > 0 else by_remainder[-1 - step % len(values)]
+        whole[place] += 1 if missing > 0 else -1
+    return whole
 
 
 @dataclass(frozen=True, slots=True)

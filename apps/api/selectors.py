@@ -32,10 +32,10 @@ from apps.api import charts
 from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
 from apps.matches.connections import prepared
-from apps.matches.models import Competition, Match, Season, Team, World
+from apps.matches.models import FRESH_FOR, Competition, LiveScore, Match, Odds, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
-from apps.ml.models import Prediction, Score, SeasonForecast
+from apps.ml.models import BackTest, Prediction, Score, SeasonForecast
 
 WHOLE_DAY = 12
 """Up to this number all matches of a competition and day are shown; of more, those around now."""
@@ -70,6 +70,7 @@ class MatchCard:
     """One match, with its competition and teams loaded, and everything that its row shows.
 
     The prediction is the latest published before kick-off; the market gives de-vigged probabilities (home, draw, away).
+    A match that is over and has no prediction may have the champion's back-test.
     """
 
     match: Match
@@ -77,6 +78,8 @@ class MatchCard:
     prediction: Prediction | None = None
     score: Score | None = None
     market: tuple[float, float, float] | None = None
+    back_test: BackTest | None = None
+    live: LiveScore | None = None
 
     @property
     def phase(self) -> str:
@@ -115,11 +118,17 @@ class MatchCard:
         return "" if outcome is None else RESULTS[outcome]
 
     @property
+    def probabilities(self) -> tuple[float, float, float] | None:
+        """Home, draw, away of the forecast, or of the back-test where none was published."""
+        made = self.prediction or self.back_test
+        return made.probabilities if made else None
+
+    @property
     def given(self) -> int | None:
-        """The whole per cents that the forecast gave to what happened."""
-        if self.prediction is None or not self.outcome:
+        """The whole per cents that the forecast or back-test gave to what happened."""
+        if self.probabilities is None or not self.outcome:
             return None
-        return charts.whole_percents(self.prediction.probabilities)[RESULTS.index(self.outcome)]
+        return charts.whole_percents(self.probabilities)[RESULTS.index(self.outcome)]
 
     @property
     def is_in_play(self) -> bool:
@@ -132,6 +141,8 @@ class MatchCard:
     @property
     def changes_at(self) -> datetime | None:
         """When the row changes without new data, at kick-off for instance; None if it does not."""
+        if self.live is not None:
+            return self.live.read_at + FRESH_FOR
         if self.match.kickoff_precision == Match.KickoffPrecision.MINUTE:
             if self.phase == "coming":
                 return self.match.kickoff_at
@@ -317,13 +328,20 @@ def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, w
 
 
 def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
-    """Return the matches with their forecasts, scores and market prices, by three queries for any number."""
+    """Return the matches with their forecasts, scores and market prices, by three queries for any number.
+
+    Where finished matches have no forecast, a fourth one looks for back-tests.
+    One more brings the scores of those in play, where there are any.
+    """
     ids = [match.pk for match in found]
     if not ids:
         return []
     predictions = forecasts.latest_predictions(ids)
+    past = [match.pk for match in found if match.status == Match.Status.FINISHED and match.pk not in predictions]
+    back_tests = forecasts.back_tested(past) if past else {}
     scores = forecasts.newest_scores(ids)
     prices = market_prices(ids)
+    live = live_scores(found, now)
     return [
         MatchCard(
             match=match,
@@ -331,9 +349,56 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
             prediction=predictions.get(match.pk),
             score=scores.get(match.pk),
             market=prices[match.pk].probabilities if match.pk in prices else None,
+            back_test=back_tests.get(match.pk),
+            live=live.get(match.pk),
         )
         for match in found
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class GradedRow:
+    """A match that is over with its forecast, and the closing prices' probabilities if there are any."""
+
+    match: Match
+    p: tuple[float, float, float]
+    market: tuple[float, float, float] | None
+
+    @property
+    def gave(self) -> float:
+        """The probability that the forecast gave to what happened."""
+        return self.p[self._outcome]
+
+    @property
+    def market_gave(self) -> float | None:
+        """The same of the market."""
+        return None if self.market is None else self.market[self._outcome]
+
+    @property
+    def _outcome(self) -> int:
+        outcome = self.match.outcome
+        assert outcome is not None
+        return outcome
+
+
+def graded_rows(found: Iterable[Match], *, is_back_tested: bool) -> list[GradedRow]:
+    """Return matches of a record with the forecasts that count in it, by two queries for any number."""
+    shown = list(found)
+    ids = [match.pk for match in shown]
+    made: Mapping[int, Prediction | BackTest] = (
+        forecasts.back_tested(ids) if is_back_tested else forecasts.latest_predictions(ids)
+    )
+    prices = market_prices(ids)
+    closing = {pk: price.probabilities for pk, price in prices.items() if price.moment == Odds.Moment.CLOSING}
+    return [
+        GradedRow(match, made[match.pk].probabilities, closing.get(match.pk)) for match in shown if match.pk in made
+    ]
+
+
+def live_scores(found: Iterable[Match], now: datetime) -> dict[int, LiveScore]:
+    """Return the scores of those matches that are in play and of which there is news, without a query for none."""
+    in_play = [match.pk for match in found if match.status == Match.Status.LIVE]
+    return matches.live_scores(in_play, now) if in_play else {}
 
 
 def market_prices(match_ids: Iterable[int]) -> dict[int, Price]:

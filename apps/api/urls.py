@@ -98,6 +98,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("competitions/", pages.competitions, name="competitions"),
     path("competitions/<slug:slug>/", pages.competition, name="competition"),
     path("teams/<slug:slug>/", pages.team, name="team"),
+    path("ratings/", pages.ratings, name="ratings"),
     path("track-record/", pages.track_record, name="track-record"),
     path("ledger/", pages.ledger, name="ledger"),
     path("ledger/feed/", pages.ledger_feed, name="ledger-feed"),

@@ -20,6 +20,9 @@ SQUAD_LIMIT: Final = 999
 EXPECTED_GOALS_LIMIT: Final = 20.0
 """Largest expected goals of one side; the largest of 18,084 matches of the top five leagues are 6.9."""
 
+FULL_TIME: Final = 90
+"""Minutes of a match, stoppage time left out."""
+
 MINUTES_LIMIT: Final = 200
 """Largest minute of play, extra time and its stoppage included."""
 
@@ -264,7 +267,10 @@ class MatchRecord:
     kickoff_at : datetime
         Aware, UTC; with `kickoff_precision` ``date`` it is 00:00 UTC of the day.
     home_goals, away_goals : int or None
-        After 90 minutes and stoppage time.
+        After 90 minutes and stoppage time; of a match in play, the score at `minute`.
+    minute : int or None
+        Of a match in play: minutes played, stoppage time left out, so that it stays at 45 and at 90 until the whistle.
+        None where the source has no clock, and in extra time.
     home_goals_extra_time, away_goals_extra_time : int or None
         Goals at the end of extra time, those of the 90 minutes included.
     home_penalties, away_penalties : int or None
@@ -290,6 +296,7 @@ class MatchRecord:
     status: MatchStatus = MatchStatus.SCHEDULED
     home_goals: int | None = None
     away_goals: int | None = None
+    minute: int | None = None
     home_goals_half_time: int | None = None
     away_goals_half_time: int | None = None
     home_goals_extra_time: int | None = None
@@ -327,6 +334,13 @@ class MatchRecord:
         for goals in (self.home_goals, self.away_goals):
             if goals is not None and not 0 <= goals <= GOALS_LIMIT:
                 raise ValueError(f"match: {goals} goals")
+        if self.minute is not None and not 0 <= self.minute <= FULL_TIME:
+            raise ValueError(f"match: minute {self.minute}")
+
+    @property
+    def is_live_score(self) -> bool:
+        """Whether it states the score and the minute of a match in play."""
+        return self.status == MatchStatus.LIVE and self.home_goals is not None and self.minute is not None
 
     @property
     def known_at(self) -> datetime | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import and_
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import (
@@ -42,6 +42,8 @@ from apps.matches.models import (
     Contradiction,
     Ingest,
     LeagueDecision,
+    Lineup,
+    LiveScore,
     Match,
     PointsAdjustment,
     Region,
@@ -53,7 +55,7 @@ from apps.matches.models import (
     World,
     subject_of,
 )
-from apps.matches.records import Moment, Side, readable
+from apps.matches.records import Moment, readable
 from apps.matches.replicas import reading
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
@@ -252,17 +254,75 @@ def squad_value_of(team: Team) -> SquadValue | None:
     return team.squad_values.order_by("-known_on", "source").first()
 
 
-def absences_of(team: Team, match: Match) -> list[Absence]:
-    """Return the players who were reported missing from a team's side of a match, by name."""
-    side = Side.HOME if match.home_team_id == team.pk else Side.AWAY
-    return list(Absence.objects.filter(match=match, side=side).select_related("player").order_by("player__name", "id"))
+class TeamName(NamedTuple):
+    """A team in a list that shows no more of it."""
+
+    display_name: str
 
 
-def head_to_head(a: int, b: int, before: datetime, limit: int = 10) -> QuerySet[Match]:
-    """Return the latest finished matches between two teams whose results were known before an instant, newest first."""
-    played = Match.objects.filter(status=Match.Status.FINISHED, known_at__lt=before)
-    branches = [played.filter(home_team=home, away_team=away) for home, away in ((a, b), (b, a))]
-    return merged(branches, "-kickoff_at", "-id", limit=limit)
+class EarlierMatch(NamedTuple):
+    """A finished match in the columns that the page of a later one shows.
+
+    `outcome` is W, D or L as the team of a list of its form saw it, empty in a list of meetings.
+    """
+
+    pk: int
+    kickoff_at: datetime
+    kickoff_precision: str
+    known_at: datetime
+    home_goals: int
+    away_goals: int
+    home_team: TeamName
+    away_team: TeamName
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierMatches:
+    """What was known of two teams before a match: their latest matches, by team, and those against each other."""
+
+    form: dict[int, list[EarlierMatch]]
+    meetings: list[EarlierMatch]
+
+
+def earlier_matches(match: Match, *, form: int, meetings: int) -> EarlierMatches:
+    """Return the latest results of both teams of a match and of their meetings, newest first.
+
+    One statement written by hand: no page is asked for more often than that of a match, and it reads few columns.
+    """
+    home, away = match.home_team_id, match.away_team_id
+    lists = [
+        *((team, f"{side}_team_id = {team}", form) for team in (home, away) for side in ("home", "away")),
+        *((0, f"home_team_id = {one} AND away_team_id = {two}", meetings) for one, two in ((home, away), (away, home))),
+    ]
+    found = " UNION ALL ".join(
+        f"""
+        SELECT {team} AS team_id, id FROM (
+            SELECT id FROM matches_match WHERE {condition} AND kickoff_at < %(before)s AND known_at < %(before)s
+                AND status = 'finished' ORDER BY kickoff_at DESC, id DESC LIMIT {limit}
+        ) AS latest
+        """
+        for team, condition, limit in lists
+    )
+    with reading().cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT f.team_id, m.home_team_id, m.id, m.kickoff_at, m.kickoff_precision, m.known_at, m.home_goals,
+                m.away_goals, coalesce(nullif(h.short_name, ''), h.name), coalesce(nullif(a.short_name, ''), a.name)
+            FROM ({found}) AS f JOIN matches_match m ON m.id = f.id
+            JOIN matches_team h ON h.id = m.home_team_id JOIN matches_team a ON a.id = m.away_team_id
+            ORDER BY m.kickoff_at DESC, m.id DESC
+            """,
+            {"before": match.kickoff_at},
+        )
+        rows = cursor.fetchall()
+    by_team: dict[int, list[EarlierMatch]] = {home: [], away: [], 0: []}
+    for team_id, home_id, *facts, home_name, away_name in rows:
+        margin = (facts[-2] - facts[-1]) * (1 if team_id == home_id else -1)
+        outcome = "" if team_id == 0 else "W" if margin > 0 else "L" if margin < 0 else "D"
+        by_team[team_id].append(EarlierMatch(*facts, TeamName(home_name), TeamName(away_name), outcome))
+    met = by_team.pop(0)
+    return EarlierMatches({team_id: played[:form] for team_id, played in by_team.items()}, met[:meetings])
 
 
 def competitions(world: World) -> QuerySet[Competition]:
@@ -459,6 +519,42 @@ def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
             [wanted, TRUTH, Moment.CLOSING, list(MARKET_PREFERENCE)],
         )
         return {row[0]: MarketPrice(*row) for row in cursor.fetchall()}
+
+
+class SquadMember(NamedTuple):
+    """A player in the squad of one side of a match."""
+
+    side: str
+    name: str
+    is_starter: bool
+    known_at: datetime
+
+
+class MissingPlayer(NamedTuple):
+    """A player who was reported missing from one side of a match."""
+
+    side: str
+    name: str
+    reason: str
+    status: str
+
+
+def lineups_of(match_id: int) -> list[SquadMember]:
+    """Return the players in the squads of a match, those who begin first."""
+    rows = Lineup.objects.filter(match=match_id).order_by("-is_starter", "shirt_number", "player__name", "pk")
+    return [SquadMember(*row) for row in rows.values_list("side", "player__name", "is_starter", "known_at")]
+
+
+def absences_of(match_id: int) -> list[MissingPlayer]:
+    """Return the players who were reported missing from a match."""
+    rows = Absence.objects.filter(match=match_id).order_by("player__name", "pk")
+    return [MissingPlayer(*row) for row in rows.values_list("side", "player__name", "reason", "status")]
+
+
+def live_scores(match_ids: Iterable[int], now: datetime) -> dict[int, LiveScore]:
+    """Return the score of each match in play of which there is fresh news."""
+    found = LiveScore.objects.in_bulk(list(match_ids))
+    return {match_id: score for match_id, score in found.items() if score.is_fresh(now)}
 
 
 def contradictions_of(match_id: int) -> QuerySet[Contradiction]:

@@ -54,10 +54,22 @@ def settle_due() -> None:
     logger.info("settle_due: %s", services.settle_due(now=timezone.now()))
 
 
+@shared_task(name="ml.summarize_due", soft_time_limit=540, time_limit=600)
+def summarize_due() -> None:
+    """Compute the record of graded forecasts, and store the back-tests of a new champion."""
+    logger.info("summarize_due: %s", services.summarize_due(now=timezone.now()))
+
+
 @shared_task(name="ml.simulate_due", soft_time_limit=240, time_limit=300)
 def simulate_due() -> None:
     """Simulate seasons that are due."""
     logger.info("simulate_due: %s", services.simulate_due(now=timezone.now()))
+
+
+@shared_task(name="ml.rate_due", soft_time_limit=540, time_limit=600)
+def rate_due() -> None:
+    """Store the ratings of clubs where new results have moved them."""
+    logger.info("rate_due: %s", services.rate_due(now=timezone.now()))
 
 
 @shared_task(name="ml.run_due", base=LongTask)

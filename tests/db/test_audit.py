@@ -129,6 +129,29 @@ def _(room):
     return version
 
 
+def challenger(room) -> ModelVersion:
+    """Return a version that may take over from a champion."""
+    present, version = room.build.version(1), room.build.version(2)
+    room.build.promote(present)
+    room.build.comparison(version, present)
+    return version
+
+
+@case("ml.modelversion.decline_version")
+def _(room):
+    version = challenger(room)
+    room.do(ModelVersion, "decline_version", version, reason="its features are wrong for cups")
+    return version
+
+
+@case("ml.modelversion.reconsider_version")
+def _(room):
+    version = challenger(room)
+    ModelVersion.objects.filter(pk=version.pk).update(declined_at=room.now)
+    room.do(ModelVersion, "reconsider_version", version, reason="cups are gone")
+    return version
+
+
 @case("ml.modelversion.compare_again")
 def _(room):
     present, version = room.build.version(1, bundle_sha256="8" * 64), room.build.version(2)

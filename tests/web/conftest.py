@@ -13,16 +13,21 @@ from django.utils.text import slugify
 
 from apps.matches.models import Competition, Event, Ingest, Match, Odds, Region, Season, Team, World
 from apps.matches.records import result_known_at
+from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
+from apps.ml.forecasting import record
 from apps.ml.models import (
+    BackTest,
     Comparison,
     FeatureCatalogue,
     ModelVersion,
     PipelineRun,
     Prediction,
     Promotion,
+    RecordSummary,
     Score,
     SeasonForecast,
+    TeamRating,
 )
 from apps.ml.services import LiveForecast
 
@@ -231,6 +236,38 @@ class Builder:
     def odds(self, match: Match, bookmaker: str = "PS", moment: str = "closing", prices=(1.9, 3.5, 4.2)) -> Odds:
         home, draw, away = prices
         return Odds.objects.create(match=match, bookmaker=bookmaker, moment=moment, home=home, draw=draw, away=away)
+
+    def record(self, version: ModelVersion) -> None:
+        """Compute the record, give each finished match a back-test with a record of these, and rate all clubs."""
+        RecordSummary.objects.filter(is_back_tested=False).delete()
+        ml_services.summarize_due(now=self.now)
+        BackTest.objects.all().delete()
+        for match in Match.objects.filter(status="finished"):
+            BackTest.objects.create(
+                match=match, version=version, as_of=match.kickoff_at, p_home=0.6, p_draw=0.25, p_away=0.15
+            )
+        content = record.summary(ml_selectors.graded_back_tests(version.pk))
+        RecordSummary.objects.update_or_create(
+            world=version.world,
+            is_back_tested=True,
+            defaults={"version": version, "content": content, "computed_at": self.now, "seconds": 0.1},
+        )
+        TeamRating.objects.all().delete()
+        for place, team in enumerate(Team.objects.order_by("id"), start=1):
+            for step_at in (self.now, self.now - timedelta(days=1)):
+                TeamRating.objects.create(
+                    world=version.world,
+                    team=team,
+                    competition=Competition.objects.filter(region=team.region_id).first(),
+                    version=version,
+                    step_at=step_at,
+                    as_of=step_at,
+                    place=place,
+                    attack=2.0 / place,
+                    defence=1.0,
+                    p_win=0.7 / place,
+                    p_draw=0.2,
+                )
 
     def run(self, **fields) -> PipelineRun:
         values = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -149,33 +148,35 @@ def test_the_heat_map_holds_the_whole_grid():
     rows = charts.heat(grid)
     assert sum(cell.percent for _, cells in rows for cell in cells) == pytest.approx(100.0)
     assert sum(cell.percent for _, cells in rows for cell in cells if cell.outcome == "home") > 49.5
-    assert [name for name, _ in rows] == ["0", "1", "2", "3", "4", "5", "6+"]
+    assert [name for name, _ in rows] == ["0", "1", "2", "3", "4", "5+"]
     assert sum(cell.is_best for _, cells in rows for cell in cells) == 1
+    assert not any(cell.is_result for _, cells in rows for cell in cells)
+    (was,) = (cell for _, cells in charts.heat(grid, (7, 1)) for cell in cells if cell.is_result)
+    assert (was.home, was.away) == ("5+", "1")
 
 
-def test_the_longest_push_comes_first_and_home_goes_left():
-    first, second = charts.contribution_bars({"form": -0.11, "elo": 0.41})
-    assert (first.group, first.side, first.x + first.width) == ("elo", "home", 50.0)
-    assert (second.group, second.side, second.x) == ("form", "away", 50.0)
-    assert first.width == 46.0
-    assert charts.contribution_bars({}) == []
+def test_the_why_begins_with_two_equal_teams_and_sums_to_the_chance_of_a_home_win():
+    # Half of 0.714, the draw's weight against both wins, beside two equal teams: 1 / 2.714.
+    found = charts.why((0.51, 0.25, 0.24), {"baseline": 0.42, "elo": 0.6, "form": -0.26, "season so far": 0.004})
+    assert (found.start, found.total) == (37, 51)
+    assert [row.group for row in found.rows] == ["elo", "baseline", "form", ""]
+    assert sum(row.points for row in found.rows) == 14
+    first, _, against, rest = found.rows
+    assert (first.side, first.x, first.width) == ("home", 50.0, 48.0)
+    assert (against.side, against.x + against.width) == ("away", 50.0)
+    assert against.points < 0
+    assert rest.points in (0, 1)
+    assert [reason.log_odds for reason in found.reasons] == [0.6, 0.42, -0.26, 0.004]
+    assert charts.why((0.5, 0.3, 0.2), {}) is None
 
 
-def test_one_forecast_has_not_moved():
-    at = datetime(2026, 11, 23, tzinfo=UTC)
-    assert charts.movement([(at, (0.5, 0.3, 0.2))], at + timedelta(hours=1)) is None
-
-
-def test_a_forecast_stands_until_the_next_one():
-    at = datetime(2026, 11, 23, tzinfo=UTC)
-    history = [(at, (0.5, 0.3, 0.2)), (at + timedelta(hours=1), (0.6, 0.25, 0.15))]
-    moved = charts.movement(history, at + timedelta(hours=2))
-    home = moved.lines[0]
-    # Scaled to 75 %: 0.5 lies at 200 × (1 − 0.5 / 0.75) = 66.7, 0.6 at 40.
-    assert home.path == "M0 66.7H500.0V40.0H1000"
-    assert [line.percent for line in moved.lines] == [60, 25, 15]
-    assert [percent for percent, _ in moved.scale] == [0, 25, 50, 75]
-    assert moved.label.startswith("home from 50 to 60 per cent")
+@given(weights, st.dictionaries(st.sampled_from(["baseline", "elo", "form", "calibration"]), st.floats(-2.0, 2.0)))
+def test_whole_points_of_any_forecast_sum_to_it(found, contributions):
+    p = [weight / sum(found) for weight in found]
+    why = charts.why(p, contributions)
+    if why is not None:
+        assert why.start + sum(row.points for row in why.rows) == why.total == charts.whole_percents(p)[0]
+        assert all(0.0 <= row.x <= 50.0 and row.x + row.width <= 100.0 for row in why.rows)
 
 
 class TestStrips:

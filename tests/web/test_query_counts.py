@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -22,7 +23,9 @@ PAGES = {
     "competitions": "/competitions/",
     "competition": "/competitions/aldermark-crown-league/",
     "team": "/teams/crown-league-1/",
-    "track record": "/track-record/",
+    "record": "/track-record/",
+    "record, back-tests": "/track-record/?of=back-tests",
+    "ratings": "/ratings/",
     "models": "/models/",
     "model version": "/models/sandbox/1/",
     "features": "/features/",
@@ -64,6 +67,8 @@ def counted(client, match) -> dict[str, int]:
         headers = {"HX-Request": "true"} if "part" in name or "row" in name else {}
         if "row" in name:
             headers["HX-Target"] = f"row-{match.pk}"
+        # What a process does that has not kept a part of the page yet.
+        caches["parts"].clear()
         with CaptureQueriesContext(connection) as queries:
             response = client.get(address.format(match=match.pk), headers=headers)
         assert response.status_code == 200, name
@@ -76,6 +81,7 @@ def filled(build, champion, answers):
     """Two rounds of matches; a function adds more of everything."""
     seasons = [build.season(), build.season("Shield League")]
     matches = [match for season in seasons for match in build.round(season, finished=2, coming=2, version=champion)]
+    build.record(champion)
     build.season_end(seasons[0], champion, ["Crown League 1", "Crown League 2"])
     # A champion before and a challenger, which forecast in shadow.
     build.promote(build.version(6))
@@ -93,6 +99,7 @@ def filled(build, champion, answers):
             build.comparison(champion, version)
             build.promote(version)
             build.run(status="succeeded")
+        build.record(champion)
 
     return matches[-1], more
 

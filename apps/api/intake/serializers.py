@@ -16,7 +16,7 @@ from rest_framework import serializers
 from apps.api.models import Upload
 from apps.api.rest import ProblemSerializer
 from apps.matches.models import Match, Odds, choices_of
-from apps.matches.records import KickoffPrecision, MatchStatus, Moment
+from apps.matches.records import FULL_TIME, KickoffPrecision, MatchStatus, Moment
 
 LARGEST_COUNT: Final = 32_767
 """Counts are small integers in the database."""
@@ -127,8 +127,11 @@ class MatchLineSerializer(serializers.Serializer[dict[str, object]]):
         required=False,
         help_text="Default: scheduled. finished needs both goals.",
     )
-    home_goals = CountField(help_text="After 90 minutes and stoppage time.")
+    home_goals = CountField(
+        help_text="After 90 minutes and stoppage time; with status live and a minute, the score now."
+    )
     away_goals = CountField()
+    minute = CountField(FULL_TIME, help_text="Minutes played, with status live; 45 and 90 in stoppage time.")
     home_goals_half_time = CountField()
     away_goals_half_time = CountField()
     home_goals_extra_time = CountField(help_text="At the end of extra time, those of the 90 minutes included.")

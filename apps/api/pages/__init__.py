@@ -7,7 +7,9 @@ from apps.api.pages.features import features
 from apps.api.pages.fixtures import fixtures, search
 from apps.api.pages.ledger import ledger, ledger_feed
 from apps.api.pages.matches import match
-from apps.api.pages.models import about, model_version, models, track_record
+from apps.api.pages.models import about, model_version, models
+from apps.api.pages.ratings import ratings
+from apps.api.pages.record import track_record
 from apps.api.pages.reference import asyncapi, redoc, swagger
 from apps.api.pages.teams import team
 from apps.api.pages.what_if import what_if
@@ -29,6 +31,7 @@ __all__ = [
     "model_version",
     "models",
     "not_found",
+    "ratings",
     "redoc",
     "search",
     "server_error",

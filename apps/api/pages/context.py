@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,13 +11,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import parse_etags, quote_etag
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors
@@ -36,6 +38,8 @@ FOLLOW_COOKIE = "follow"
 """Ids of the teams that the reader follows, separated by commas."""
 MOST_FOLLOWED = 50
 YEAR_SECONDS = 31_536_000
+KEPT_SECONDS = 600
+"""Time for which a part of a page is kept: a corrected name is on it by then."""
 
 
 class HtmxRequest(HttpRequest):
@@ -104,6 +108,20 @@ def followed_teams(request: HttpRequest) -> tuple[int, ...]:
     """Return the ids of the teams that the reader follows, at most `MOST_FOLLOWED`; what is no id is left out."""
     ids = (text for text in request.COOKIES.get(FOLLOW_COOKIE, "").split(",") if text.isascii() and text.isdigit())
     return tuple(dict.fromkeys(int(text) for text in ids if len(text) < 16))[:MOST_FOLLOWED]
+
+
+def kept_part(page: PageContext, template: str, make: Callable[[], dict[str, Any]], *key: object) -> SafeString:
+    """Return a rendered part of a page that this process keeps for some minutes.
+
+    `key` has all that the context of `make` depends on. World and zone are added to it and to the context.
+    """
+    name = hashlib.sha256(repr((template, page.world_query, page.zone.key, key)).encode()).hexdigest()
+    html: str | None = caches["parts"].get(name)
+    if html is None:
+        with timezone.override(page.zone):
+            html = render_to_string(template, {"page": page, **make()})
+        caches["parts"].set(name, html, KEPT_SECONDS)
+    return mark_safe(html)  # noqa: S308 - a template made it
 
 
 def render_page(

@@ -23,6 +23,7 @@ YEARS: Final = range(1850, 2201)
 LONGEST_SEARCH: Final = 80
 LONGEST_ID: Final = 16
 LONGEST_ROUND: Final = 4
+RECORDS: Final = ("published", "back-tests")
 FEATURE_SORTS: Final = ("family", "name", "side", "window")
 
 
@@ -99,6 +100,21 @@ class LocalPathField(forms.Field):
         return value if value and is_local else "/"
 
 
+class PageField(forms.IntegerField):
+    """The number of a page; 1 by default."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            min_value=1,
+            max_value=9_999,
+            error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "A page is a whole number from 1."),
+        )
+
+    def clean(self, value: Any) -> int:
+        return super().clean(value) or 1
+
+
 class QueryForm(forms.Form):
     """The parameters of a page."""
 
@@ -142,6 +158,34 @@ class FixturesForm(QueryForm):
 
     day = DayField(years=YEARS)
     competition = SearchTextField()
+
+
+class RecordForm(QueryForm):
+    """Which record, and which part of its matches."""
+
+    of = forms.TypedChoiceField(
+        choices=[(name, name) for name in RECORDS],
+        required=False,
+        empty_value=None,
+        error_messages={"invalid_choice": f"The record is of one of {', '.join(RECORDS)}."},
+    )
+    competition = SearchTextField()
+    until = DayField(years=YEARS)
+    after = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**62,
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "There is no such match."),
+    )
+
+
+class RatingsForm(QueryForm):
+    """Filters and page of the ratings."""
+
+    country = SearchTextField()
+    competition = SearchTextField()
+    q = SearchTextField(max_length=LONGEST_SEARCH)
+    page = PageField()
 
 
 class SearchForm(QueryForm):
@@ -213,15 +257,7 @@ class FeaturesForm(QueryForm):
         empty_value=FEATURE_SORTS[0],
         error_messages={"invalid_choice": f"Features are sorted by one of {', '.join(FEATURE_SORTS)}."},
     )
-    page = forms.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=9_999,
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "A page is a whole number from 1."),
-    )
-
-    def clean_page(self) -> int:
-        return self.cleaned_data["page"] or 1
+    page = PageField()
 
 
 class WhatIfForm(QueryForm):

@@ -1,4 +1,4 @@
-"""The track record, the models, and the page that explains the numbers."""
+"""The models, and the page that explains the numbers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,6 @@ from apps.ml.pipeline import card
 
 VERSIONS_SHOWN = 30
 RUNS_SHOWN = 10
-
-
-@read_only
-def track_record(request: HttpRequest) -> HttpResponse:
-    """Compare the published forecasts with base rates and market on the same matches."""
-    page = page_context(request)
-    context = {
-        "record": ml_selectors.track_record(page.world),
-        "champion": ml_selectors.champion(page.world),
-    }
-    return render_page(request, page, "pages/track_record.html", context)
 
 
 @read_only

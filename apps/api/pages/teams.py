@@ -9,7 +9,8 @@ from apps.api.methods import read_only
 from apps.api.pages.context import followed_teams, page_context, render_page
 from apps.api.services import league as leagues
 from apps.matches import selectors as matches
-from apps.matches.models import Team
+from apps.matches.models import Match, Team
+from apps.matches.records import Side
 
 COMING_SHOWN = 5
 PLAYED_SHOWN = 10
@@ -35,7 +36,13 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
         "coming": cards[: len(coming)],
         "played": list(zip(recent, cards[len(coming) :], strict=True)),
         "squad_value": matches.squad_value_of(found),
-        "absences": matches.absences_of(found, coming[0]) if coming else [],
+        "absences": _absences(found, coming[0]) if coming else [],
         "followed": followed_teams(request),
     }
     return render_page(request, page, "pages/team.html", context)
+
+
+def _absences(found: Team, match: Match) -> list[matches.MissingPlayer]:
+    """Return who is missing from a team's side of its next match."""
+    side = Side.HOME if match.home_team_id == found.pk else Side.AWAY
+    return [player for player in matches.absences_of(match.pk) if player.side == side]

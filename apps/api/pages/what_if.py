@@ -7,12 +7,14 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpResponse, QueryDict
 
-from apps.api import charts, selectors, services
+from apps.api import selectors, services
 from apps.api.methods import read_only
 from apps.api.pages.context import HtmxRequest, PageContext, page_context, render_page
 from apps.api.pages.forms import WhatIfForm
+from apps.api.pages.match_blocks import of_forecast
 from apps.matches.models import Match, Team, World
 from apps.ml import services as ml_services
 
@@ -95,13 +97,14 @@ def _forecast(
     )
     match = what_if.match
     forecast = services.what_if_details(match, now=page.now)
+    card = selectors.MatchCard(match=match, now=page.now)
     return {
         "what_if": what_if,
         "match": match,
-        "card": selectors.MatchCard(match=match, now=page.now),
+        "card": card,
         "forecast": forecast,
-        "heat": charts.heat(forecast.grid),
-        "contribution_bars": charts.contribution_bars(forecast.contributions),
+        **of_forecast(card, forecast),
+        "anonymous_api": settings.SPAI_ANONYMOUS_API,
         "swapped": _with(parameters, home=away.slug, away=home.slug),
         "api_query": _api_query(match, day),
     }

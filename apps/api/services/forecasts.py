@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from apps.matches.models import Competition, Match, Team, World
+from apps.matches.models import Competition, LiveScore, Match, Team, World
 from apps.matches.services import keepings
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
-from apps.ml.forecasting import goals
+from apps.ml.forecasting import goals, live
 from apps.ml.forecasting.contributions import label_of
 from apps.ml.models import ModelVersion, Prediction
 
@@ -163,6 +163,16 @@ def expected_goals(prediction: Prediction) -> tuple[float, float]:
 
 
 _expected_goals = lru_cache(maxsize=16384)(goals.expected_goals)
+
+
+def live_chances(details: ForecastDetails, score: LiveScore) -> tuple[float, float, float]:
+    """Return home, draw and away at a score and a minute, from the forecast before the match; never graded."""
+    markets = details.markets
+    expected = [markets.expected_home, markets.expected_away]
+    home, draw, away = live.live_probabilities(
+        [details.p], [expected], score.minute, score.home_goals, score.away_goals
+    )[0].tolist()
+    return home, draw, away
 
 
 def _published(prediction: Prediction) -> ForecastDetails:

@@ -148,6 +148,12 @@ def cancel_job(*, job: PredictionJob, now: datetime) -> bool:
     return True
 
 
+def cancel_jobs_of(key: ApiKey, *, now: datetime) -> int:
+    """Cancel the unfinished jobs of a key, as `cancel_job` does, and return their number."""
+    unfinished = PredictionJob.objects.filter(api_key=key, state__in=UNFINISHED).order_by("pk")
+    return sum(cancel_job(job=job, now=now) for job in unfinished)
+
+
 @transaction.atomic
 def retry_job(*, job: PredictionJob) -> bool:
     """Queue a job again that failed or was cancelled; return False for any other."""

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.api.models import ApiKey, ApiKeyScope
+from apps.api.services.jobs import cancel_jobs_of
 from apps.matches.models import Ingest, World
 from apps.matches.services import record_action
 from apps.scraping.models import Source
@@ -205,12 +206,13 @@ def use_is_due(key: ApiKey, *, now: datetime) -> bool:
 
 
 def revoke_key(*, key: ApiKey, by: str, now: datetime) -> bool:
-    """Revoke a key at once and for good; return False if it was revoked before."""
+    """Revoke a key at once and for good, and cancel its jobs; return False if it was revoked before."""
     with transaction.atomic():
         if not ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by):
             return False
-        before = state_of(key, now=now)
-        record_action(by=by, action="revoked an API key", about=key, before=before, after="revoked", now=now)
+        before, cancelled = state_of(key, now=now), cancel_jobs_of(key, now=now)
+        after = f"revoked, {cancelled} jobs cancelled" if cancelled else "revoked"
+        record_action(by=by, action="revoked an API key", about=key, before=before, after=after, now=now)
     return True
 
 

@@ -203,6 +203,33 @@ def fair_odds(share: float) -> str:
 
 
 @register.filter
+def group_phrase(group: str) -> str:
+    """Write a group of inputs as the reason in a sentence: “for their form”."""
+    return contributions.phrase_of(group)
+
+
+@register.filter
+def line_phrase(line: dict[str, Any]) -> str:
+    """Write what a line of a table divides, after “the chance of a team”: “to end in the bottom 3”."""
+    if line["name"] == "title":
+        return "to end first"
+    return f"to end in the {'bottom' if line['from_end'] else 'top'} {line['places']}"
+
+
+@register.filter
+def per_hundred(share: float) -> int:
+    """Write how many times in a hundred: 0.118 is 12."""
+    return round(100.0 * share)
+
+
+@register.filter
+def ordinal(number: int) -> str:
+    """Write a place: 1st, 2nd, 3rd, 14th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+@register.filter
 def signed(value: float | None, digits: int = 2) -> str:
     """Write a number with its sign, and with a minus sign in place of a hyphen."""
     if value is None:

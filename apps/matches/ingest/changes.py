@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from apps.matches.events import publish_of_matches
 from apps.matches.ingest.rows import COLUMNS, HISTORY, MatchRow
-from apps.matches.models import MatchChange, Topic
+from apps.matches.models import LiveScore, MatchChange, Topic
 
 QUIET_BEFORE: Final = timedelta(days=3)
 QUIET_AFTER: Final = timedelta(days=15)
@@ -34,8 +35,10 @@ def keep_history(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_
     MatchChange.objects.bulk_create(rows, batch_size=2_000)
 
 
-def publish_matches(rows: Iterable[MatchRow], *, now: datetime) -> None:
-    """Publish an event for each changed match that kicks off near the present."""
+def publish_matches(
+    rows: Iterable[MatchRow], *, now: datetime, live: Mapping[int, LiveScore] = MappingProxyType({})
+) -> None:
+    """Publish an event for each changed match that kicks off near the present, with the new scores of those in play."""
     start, end = now - QUIET_BEFORE, now + QUIET_AFTER
     events: list[tuple[int, Mapping[str, Any]]] = [
         (
@@ -45,6 +48,7 @@ def publish_matches(rows: Iterable[MatchRow], *, now: datetime) -> None:
                 "kickoff_at": row.kickoff_at.isoformat(),
                 "home_goals": row.home_goals,
                 "away_goals": row.away_goals,
+                **({"live": live[row.id].as_dict()} if row.id in live else {}),
             },
         )
         for row in rows

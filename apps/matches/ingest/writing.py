@@ -11,6 +11,7 @@ from typing import Any, Final
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
 from apps.matches.ingest.items import Reconciled
+from apps.matches.ingest.live_scores import store_live_scores
 from apps.matches.ingest.match_details import DetailsWriter
 from apps.matches.ingest.report import RecordOutcome
 from apps.matches.ingest.rows import MatchRow, only_source_differs
@@ -69,7 +70,10 @@ class Writer:
         counted = {item.row.id for item in old if item.row.id in with_stats and _has_counts(item.record.stats)}
         tables.mark_changed(counted, ingest_id=ingest_id, now=now)
         touched = with_stats | tables.upsert_odds(list(_odds_rows(old))) | self._write_details(new, old)
-        publish_matches([item.row for item in new] + [row for row, _ in facts], now=now)
+        live = store_live_scores(items, source=source, now=now)
+        told = {row.id: row for row in [item.row for item in new] + [row for row, _ in facts]}
+        told |= {item.row.id: item.row for item in items if item.row.id in live}
+        publish_matches(told.values(), live=live, now=now)
         outcomes = dict.fromkeys((item.position for item in new), RecordOutcome.CREATED)
         for item in old:
             is_changed = item.position in changed or item.row.id in touched

@@ -12,13 +12,14 @@ from apps.matches.models.competitions import Competition, Region, Season, Stage
 from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
 from apps.matches.models.feed import Event, Ingest, Topic
 from apps.matches.models.league_decisions import AwardedResult, LeagueDecision, PointsAdjustment
-from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
+from apps.matches.models.match_data import FRESH_FOR, Absence, Incident, Lineup, LiveScore, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
 from apps.matches.models.retention import RetentionPeriod, RetentionRun
 from apps.matches.models.teams import SquadValue, Team, TeamAlias
 from apps.matches.models.worlds import World
 
 __all__ = [
+    "FRESH_FOR",
     "Absence",
     "ActionOrigin",
     "AuditEntry",
@@ -31,6 +32,7 @@ __all__ = [
     "Ingest",
     "LeagueDecision",
     "Lineup",
+    "LiveScore",
     "Match",
     "MatchChange",
     "MatchRef",

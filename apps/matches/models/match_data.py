@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import models
 
 from apps.matches.models.choices import choices_of
 from apps.matches.models.matches import Match
 from apps.matches.records import IncidentKind, Moment, Side, xg_known_at
+
+FRESH_FOR: Final = timedelta(minutes=10)
+"""Time after which the score of a match in play is old, unless its source has repeated it."""
 
 
 class MatchStats(models.Model):
@@ -44,6 +48,28 @@ class MatchStats(models.Model):
         if (self.home_xg is None and self.away_xg is None) or self.match.known_at is None:
             return None
         return xg_known_at(self.match.kickoff_at, self.match.known_at)
+
+
+class LiveScore(models.Model):
+    """The score of a match in play, as a source stated it last; deleted with the final whistle. No model reads it."""
+
+    match = models.OneToOneField(Match, on_delete=models.CASCADE, primary_key=True, related_name="live_score")
+    source = models.CharField(max_length=40)
+    minute = models.PositiveSmallIntegerField(help_text="Minutes played; 45 and 90 in stoppage time.")
+    home_goals = models.PositiveSmallIntegerField()
+    away_goals = models.PositiveSmallIntegerField()
+    read_at = models.DateTimeField(help_text="When the source last said so.")
+
+    def __str__(self) -> str:
+        return f"{self.home_goals}–{self.away_goals} in minute {self.minute} of match {self.match_id}"
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether its source has said so within `FRESH_FOR`; an older score says nothing about the match now."""
+        return now < self.read_at + FRESH_FOR
+
+    def as_dict(self) -> dict[str, int]:
+        """Return minute and score as events have them."""
+        return {"minute": self.minute, "home_goals": self.home_goals, "away_goals": self.away_goals}
 
 
 class Odds(models.Model):

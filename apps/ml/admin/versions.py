@@ -99,7 +99,7 @@ class ModelVersionAdmin(SideBySideAdmin):
     ordering = ("-id",)
     # The panel above, the report and the model card show these in readable form.
     exclude = ("bundle", "metrics", "gates", "columns")
-    actions_detail = ("promote_version", "roll_back_to", "compare_again")
+    actions_detail = ("promote_version", "decline_version", "reconsider_version", "roll_back_to", "compare_again")
     list_links = (("admin:ml_modelversion_charts", "Charts across versions"),)
     csv_columns = (
         *("world", "number", "shown_stage", "estimator", "inputs", "profile", "as_of", "rows", "trained_from"),
@@ -121,6 +121,18 @@ class ModelVersionAdmin(SideBySideAdmin):
         """Return whether the version can become champion."""
         version = selectors.versions().filter(pk=row_id).first()
         return version is not None and not services.why_not_champion(version)
+
+    def offers_decline_version(self, row_id: int) -> bool:
+        """Return whether the version is a challenger."""
+        return self._stage_of(row_id) == selectors.VersionStage.CHALLENGER
+
+    def offers_reconsider_version(self, row_id: int) -> bool:
+        """Return whether the version was declined."""
+        return self._stage_of(row_id) == selectors.VersionStage.DECLINED
+
+    def _stage_of(self, row_id: int) -> selectors.VersionStage | None:
+        version = selectors.versions().filter(pk=row_id).first()
+        return selectors.stages(World(version.world)).of(version) if version else None
 
     def offers_roll_back_to(self, row_id: int) -> bool:
         """Return whether the version can replace a champion."""
@@ -222,6 +234,47 @@ class ModelVersionAdmin(SideBySideAdmin):
         else:
             note = f" Warnings: {'; '.join(against)}." if against else ""
             messages.success(request, capfirst(f"{version} is champion.{note}"))
+        return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
+
+    @action(
+        description="Decline",
+        icon="block",
+        permissions=["promote"],
+        dialog={
+            "title": "Decline this version",
+            "description": "It is not proposed or promoted by itself and stops forecasting in shadow. “Consider again” "
+            "undoes this, and you can still promote it.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Decline",
+        },
+    )
+    def decline_version(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
+        version = selectors.versions().get(pk=object_id)
+        reason, now = form.cleaned_data["reason"], timezone.now()
+        if services.decline(version=version, user=request.user, reason=reason, now=now):
+            messages.success(request, f"{capfirst(str(version))} is declined.")
+        else:
+            messages.warning(request, f"{capfirst(str(version))} had been declined before.")
+        return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
+
+    @action(
+        description="Consider again",
+        icon="undo",
+        permissions=["promote"],
+        dialog={
+            "title": "Consider this version again",
+            "description": "It may take over as before, by its newest comparison with the champion.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Consider again",
+        },
+    )
+    def reconsider_version(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
+        version = selectors.versions().get(pk=object_id)
+        reason, now = form.cleaned_data["reason"], timezone.now()
+        if services.reconsider(version=version, user=request.user, reason=reason, now=now):
+            messages.success(request, f"{capfirst(str(version))} may take over again.")
+        else:
+            messages.warning(request, f"{capfirst(str(version))} is not declined.")
         return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
 
     @action(

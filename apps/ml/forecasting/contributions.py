@@ -5,14 +5,20 @@ The names of the groups are stored with every prediction and are keys of the pub
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 
 class ContributionGroup(NamedTuple):
-    """A group of contributions: its stored name, its label for people, and the prefixes of its features."""
+    """A group of contributions: its stored name, its label for people, the prefixes of its features, and its phrase.
+
+    The phrase follows "they are favourites".
+    """
 
     name: str
     label: str
+    phrase: str
     prefixes: tuple[str, ...] = ()
 
 
@@ -24,29 +30,31 @@ GOAL_MODEL_GROUPS: Final = ("home attack", "away defence", "away attack", "home 
 """Groups of the models of expected goals, which explain a forecast by the strengths of both teams."""
 
 GROUPS: Final = (
-    ContributionGroup(BASELINE, "Playing at home, and draws as usual here", ("base_",)),
-    ContributionGroup("elo", "Elo ratings", ("elo_",)),
-    ContributionGroup("attack and defence", "Attack and defence", ("dc_",)),
-    ContributionGroup("goals and shots", "Goals, shots and corners", ("filter_", "gap_")),
-    ContributionGroup("goal differences", "Goal differences", ("pi_",)),
-    ContributionGroup("form", "Form", ("form_",)),
-    ContributionGroup("season so far", "Season so far", ("table_",)),
-    ContributionGroup("what is at stake", "What is at stake", ("stake_", "leverage_")),
-    ContributionGroup("line-ups", "Line-ups", ("lineup_",)),
-    ContributionGroup("prices", "Prices", ("price_", "odds_")),
+    ContributionGroup(BASELINE, "Home advantage", "for their home ground", ("base_",)),
+    ContributionGroup("elo", "Elo ratings", "for their rating", ("elo_",)),
+    ContributionGroup("attack and defence", "Attack and defence", "for their attack and defence", ("dc_",)),
+    ContributionGroup("goals and shots", "Goals, shots and corners", "for their goals and shots", ("filter_", "gap_")),
+    ContributionGroup("goal differences", "Goal differences", "for their goal differences", ("pi_",)),
+    ContributionGroup("form", "Form", "for their form", ("form_",)),
+    ContributionGroup("season so far", "Season so far", "for their season so far", ("table_",)),
+    ContributionGroup("what is at stake", "What is at stake", "for what is at stake", ("stake_", "leverage_")),
+    ContributionGroup("line-ups", "Line-ups", "for the line-ups", ("lineup_",)),
+    ContributionGroup("prices", "Prices", "for the prices of earlier matches", ("price_", "odds_")),
     ContributionGroup(
         CONTEXT,
         "Rest, congestion and calendar",
+        "for rest and the calendar",
         (
             *("rest_", "congestion_", "season_matches_", "other_competition_rest_"),
             *("level", "is_neutral", "closed_doors"),
         ),
     ),
-    ContributionGroup(CALIBRATION, "Calibration"),
-    *(ContributionGroup(name, name.capitalize()) for name in GOAL_MODEL_GROUPS),
+    ContributionGroup(CALIBRATION, "Calibration", "as the record of like forecasts says"),
+    *(ContributionGroup(name, name.capitalize(), f"for the {name.partition(' ')[2]}s") for name in GOAL_MODEL_GROUPS),
 )
 
 _LABELS: Final = {group.name: group.label for group in GROUPS}
+_PHRASES: Final = {group.name: group.phrase for group in GROUPS}
 
 
 def group_of(feature: str) -> str:
@@ -57,3 +65,42 @@ def group_of(feature: str) -> str:
 def label_of(group: str) -> str:
     """Return the label of a group; predictions of older models may name a group that no longer exists."""
     return _LABELS.get(group, group.replace("_", " ").capitalize())
+
+
+def phrase_of(group: str) -> str:
+    """Return a group as a reason in a sentence; predictions of older models may name one that no longer exists."""
+    return _PHRASES.get(group, f"for {label_of(group).lower()}")
+
+
+class Points(NamedTuple):
+    """The chance of a home win in percentage points, from two equal teams on neutral ground to the forecast.
+
+    `start` plus all of `groups` plus `rest` is the chance of the forecast.
+    """
+
+    start: float
+    groups: dict[str, float]
+    rest: float
+
+
+def in_points(p: Sequence[float], contributions: Mapping[str, float]) -> Points:
+    """Return what each group of a forecast adds to the chance of a home win.
+
+    Between the two, the log-odds of home against away grow from 0 to those of the forecast while the draw keeps its
+    weight against the geometric mean of both wins. The chance then depends on the sum of the contributions alone, and
+    each has its share of the way (Aumann and Shapley 1974): a result that no order of the groups decides.
+
+    Parameters
+    ----------
+    p : sequence of three floats
+        Home, draw and away of the forecast.
+    contributions : mapping of str to float
+        Group → log-odds of home against away.
+    """
+    home, draw, away = (max(float(value), 1e-9) for value in p)
+    start = 1.0 / (2.0 + draw / math.sqrt(home * away))
+    log_odds = math.log(home / away)
+    # At log-odds of 0 the limit of the quotient.
+    slope = (home - start) / log_odds if abs(log_odds) > 1e-6 else start / 2.0
+    groups = {group: 100.0 * slope * value for group, value in contributions.items()}
+    return Points(100.0 * start, groups, 100.0 * (home - start) - math.fsum(groups.values()))

@@ -170,6 +170,12 @@ def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike
     return normal
 
 
+def poisson_cells(mu: Floats) -> Floats:
+    """Return the grids of independent Poisson goals, shape (n, 11, 11), of the means of home and away, shape (n, 2)."""
+    cells: Floats = _poisson(mu[:, 0])[:, :, None] * _poisson(mu[:, 1])[:, None, :]
+    return cells
+
+
 def split_total(p: Floats, total: Floats) -> Floats:
     """Return expected goals that sum to `total` and have the difference of home and away probability of `p`.
 
@@ -211,7 +217,7 @@ def _bounded(rho: ArrayLike, home: Floats, away: Floats) -> Floats:
 
 def _cells(home: Floats, away: Floats, rho: ArrayLike) -> Floats:
     """Return the grids of expected goals, shape (n, 11, 11)."""
-    cells: Floats = _poisson(home)[:, :, None] * _poisson(away)[:, None, :]
+    cells = poisson_cells(np.stack((home, away), axis=1))
     bounded = _bounded(rho, home, away)
     cells[:, 0, 0] *= 1.0 - home * away * bounded
     cells[:, 0, 1] *= 1.0 + home * bounded

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.scoring import Devig, devig
@@ -18,6 +19,11 @@ OUTCOMES: Final = ("home", "draw", "away")
 
 EARLIER: Final = ("price_home", "price_draw", "price_away")
 """Columns of results: probabilities derived from the prices of the match, NaN without prices."""
+
+LEAST_SUM: Final = 0.7
+LARGEST_SUM: Final = 2.0
+"""Plausible bounds of the sum of the inverse prices of a line: the best prices of many bookmakers may sum to less than
+one, and no margin is so wide."""
 
 BEFORE: Final = ("odds_home", "odds_draw")
 """Columns of a match: log-odds of home and of draw against away, from the prices before it."""
@@ -48,8 +54,19 @@ def before_the_match(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping
 
 
 def line_of(odds: pd.DataFrame, bookmaker: str, moment: str) -> pd.DataFrame:
-    """Return the prices that a bookmaker quoted at a moment, columns `OUTCOMES` by match."""
-    return odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")[list(OUTCOMES)]
+    """Return the prices that a bookmaker quoted at a moment, columns `OUTCOMES` by match; see `are_lines`."""
+    quoted = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)]
+    return quoted[are_lines(quoted)].set_index("match_id")[list(OUTCOMES)]
+
+
+def inverses(odds: pd.DataFrame) -> pd.Series[float]:
+    """Return the sum of the inverse prices of each line: one plus the bookmaker's margin."""
+    return (1.0 / odds[list(OUTCOMES)]).sum(axis=1, skipna=False)
+
+
+def are_lines(odds: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows have three prices that can belong together; in the others a price is a typing error."""
+    return inverses(odds).between(LEAST_SUM, LARGEST_SUM).to_numpy()
 
 
 def probabilities(matches: pd.DataFrame, odds: pd.DataFrame, lines: Sequence[Sequence[str]], method: Devig) -> Floats:

@@ -81,6 +81,19 @@ def rps_each(p: ArrayLike, y: ArrayLike) -> Floats:
     return scores
 
 
+def distance_each(p: ArrayLike, line: ArrayLike) -> Floats:
+    """Return the distance of every forecast to a line, in the unit of `rps_each`; shape (n,).
+
+    It is half the squared difference of the cumulative probabilities: by how much the RPS of the forecast would exceed
+    that of the line on average if the line were the truth. It does not depend on results, so it is far less noisy than
+    the difference of scores.
+    """
+    own, other = np.asarray(p, dtype=np.float64), np.asarray(line, dtype=np.float64)
+    gap = np.cumsum(own, axis=1)[:, :2] - np.cumsum(other, axis=1)[:, :2]
+    distances: Floats = (gap**2).sum(axis=1) / 2.0
+    return distances
+
+
 def brier_each(p: ArrayLike, y: ArrayLike) -> Floats:
     """Return the Brier score of every forecast, summed over the three outcomes, in [0, 2]; shape (n,)."""
     forecasts, outcomes = _checked(p, y)

@@ -7,12 +7,15 @@ replaced predictions (migration 0012).
 """
 
 from apps.ml.models.decisions import DriftReport, PolicyRevision, Promotion, RetrainingDecision, ServedWorld
-from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, SeasonInputs, ShadowForecast
+from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, SeasonInputs, ShadowForecast, Stakes
 from apps.ml.models.ledger import LedgerDay, LedgerLeaf
+from apps.ml.models.ratings import TeamRating
+from apps.ml.models.record import BackTest, RecordSummary
 from apps.ml.models.runs import PipelineRun, StageLog
 from apps.ml.models.versions import Comparison, EvaluationArtifacts, FeatureCatalogue, FeatureSnapshot, ModelVersion
 
 __all__ = [
+    "BackTest",
     "Comparison",
     "DriftReport",
     "EvaluationArtifacts",
@@ -25,6 +28,7 @@ __all__ = [
     "PolicyRevision",
     "Prediction",
     "Promotion",
+    "RecordSummary",
     "RetrainingDecision",
     "Score",
     "SeasonForecast",
@@ -32,4 +36,6 @@ __all__ = [
     "ServedWorld",
     "ShadowForecast",
     "StageLog",
+    "Stakes",
+    "TeamRating",
 ]

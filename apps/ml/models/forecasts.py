@@ -167,3 +167,21 @@ class SeasonInputs(models.Model):
 
     def __str__(self) -> str:
         return f"inputs of season forecast {self.forecast_id}"
+
+
+class Stakes(models.Model):
+    """What a match can change in its season: the chances of both teams by its outcome, as simulated before it.
+
+    It is renewed with each simulation of the season until the kick-off.
+    """
+
+    match = models.OneToOneField(Match, on_delete=models.CASCADE, primary_key=True, related_name="stakes")
+    as_of = models.DateTimeField(help_text="Of the simulation.")
+    simulations = models.PositiveIntegerField(help_text="Simulated seasons, of which each had one of the outcomes.")
+    chances = models.JSONField(help_text="[{side, name, places, from_end, before, given: [home, draw, away]}].")
+
+    class Meta:
+        verbose_name_plural = "stakes"
+
+    def __str__(self) -> str:
+        return f"stakes of match {self.match_id}"

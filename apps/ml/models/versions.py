@@ -52,6 +52,9 @@ class ModelVersion(models.Model):
     files_deleted_at = models.DateTimeField(
         null=True, blank=True, help_text="When retention deleted its bundle, report and MLflow run; it cannot serve."
     )
+    declined_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a person decided that it does not take over; null where nobody did."
+    )
     catalogue = models.ForeignKey(
         FeatureCatalogue,
         on_delete=models.PROTECT,

@@ -16,6 +16,7 @@ from apps.ml.forecasting import scoring
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.estimators import REGISTRY
 from apps.ml.forecasting.features.schema import TRUTH
+from apps.ml.forecasting.line_agreement import disagreements, in_words, without
 from apps.ml.forecasting.prices import line_of
 from apps.ml.pipeline import betting, breakdown, files, gates, reliability
 from apps.ml.pipeline.columns import CALIBRATED, RAW
@@ -73,6 +74,7 @@ def comparison(
         "scores": scoring.score(p, y).as_dict(),
         "models": {model: _scores(part, CALIBRATED) for model, part in rows.items()},
         "gap": gaps(own, p, y, rows[best]["as_of"], section),
+        "distance": distance(own, p, rows[best]["as_of"], section),
     } | ({"mean_kl": float((p * np.log(p / own)).sum(axis=1).mean())} if bookmaker == TRUTH else {})
 
 
@@ -116,7 +118,10 @@ def on_common_matches(
     found = [
         {"name": name, "is_line": name in lines}
         | scoring.score(p, y).as_dict()
-        | {"gap": None if name == first else gaps(p, lines[first], y, rows["as_of"], section)}
+        | {
+            "gap": None if name == first else gaps(p, lines[first], y, rows["as_of"], section),
+            "distance": None if name == first else distance(p, lines[first], rows["as_of"], section),
+        }
         for name, p in forecasts.items()
     ]
     return {"reference": first, "n": int(shared.sum()), "rows": found}
@@ -137,12 +142,21 @@ def gaps_by_model(models: dict[str, pd.DataFrame], best: str, section: dict[str,
 
 def gaps(own: Floats, other: Floats, y: Integers, as_of: pd.Series, section: dict[str, Any]) -> dict[str, Any]:
     """Return the mean differences own − other with their bootstrap intervals over match days."""
-    days = as_of.dt.floor("D").to_numpy(dtype="datetime64[us]")
-    draws, level = section["bootstrap_draws"], section["bootstrap_level"]
     return {
-        name: scoring.paired_bootstrap(each(own, y) - each(other, y), days, draws=draws, level=level).as_dict()
+        name: _mean_by_days(each(own, y) - each(other, y), as_of, section)
         for name, each in (("log_loss", scoring.log_loss_each), ("rps", scoring.rps_each))
     }
+
+
+def distance(own: Floats, line: Floats, as_of: pd.Series, section: dict[str, Any]) -> dict[str, float]:
+    """Return the mean of `scoring.distance_each` with its bootstrap interval over match days."""
+    return _mean_by_days(scoring.distance_each(own, line), as_of, section)
+
+
+def _mean_by_days(values: Floats, as_of: pd.Series, section: dict[str, Any]) -> dict[str, float]:
+    days = as_of.dt.floor("D").to_numpy(dtype="datetime64[us]")
+    draws, level = section["bootstrap_draws"], section["bootstrap_level"]
+    return scoring.paired_bootstrap(values, days, draws=draws, level=level).as_dict()
 
 
 def evaluated(root: Path) -> dict[Path, Any]:
@@ -156,7 +170,12 @@ def evaluated(root: Path) -> dict[Path, Any]:
     }
     # Models that use prices are evaluated too, but are never served.
     best = min((name for name in scores if not REGISTRY[name].uses_market), key=lambda name: scores[name]["log_loss"])
-    odds = files.read_frame(root / files.ODDS)
+    odds, kickoffs = (
+        files.read_frame(root / files.ODDS),
+        files.read_frame(root / files.MATCHES, ["match_id", "kickoff_at"]),
+    )
+    left_out = disagreements(odds, kickoffs, params["prices"]["agreement"])
+    odds = without(odds, kickoffs, left_out)
     lines = comparisons(models, best, odds, section)
     closing = breakdown.closing_line(models[best], odds, section)
     groups = breakdown.groups_of(root, models[best]["match_id"], section)
@@ -175,13 +194,16 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "test": {"from": f"{forecast_at.min():%Y-%m-%d}", "to": f"{forecast_at.max():%Y-%m-%d}", "n": len(forecast_at)},
         "models": scores,
         "benchmarks": [line for line in lines if line["bookmaker"] != TRUTH],
+        "lines_left_out": [each.as_dict() for each in left_out],
         "truth": next((line for line in lines if line["bookmaker"] == TRUTH), None),
         "competitions": tables.pop("competitions"),
         "seasons": tables.pop("seasons"),
         "reliability": reliability.by_outcome(models[best], section),
         "gates": [
             gates.no_better_than_possible(
-                closing_line(lines, models, best, odds, section, params["gates"]["least_gap_matches"]), params["gates"]
+                closing_line(lines, models, best, odds, section, params["gates"]["least_gap_matches"]),
+                params["gates"],
+                in_words([each for each in left_out if each.month >= f"{forecast_at.min():%Y-%m}"]),
             ),
             *gates.passed(models[best][CALIBRATED].to_numpy(), best, scores, params["gates"]),
         ],

@@ -19,7 +19,7 @@ from great_expectations.expectations.row_conditions import Column
 
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus
 from apps.ml.forecasting.features.schema import ROLES, STATS
-from apps.ml.forecasting.prices import OUTCOMES
+from apps.ml.forecasting.prices import LARGEST_SUM, LEAST_SUM, OUTCOMES, are_lines, inverses
 from apps.ml.pipeline import files
 from apps.ml.pipeline.batch_checks import CHECKS
 from apps.ml.pipeline.columns import KEYS
@@ -57,7 +57,7 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "log ratio": (-10.0, 10.0),
     "share of the mean": (-20.0, 20.0),
     "goals of advantage": (-20.0, 20.0),
-    "points per match": (0.0, 3.0),
+    "points per match": (-60.0, 60.0),  # a league may take 30 points, or give back some, before the first match
     "points per match left": (-10.0, 10.0),
     "seasons": (0.0, 200.0),
 }
@@ -81,9 +81,11 @@ BETWEEN_TEAMS: Final = "home_team_id - away_team_id"
 INVERSE: Final = "sum of inverse prices"
 """A column that `odds` adds."""
 
-LEAST_SUM: Final = 0.7
-LARGEST_SUM: Final = 2.0
-"""Plausible bounds of it: the best prices of many bookmakers may sum to less than one, and no margin is so wide."""
+MOST_WRONG_LINES: Final = 0.0002
+"""Largest share, among the lines of a bookmaker at a moment, of those that `prices.are_lines` says are none.
+
+Old files have a few typing errors, which models leave out; more than that is a column in other units.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +272,12 @@ def matches(path: Path, as_of: pd.Timestamp) -> pd.DataFrame:
 
 
 def odds(path: Path) -> pd.DataFrame:
-    """Return the exported prices with the sum of their inverses."""
+    """Return the exported prices with the sum of their inverses, which is null where a single line may be wrong."""
     frame = files.read_frame(path)
-    return frame.assign(**{INVERSE: sum(1.0 / frame[outcome] for outcome in OUTCOMES)})
+    wrong = pd.Series(~are_lines(frame), frame.index)
+    share = wrong.groupby([frame["bookmaker"], frame["moment"]]).transform("mean")
+    is_single = wrong & (share <= MOST_WRONG_LINES)
+    return frame.assign(**{INVERSE: inverses(frame).where(~is_single)})
 
 
 def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from apps.ml.forecasting.features import FAMILIES, Feature, FeatureBlock, FeatureState
+from apps.ml.forecasting.line_agreement import disagreements, without
 from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS
@@ -54,6 +55,8 @@ def priced(
     matches: pd.DataFrame, described: pd.DataFrame, odds: pd.DataFrame, params: dict[str, Any]
 ) -> tuple[np.ndarray, tuple[str, ...], FeatureState]:
     """Return the features made of prices, shape (n, columns), their names, and the state behind them."""
+    found = disagreements(odds, matches, params["prices"]["agreement"])
+    odds = without(odds, matches, found, months_later=1)
     state = FeatureState.new(params["features"], MARKET)
     values = state.fold(with_prices(matches, odds, params["prices"]), described, schedule=matches)
     line = before_the_match(described, odds, params["prices"])

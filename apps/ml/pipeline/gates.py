@@ -51,18 +51,21 @@ def passed(p: Floats, best: str, scores: dict[str, dict[str, float]], section: d
     ]
 
 
-def no_better_than_possible(closing: dict[str, Any] | None, section: dict[str, Any]) -> dict[str, Any]:
+def no_better_than_possible(
+    closing: dict[str, Any] | None, section: dict[str, Any], left_out: str = ""
+) -> dict[str, Any]:
     """Return the gate that a model without odds is clearly worse than the closing line.
 
     The market has more information than such a model. A model that comes too near to it has a leak, which the names of
     its columns need not reveal.
 
     `closing` is the result of `evaluate.comparison`; None when no line was quoted often enough. The name of the gate
-    then says that nothing was checked.
+    then says that nothing was checked. `left_out` says which lines disagreed with the others when.
     """
+    apart = f"; left out, because they disagreed with the other lines: {left_out}" if left_out else ""
     name, least = "no better than possible", section["least_gap_rps"]
     if closing is None:
-        reason = f"no closing line was quoted for {section['least_gap_matches']} of the tested matches"
+        reason = f"no closing line was quoted for {section['least_gap_matches']} of the tested matches{apart}"
         return {"name": f"{name}: not checked", "passed": True, "value": None, "bound": float(least), "reason": reason}
     gap = closing["gap"]["rps"]
     return _gate(
@@ -71,7 +74,7 @@ def no_better_than_possible(closing: dict[str, Any] | None, section: dict[str, A
         gap["high"],
         least,
         f"RPS is {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] from the {closing['name']} on "
-        f"{closing['n']} matches; a model without odds that comes nearer than {least} has a leak",
+        f"{closing['n']} matches; a model without odds that comes nearer than {least} has a leak{apart}",
     )
 
 

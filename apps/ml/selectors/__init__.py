@@ -10,10 +10,11 @@ from apps.ml.selectors.forecasts import (
     newest_predictions,
     newest_scores,
     prediction_history,
+    score_of,
     season_forecast,
     season_forecasts,
     season_history,
-    track_record,
+    stakes_of_match,
     valid_scores,
 )
 from apps.ml.selectors.health import (
@@ -25,7 +26,14 @@ from apps.ml.selectors.health import (
     matches_not_graded,
     run_health,
 )
-from apps.ml.selectors.ledger import InclusionProof, inclusion_proof, ledger_day, ledger_days, ledger_leaves
+from apps.ml.selectors.ledger import (
+    InclusionProof,
+    inclusion_proof,
+    ledger_day,
+    ledger_day_of,
+    ledger_days,
+    ledger_leaves,
+)
 from apps.ml.selectors.live import (
     GradedPairs,
     LiveComparison,
@@ -47,6 +55,17 @@ from apps.ml.selectors.pipeline_runs import (
 )
 from apps.ml.selectors.policies import default_policy, policy, policy_revision
 from apps.ml.selectors.published import match_with_prediction
+from apps.ml.selectors.ratings import newest_rating, rating_history, ratings, ratings_before
+from apps.ml.selectors.record import (
+    back_tested,
+    graded_back_tests,
+    graded_forecasts,
+    graded_matches,
+    late_forecasts,
+    newest_grade,
+    record,
+    records,
+)
 from apps.ml.selectors.registered_versions import (
     PROFILES,
     Catalogue,
@@ -102,6 +121,7 @@ __all__ = [
     "StageDuration",
     "VersionStage",
     "aliases",
+    "back_tested",
     "card_facts",
     "catalogue",
     "challengers",
@@ -115,15 +135,20 @@ __all__ = [
     "fixtures_without_forecast",
     "forecasts_at_kickoff",
     "gates_failed",
+    "graded_back_tests",
+    "graded_forecasts",
+    "graded_matches",
     "graded_pairs",
     "has_forecast",
     "history",
     "inclusion_proof",
     "is_scored",
+    "late_forecasts",
     "latest_drift",
     "latest_predictions",
     "latest_run",
     "ledger_day",
+    "ledger_day_of",
     "ledger_days",
     "ledger_leaves",
     "live_comparison",
@@ -135,7 +160,9 @@ __all__ = [
     "model_version",
     "model_versions",
     "newest_comparison",
+    "newest_grade",
     "newest_predictions",
+    "newest_rating",
     "newest_scores",
     "policy",
     "policy_revision",
@@ -143,6 +170,11 @@ __all__ = [
     "promotion_warnings",
     "promotions",
     "proposals",
+    "rating_history",
+    "ratings",
+    "ratings_before",
+    "record",
+    "records",
     "reigns",
     "run_before",
     "run_health",
@@ -151,6 +183,7 @@ __all__ = [
     "runs",
     "runs_by_status",
     "runs_side_by_side",
+    "score_of",
     "scores_of",
     "season_forecast",
     "season_forecasts",
@@ -159,9 +192,9 @@ __all__ = [
     "shadow_versions",
     "stage_durations",
     "stages",
+    "stakes_of_match",
     "thoroughness",
     "to_compare",
-    "track_record",
     "valid_scores",
     "version_scores",
     "versions",

@@ -13,7 +13,7 @@ from django.db.models.expressions import RawSQL
 
 from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
-from apps.ml.models import Prediction, Promotion, Score, SeasonForecast
+from apps.ml.models import Prediction, Promotion, Score, SeasonForecast, Stakes
 
 INTERVAL_FROM: Final = 30
 """Fewest matches for a bootstrap interval."""
@@ -61,7 +61,7 @@ def has_forecast(found: QuerySet[Match], *, version_id: int | None = None) -> Qu
     in_time = Prediction.objects.filter(match=OuterRef("pk"), published_at__lt=OuterRef("kickoff_at"))
     if version_id is not None:
         in_time = in_time.filter(version=version_id)
-    return _with_one(found, in_time.order_by("-published_at"))
+    return with_one(found, in_time.order_by("-published_at"))
 
 
 def is_scored(found: QuerySet[Match], *, version_id: int | None = None) -> QuerySet[Match]:
@@ -69,23 +69,30 @@ def is_scored(found: QuerySet[Match], *, version_id: int | None = None) -> Query
     scores = valid_scores().filter(match=OuterRef("pk"))
     if version_id is not None:
         scores = scores.filter(prediction__version=version_id)
-    return _with_one(found.filter(status=Match.Status.FINISHED), scores)
+    return with_one(found.filter(status=Match.Status.FINISHED), scores)
 
 
-def _with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
+def with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
+    """Return those of some matches that have one of some rows, which refer to the match as `OuterRef`."""
     # A subquery, which PostgreSQL runs for one match after the other in their order until a page is full. EXISTS would
     # become a join that reads all of them.
     return found.annotate(one=Subquery(rows.values("pk")[:1])).filter(one__isnull=False)
 
 
-def prediction_history(match_id: int) -> QuerySet[Prediction]:
-    """Return all predictions of a match in the order of time."""
-    return (
+def prediction_history(match_id: int, *, latest: int) -> list[Prediction]:
+    """Return the latest predictions of a match in the order of time."""
+    rows = (
         Prediction.objects.filter(match_id=match_id)
         .select_related("version")
         .defer("version__bundle", "version__metrics", "version__gates")
-        .order_by("published_at", "id")
+        .order_by("-published_at", "-id")
     )
+    return list(rows[:latest])[::-1]
+
+
+def stakes_of_match(match_id: int) -> Stakes | None:
+    """Return what a match can change in its season, or could at its kick-off; None where it was not simulated."""
+    return Stakes.objects.filter(pk=match_id).first()
 
 
 def season_forecast(season: Season) -> SeasonForecast | None:
@@ -183,6 +190,11 @@ def newest_scores(match_ids: Iterable[int]) -> dict[int, Score]:
     return {row.match_id: row for row in valid_scores().filter(match_id__in=list(match_ids))}
 
 
+def score_of(prediction: Prediction, match: Match) -> Score | None:
+    """Return the score of the latest forecast of a match for its result as it is now; None before it is graded."""
+    return Score.objects.filter(prediction=prediction, revision=match.revision).first()
+
+
 @dataclass(frozen=True, slots=True)
 class MeanScores:
     """Mean scores over matches; log loss in nats, RPS in [0, 1]."""
@@ -204,66 +216,6 @@ class ScoreComparison:
     other: MeanScores
     difference: float
     interval: scoring.Interval | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrackRecord:
-    """Scores of the published forecasts of a world.
-
-    `brier` is the model's on all scored matches; `void` counts finished matches that were only forecast after the
-    actual kick-off.
-    """
-
-    n: int
-    brier: float | None
-    against_base_rates: ScoreComparison | None
-    against_market: ScoreComparison | None
-    first_at: datetime | None
-    latest_at: datetime | None
-    void: int
-
-
-def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
-    """Return the scores of the published forecasts of a world with those of base rates and market."""
-    scores = valid_scores(world)
-    late = Prediction.objects.filter(
-        match__world=world, match__status=Match.Status.FINISHED, published_at__gte=F("match__kickoff_at")
-    )
-    if since:
-        scores = scores.filter(match__kickoff_at__gte=since)
-        late = late.filter(match__kickoff_at__gte=since)
-    in_time = predictions_before_kickoff().filter(match_id=OuterRef("match_id"))
-    void = late.filter(~Exists(in_time)).values("match_id").distinct().count()
-    rows = list(
-        scores.order_by("match__kickoff_at", "match_id").values_list(
-            "match__kickoff_at",
-            "log_loss",
-            "rps",
-            "brier",
-            "base_log_loss",
-            "base_rps",
-            "market_log_loss",
-            "market_rps",
-        )
-    )
-    if not rows:
-        return TrackRecord(0, None, None, None, None, None, void)
-    kickoffs = [row[0] for row in rows]
-    table = np.array([row[1:] for row in rows], dtype=np.float64)
-    # Matches that kick off together are correlated: the bootstrap draws kick-offs, not matches.
-    together = np.array([int(at.timestamp()) for at in kickoffs])
-    with_market = ~np.isnan(table[:, 5])
-    return TrackRecord(
-        n=len(rows),
-        brier=float(table[:, 2].mean()),
-        against_base_rates=compare_scores(table[:, 0:2], table[:, 3:5], together),
-        against_market=compare_scores(table[with_market, 0:2], table[with_market, 5:7], together[with_market])
-        if with_market.any()
-        else None,
-        first_at=kickoffs[0],
-        latest_at=kickoffs[-1],
-        void=void,
-    )
 
 
 @dataclass(frozen=True, slots=True)

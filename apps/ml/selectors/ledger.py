@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from django.db.models import QuerySet
 
 from apps.matches.models import World
 from apps.ml import ledger
-from apps.ml.models import LedgerDay, LedgerLeaf
+from apps.ml.models import LedgerDay, LedgerLeaf, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,13 @@ def ledger_leaves(entry: LedgerDay, *, after: int, limit: int) -> list[str]:
     """Return the leaves of a day from a position on, in the order of the tree."""
     rows = entry.leaves.filter(position__gte=after).order_by("position")
     return list(rows.values_list("content", flat=True)[:limit])
+
+
+def ledger_day_of(prediction: Prediction, *, now: datetime) -> LedgerDay | None:
+    """Return the closed day whose tree holds a forecast; None while it is not closed, which the day itself never is."""
+    if prediction.published_at.astimezone(UTC).date() == now.astimezone(UTC).date():
+        return None
+    return LedgerDay.objects.filter(leaves__prediction=prediction.pk).first()
 
 
 def inclusion_proof(prediction_id: int) -> InclusionProof | None:

@@ -32,6 +32,7 @@ class VersionStage(TextChoices):
     SMOKE = "smoke"
     FORMER = "former champion"
     PASSED_OVER = "passed over"
+    DECLINED = "declined"
     LABELLED = "labelled"
     REFUSED = "refused"
 
@@ -74,6 +75,8 @@ class VersionStages:
         # A version trained with less work than the champion never takes over.
         if thoroughness(version.profile) < thoroughness(champion.profile):
             return VersionStage.SMOKE
+        if version.declined_at is not None:
+            return VersionStage.DECLINED
         return VersionStage.CHALLENGER if version.pk in self.favoured else VersionStage.CANDIDATE
 
 

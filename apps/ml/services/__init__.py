@@ -5,9 +5,11 @@ from apps.ml.services.automatic import fall_back_due, promote_due, why_not_by_it
 from apps.ml.services.champion import (
     PromotionRefusedError,
     choose_served_world,
+    decline,
     mirror_aliases,
     promote,
     promote_first_champion,
+    reconsider,
     rollback,
     why_not_champion,
 )
@@ -30,6 +32,8 @@ from apps.ml.services.forecasts import (
 from apps.ml.services.given_results import matches_left, season_given
 from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.policies import change_policy
+from apps.ml.services.ratings import RatingsReport, rate_due
+from apps.ml.services.record import RecordReport, summarize_due
 from apps.ml.services.retraining import retrain_due
 from apps.ml.services.run_decisions import (
     Cancellation,
@@ -69,6 +73,8 @@ __all__ = [
     "NothingToEvaluateError",
     "PolicyError",
     "PromotionRefusedError",
+    "RatingsReport",
+    "RecordReport",
     "RunRefusedError",
     "SeasonRefusedError",
     "ServedModel",
@@ -82,6 +88,7 @@ __all__ = [
     "close_due",
     "compare",
     "compare_due",
+    "decline",
     "describe_run",
     "drift_due",
     "evaluate",
@@ -103,8 +110,10 @@ __all__ = [
     "promote_due",
     "promote_first_champion",
     "queue_run",
+    "rate_due",
     "read_params",
     "read_stages",
+    "reconsider",
     "refuse_impossible",
     "retrain_due",
     "retry_run",
@@ -117,6 +126,7 @@ __all__ = [
     "simulate_due",
     "simulate_season",
     "stages_to_retry",
+    "summarize_due",
     "tags_of",
     "what_if",
     "why_not_by_itself",

@@ -130,6 +130,39 @@ def promote(
     return promotion
 
 
+@transaction.atomic
+def decline(*, version: ModelVersion, user: User, reason: str, now: datetime) -> bool:
+    """Record that a version does not take over: it is no challenger any more; return False when it was declined before.
+
+    It is neither proposed nor promoted by the system and makes no forecasts in shadow. A person can still promote it.
+    """
+    if not ModelVersion.objects.filter(pk=version.pk, declined_at=None).update(declined_at=now):
+        return False
+    record_action(
+        by=user, action="declined", about=version, before="may take over", after="declined", reason=reason, now=now
+    )
+    events.start_tasks_after_commit("promoted")
+    return True
+
+
+@transaction.atomic
+def reconsider(*, version: ModelVersion, user: User, reason: str, now: datetime) -> bool:
+    """Undo `decline`; return False when the version is not declined."""
+    if not ModelVersion.objects.filter(pk=version.pk).exclude(declined_at=None).update(declined_at=None):
+        return False
+    record_action(
+        by=user,
+        action="considered again",
+        about=version,
+        before="declined",
+        after="may take over",
+        reason=reason,
+        now=now,
+    )
+    events.start_tasks_after_commit("promoted")
+    return True
+
+
 def _check_bundle(version: ModelVersion) -> None:
     """Refuse a version whose bundle cannot be loaded: it would not serve."""
     # Loads the estimators: only when a decision is made.

@@ -450,7 +450,7 @@ def _scores(matches: Mapping[int, Match], *, now: datetime) -> list[Score]:
     measures = [scoring.log_loss_each, scoring.rps_each, scoring.brier_each]
     of_model = np.column_stack([measure(model, outcomes) for measure in measures])
     of_base = np.column_stack([measure(base, outcomes) for measure in measures])
-    of_market = _market_scores(ids, outcomes)
+    of_market = market_scores(ids, outcomes)
     return [
         Score(
             prediction=predictions[match_id],
@@ -471,7 +471,7 @@ def _scores(matches: Mapping[int, Match], *, now: datetime) -> list[Score]:
     ]
 
 
-def _market_scores(ids: list[int], outcomes: np.ndarray) -> dict[int, tuple[float, float]]:
+def market_scores(ids: list[int], outcomes: np.ndarray) -> dict[int, tuple[float, float]]:
     """Return match → (log loss, RPS) of the de-vigged closing prices, for the matches that have them."""
     quoted = match_selectors.odds_of(ids)
     closing = {match_id: price for match_id, price in quoted.items() if price.moment == Odds.Moment.CLOSING}

@@ -18,7 +18,8 @@ from apps.matches.models import Match, Season, Team, World
 from apps.matches.selectors import PLAY_OFF_STAGE, awarded_results_of, deductions_of, goals_in_table, league_table
 from apps.matches.standings import points_for_win, rule_of
 from apps.ml import metrics, serving
-from apps.ml.models import SeasonForecast, SeasonInputs
+from apps.ml.models import SeasonForecast, SeasonInputs, Stakes
+from apps.ml.services.stakes import stakes_of, store_stakes, watched
 
 if TYPE_CHECKING:
     from apps.ml.forecasting.season import SeasonOutcome
@@ -115,7 +116,8 @@ def simulate_season(
     served = serving.current(World(season.world), now=now, may_rebuild=True)
     if served is None:
         raise SeasonRefusedError("No model is champion of this world yet. Try again once the first one is trained.")
-    return _simulated(season, served, now=now, locked=locked, simulations=simulations)[0]
+    forecast, _, _ = _simulated(season, served, now=now, locked=locked, simulations=simulations)
+    return forecast
 
 
 def _running(world: World, now: datetime) -> list[Season]:
@@ -148,8 +150,8 @@ def _is_due(season: Season, served: serving.ServedModel, now: datetime) -> bool:
     return latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY
 
 
-def _keep(forecast: SeasonForecast, inputs: SeasonInputs) -> None:
-    """Store a forecast with its inputs; delete the inputs of the others, and forecasts that it replaces.
+def _keep(forecast: SeasonForecast, inputs: SeasonInputs, stakes: list[Stakes]) -> None:
+    """Store a forecast with its inputs and the stakes; delete the inputs of the others, and forecasts that it replaces.
 
     It replaces those of the same round, which is over when each club has played as often as there were rounds, and
     those by the same version on the same facts.
@@ -164,6 +166,7 @@ def _keep(forecast: SeasonForecast, inputs: SeasonInputs) -> None:
         SeasonForecast.objects.filter(same, season=forecast.season).delete()
         forecast.save(force_insert=True)
         inputs.save(force_insert=True)
+        store_stakes(stakes)
 
 
 def _simulated(
@@ -173,8 +176,11 @@ def _simulated(
     now: datetime,
     locked: Mapping[tuple[int, int], tuple[int, int]] | None = None,
     simulations: int | None = None,
-) -> tuple[SeasonForecast, SeasonInputs]:
-    """Return the forecast of a season and its inputs, not yet stored; see `simulate_season`."""
+) -> tuple[SeasonForecast, SeasonInputs, list[Stakes]]:
+    """Return the forecast of a season, its inputs and the stakes of its next matches, not yet stored.
+
+    See `simulate_season`.
+    """
     # Loads numba: only where it is used.
     from apps.ml.forecasting import season as season_simulation
 
@@ -195,6 +201,7 @@ def _simulated(
     rho, win = served.bundle.estimator.rho, points_for_win(region, season.label)
     deductions = [taken[team.pk] for team in calendar.teams]
     seed = season.pk * 1_000_003 + served.data_snapshot
+    next_matches = watched(calendar.fixtures, now)
     outcome = season_simulation.simulate(
         clubs=len(calendar.teams),
         played=np.array(played, dtype=np.int64).reshape(-1, 4),
@@ -206,9 +213,15 @@ def _simulated(
         rule=rule_of(region),
         win=win,
         deductions=np.array(deductions),
+        watched=np.array(next_matches, dtype=np.int64),
         simulations=simulations or params["simulations"],
         seed=seed,
     )
+    table = _table(season, calendar, outcome)
+    stakes = [
+        stakes_of(calendar.fixtures[place], number, outcome, outcome.given[row], table["lines"], as_of=now)
+        for row, place in enumerate(next_matches)
+    ]
     forecast = SeasonForecast(
         season=season,
         version_id=served.version_id,
@@ -220,7 +233,7 @@ def _simulated(
         remaining=len(to_play),
         undated=len(calendar.undated),
         is_whole=calendar.is_whole,
-        table=_table(season, calendar, outcome),
+        table=table,
     )
     content = {
         "teams": [team.pk for team in calendar.teams],
@@ -236,7 +249,7 @@ def _simulated(
         "win": win,
         "seed": seed,
     }
-    return forecast, SeasonInputs(forecast=forecast, content=content)
+    return forecast, SeasonInputs(forecast=forecast, content=content), stakes
 
 
 def _locked(

@@ -1,22 +1,25 @@
-"""Files that hold files: zip archives, and the sheets of workbooks as CSV.
+"""Files that hold files: zip archives, compressed files, and the sheets of workbooks as CSV.
 
 Nothing is written to disk. What a file inside is called begins with the name of its container: ``season.zip/E0.csv``,
-``all-euro-data-2023-2024.xlsx/E0``.
+``E0.csv.gz/E0.csv``, ``all-euro-data-2023-2024.xlsx/E0``.
 """
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import io
 import lzma
 import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Any, BinaryIO, Final
+from pathlib import PurePosixPath
+from typing import IO, Any, BinaryIO, Final
 
 from apps.matches.records import readable
 
@@ -36,6 +39,16 @@ DEEPEST: Final = 3
 """Archives inside one another."""
 
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+COMPRESSED: Final[Mapping[bytes, Callable[[BinaryIO], IO[bytes]]]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+"""How a compressed file begins, and what reads it."""
+
+TAR: Final = slice(257, 262)
+"""Where a tar archive says ``ustar``."""
+
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """How Excel's files until 2003 begin, and encrypted ones; documents of other programs do so too."""
 
@@ -77,8 +90,8 @@ class _Room:
 
 
 def is_container(head: bytes) -> bool:
-    """Return whether a file begins like an archive or a workbook."""
-    return head.startswith((*ZIP, OLE))
+    """Return whether a file begins like an archive, a compressed file or a workbook."""
+    return head.startswith((*ZIP, *COMPRESSED, OLE))
 
 
 def files_in(name: str, file: BinaryIO) -> Iterator[Inside]:
@@ -95,11 +108,17 @@ def files_in(name: str, file: BinaryIO) -> Iterator[Inside]:
 
 
 def _files_in(name: str, file: BinaryIO, room: _Room, levels: int) -> Iterator[Inside]:
-    if file.read(len(OLE)) == OLE:
+    head = file.read(len(OLE))
+    if head == OLE:
         problem = _old_workbook(OLE + file.read(LARGEST_FILE))
         if problem:
             yield Inside(name, error=problem)
         return
+    for magic, opened in COMPRESSED.items():
+        if head.startswith(magic):
+            file.seek(0)
+            yield from _compressed(name, opened(file), room, levels)
+            return
     try:
         with zipfile.ZipFile(file) as archive:
             entries = sorted((entry for entry in archive.infolist() if not entry.is_dir()), key=lambda e: e.filename)
@@ -141,6 +160,25 @@ def _entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: _R
             yield from _files_in(inside, io.BytesIO(content), room, levels - 1)
         else:
             yield Inside(inside, content)
+
+
+def _compressed(name: str, file: IO[bytes], room: _Room, levels: int) -> Iterator[Inside]:
+    """Yield what a compressed file holds, or the files in that."""
+    try:
+        with file:
+            content = file.read(LARGEST_FILE + 1)
+    except DAMAGED as error:
+        yield Inside(name, error=f"it is damaged ({error}); fetch it again")
+        return
+    inside = f"{name}/{PurePosixPath(name).stem}"
+    if (problem := room.take(1, len(content))) or not levels:
+        yield Inside(name, error=problem or f"it is inside more than {DEEPEST} archives; unpack the outer ones")
+    elif content[TAR] == b"ustar":
+        yield Inside(name, error="a tar archive; unpack it, and import the folder")
+    elif is_container(content):
+        yield from _files_in(inside, io.BytesIO(content), room, levels - 1)
+    else:
+        yield Inside(inside, content)
 
 
 def _workbook(name: str, file: BinaryIO, size: int) -> Iterator[Inside]:

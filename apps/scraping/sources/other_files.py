@@ -8,14 +8,11 @@ from typing import Final
 from apps.scraping.sources.football_data.table import SEPARATORS, decoded
 
 PACKED: Final = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!\x1a\x07": "rar",
 }
-"""Formats of compressed files by their first bytes; zip archives are opened."""
+"""Formats of archives that are not opened, by their first bytes; `containers` has those that are."""
 
 HOME: Final = re.compile(r"(?:home|host)(?:team|teamname|name|club)?|team1|ht")
 AWAY: Final = re.compile(r"(?:away|visitor|visiting|guest)(?:team|teamname|name|club)?|team2|at")

@@ -117,6 +117,19 @@ def test_a_revoked_key_says_so_to_its_owner_alone(make_key):
     assert (made.row.revoked_at, made.row.revoked_by) == (NOW, "ada")
 
 
+def test_the_jobs_of_a_revoked_key_are_cancelled_and_no_others(make_key):
+    made, other = make_key(), make_key("another")
+    jobs = [
+        services.submit_job(api_key=each.row, kind="what_if_set", parameters={"items": [number]}, now=NOW).job
+        for each in (made, other)
+        for number in range(2)
+    ]
+    services.revoke_key(key=made.row, by="ada", now=NOW)
+    for job in jobs:
+        job.refresh_from_db()
+    assert [job.state for job in jobs] == ["cancelled", "cancelled", "queued", "queued"]
+
+
 def test_a_key_ends_at_its_moment(make_key):
     end = NOW + timedelta(days=1)
     made = make_key(expires_at=end)

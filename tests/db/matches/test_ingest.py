@@ -16,6 +16,7 @@ from apps.matches.models import (
     Competition,
     Event,
     Ingest,
+    LiveScore,
     Match,
     MatchChange,
     MatchRef,
@@ -129,10 +130,49 @@ def test_an_annulled_match_loses_its_result_and_history_keeps_it(store):
     assert MatchChange.objects.get().before["home_goals"] == 2
 
 
+def in_play(minute, home_goals, away_goals):
+    """The record of a match in play."""
+    score = {"minute": minute, "home_goals": home_goals, "away_goals": away_goals}
+    return record("2024-03-02 15:00", status=MatchStatus.LIVE, **score)
+
+
+def live_score():
+    """The stored score of the only match in play."""
+    found = LiveScore.objects.get()
+    return found.minute, found.home_goals, found.away_goals, found.source, found.read_at
+
+
 def test_goals_of_a_match_under_way_are_no_result(store):
     store(record("2024-03-02 15:00", status=MatchStatus.LIVE, home_goals=1, away_goals=0))
     match = Match.objects.get()
     assert (match.status, match.home_goals, match.known_at, match.revision) == ("live", None, None, 0)
+    assert not LiveScore.objects.exists()
+
+
+def test_the_score_of_a_match_in_play_changes_no_fact_until_its_result_comes(store):
+    kickoff = at("2024-03-02 15:00")
+    store(in_play(0, 0, 0), now=kickoff)
+    for minutes, score, events in ((30, (28, 1, 0), 1), (32, (28, 1, 0), 0), (60, (45, 1, 1), 1)):
+        now, before = kickoff + timedelta(minutes=minutes), Event.objects.count()
+        report = store(in_play(*score), now=now)
+        assert (counts(report), report.changed_facts) == ((0, 0, 1, 0), False)
+        assert live_score() == (*score, "football-data", now)
+        assert Event.objects.count() - before == events
+    assert Event.objects.latest("id").payload["live"] == {"minute": 45, "home_goals": 1, "away_goals": 1}
+    assert MatchChange.objects.count() == 0
+    store(record("2024-03-02 15:00", "2-1"), now=kickoff + timedelta(hours=2))
+    assert not LiveScore.objects.exists()
+
+
+def test_another_source_gives_the_score_in_play_once_the_first_one_has_no_news(store):
+    kickoff = at("2024-03-02 15:00")
+    store(in_play(20, 1, 0), source="sandbox", now=kickoff + timedelta(minutes=20))
+    store(in_play(21, 0, 0), source="feed", now=kickoff + timedelta(minutes=21))
+    assert live_score()[:4] == (20, 1, 0, "sandbox")
+    store(in_play(31, 0, 0), source="feed", now=kickoff + timedelta(minutes=31))
+    assert live_score()[:4] == (31, 0, 0, "feed")
+    store(in_play(30, 2, 0), source="whoscored", now=kickoff + timedelta(minutes=32))
+    assert live_score()[:4] == (30, 2, 0, "whoscored")
 
 
 def test_another_source_adds_what_is_missing_and_does_not_overrule(store):

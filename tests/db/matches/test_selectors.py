@@ -67,14 +67,22 @@ def test_form_is_seen_from_each_team_and_knows_no_later_result(django_assert_num
     assert selectors.recent_form([], KICKOFF) == {}
 
 
-def test_head_to_head_has_both_grounds_newest_first():
-    a, b = TeamFactory(), TeamFactory()
-    early = FinishedMatchFactory(home_team=a, away_team=b, kickoff_at=KICKOFF - 200 * DAY)
-    late = FinishedMatchFactory(home_team=b, away_team=a, kickoff_at=KICKOFF - 20 * DAY)
-    FinishedMatchFactory(home_team=a, kickoff_at=KICKOFF - 10 * DAY)
-    MatchFactory(home_team=a, away_team=b, kickoff_at=KICKOFF + DAY)
-    assert list(selectors.head_to_head(a.pk, b.pk, KICKOFF)) == [late, early]
-    assert list(selectors.head_to_head(a.pk, b.pk, KICKOFF, limit=1)) == [late]
+def test_earlier_matches_are_those_that_were_known_newest_first():
+    a, b = TeamFactory(short_name="A"), TeamFactory(name="Bees")
+    early = FinishedMatchFactory(home_team=a, away_team=b, kickoff_at=KICKOFF - 200 * DAY, home_goals=1, away_goals=0)
+    late = FinishedMatchFactory(home_team=b, away_team=a, kickoff_at=KICKOFF - 20 * DAY, home_goals=2, away_goals=2)
+    other = FinishedMatchFactory(home_team=a, kickoff_at=KICKOFF - 10 * DAY, home_goals=0, away_goals=3)
+    # Still played when the match begins.
+    FinishedMatchFactory(away_team=a, kickoff_at=KICKOFF - DAY / 24)
+    match = MatchFactory(home_team=a, away_team=b, kickoff_at=KICKOFF)
+    found = selectors.earlier_matches(match, form=2, meetings=8)
+    assert [(each.pk, each.outcome) for each in found.form[a.pk]] == [(other.pk, "L"), (late.pk, "D")]
+    assert [(each.pk, each.outcome) for each in found.form[b.pk]] == [(late.pk, "D"), (early.pk, "L")]
+    assert [(each.pk, each.outcome) for each in found.meetings] == [(late.pk, ""), (early.pk, "")]
+    first = found.meetings[1]
+    assert (first.home_team.display_name, first.home_goals, first.away_goals) == ("A", 1, 0)
+    assert (first.away_team.display_name, first.kickoff_at) == ("Bees", early.kickoff_at)
+    assert len(selectors.earlier_matches(match, form=2, meetings=1).meetings) == 1
 
 
 def test_competitions_name_their_newest_season():

@@ -122,6 +122,21 @@ def test_in_the_other_modes_nothing_is_promoted(challenger, champion, now, mode,
     assert selectors.proposals(World.REAL) == []
 
 
+@pytest.mark.parametrize("mode", ["propose", "automatic"])
+def test_a_declined_version_waits_for_nobody_until_it_is_considered_again(challenger, champion, operator, now, mode):
+    set_policy(now, promote__mode=mode)
+    version = challenger("better")
+    services.compare_due(now=now)
+    assert services.decline(version=version, user=operator, reason="not before the cup", now=now)
+    assert not services.decline(version=version, user=operator, reason="again", now=now)
+    assert (selectors.challengers(SANDBOX), selectors.proposals(SANDBOX)) == ([], [])
+    assert version not in selectors.shadow_versions(SANDBOX)
+    assert services.promote_due(now=now) == []
+    assert services.reconsider(version=version, user=operator, reason="the cup is over", now=now)
+    assert not services.reconsider(version=version, user=operator, reason="again", now=now)
+    assert selectors.challengers(SANDBOX) == [version]
+
+
 def test_after_a_rollback_nothing_is_promoted_by_itself_for_a_while(make_version, challenger, champion, now):
     set_policy(now, promote__mode="automatic")
     challenger("better")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from apps.ml.forecasting import prices
 from apps.ml.forecasting.features.schema import MATCHES, ODDS, STATS
 from apps.ml.pipeline import batch_checks, files
 from tests.pure.pipeline.small_world import AS_OF, matches, odds_of, write_export
@@ -189,6 +190,18 @@ def test_a_fault_of_odds_is_stopped_before_the_features(price, stopped_by, tmp_p
     odds.loc[7, ["home"] if price < 1 else ["home", "draw", "away"]] = price
     files.write_frame(root / files.ODDS, odds, ODDS)
     assert set(broken(root)) == {stopped_by}
+
+
+def test_a_typing_error_among_thousands_of_lines_stops_nothing_and_no_model_reads_it(tmp_path):
+    frame = matches()
+    root = write_export(tmp_path, frame)
+    line = odds_of(frame).iloc[[0]]
+    odds = pd.concat([line] * 6000, ignore_index=True).assign(match_id=range(6000))
+    odds.loc[7, ["home", "away"]] = 150.0
+    files.write_frame(root / files.ODDS, odds, ODDS)
+    assert "the inverse prices of a line sum to 0.7 to 2.0" not in broken(root)
+    quoted = prices.line_of(odds, *line[["bookmaker", "moment"]].iloc[0])
+    assert set(odds["match_id"]) - set(quoted.index) == {7}
 
 
 def test_a_truncated_file_is_stopped_before_the_features(tmp_path):

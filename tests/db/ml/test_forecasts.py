@@ -116,31 +116,8 @@ def test_a_forecast_that_came_late_is_void(published, world, now):
     Match.objects.filter(pk=match.pk).update(kickoff_at=now - timedelta(minutes=1))
     services.settle_due(now=later)
     assert match.pk not in selectors.newest_scores([match.pk])
-    assert selectors.track_record(World.SANDBOX).void == 1
-
-
-def test_the_track_record_compares_on_the_same_matches(published, world, now):
-    assert selectors.track_record(World.SANDBOX).n == 0
-    later = now + timedelta(hours=2)
-    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
-    services.settle_due(now=later)
-    record = selectors.track_record(World.SANDBOX)
-    scores = Score.objects.all()
-    assert record.n == scores.count() == record.against_base_rates.model.n == record.against_base_rates.other.n
-    mean = sum(score.log_loss for score in scores) / record.n
-    assert math.isclose(record.against_base_rates.model.log_loss, mean, rel_tol=1e-12)
-    interval = record.against_base_rates.interval
-    assert record.n >= 30
-    assert interval.low <= record.against_base_rates.difference <= interval.high
-
-
-def test_few_graded_matches_have_no_interval(published, world, now):
-    later = now + timedelta(minutes=12)
-    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
-    services.settle_due(now=later)
-    record = selectors.track_record(World.SANDBOX)
-    assert 0 < record.n < 30
-    assert record.against_base_rates.interval is None
+    services.summarize_due(now=later)
+    assert selectors.record(World.SANDBOX).content["void"] == 1
 
 
 def test_after_a_rollback_the_champion_publishes_in_place_of_the_version_taken_back(

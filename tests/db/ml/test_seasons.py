@@ -15,7 +15,8 @@ from apps.matches.models import Match, Season, World
 from apps.matches.services import record_adjustment
 from apps.ml import dataset, selectors, services, serving
 from apps.ml.forecasting.features import events
-from apps.ml.models import SeasonForecast, SeasonInputs
+from apps.ml.models import SeasonForecast, SeasonInputs, Stakes
+from apps.ml.services.stakes import AHEAD
 
 
 @pytest.fixture
@@ -55,6 +56,25 @@ def test_the_forecast_of_a_season_agrees_with_its_table_and_with_itself(simulate
             for line in row.table["lines"]:
                 own = club["places"][-line["places"] :] if line["from_end"] else club["places"][: line["places"]]
                 assert club["chances"][line["name"]] == pytest.approx(sum(own), abs=1e-3)
+
+
+def test_the_next_matches_have_stakes_that_agree_with_the_season(simulated, now):
+    coming = Match.objects.filter(status="scheduled", kickoff_at__gt=now, kickoff_at__lte=now + AHEAD)
+    coming = coming.filter(season__forecasts__isnull=False)
+    rows = list(Stakes.objects.select_related("match"))
+    assert rows
+    assert {row.match_id for row in rows} == {match.pk for match in coming}
+    tables = {
+        row.season_id: {club["team"]: club for club in row.table["clubs"]} for row in SeasonForecast.objects.all()
+    }
+    for row in rows:
+        assert (row.as_of, row.simulations) == (now, 10_000)
+        teams = {"home": row.match.home_team_id, "away": row.match.away_team_id}
+        for each in row.chances:
+            known = [chance for chance in each["given"] if chance is not None]
+            assert min(known) - 0.001 <= each["before"] <= max(known) + 0.001
+            club = tables[row.match.season_id][teams[each["side"]]]
+            assert each["before"] == pytest.approx(club["chances"][each["name"]], abs=1e-3)
 
 
 def test_new_results_are_simulated_at_most_every_ten_minutes_and_a_round_keeps_its_latest(simulated, world, now):

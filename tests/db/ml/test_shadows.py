@@ -75,7 +75,7 @@ def test_nothing_public_comes_from_a_shadow(published, champion, world, now):
     services.settle_due(now=later)
     assert Score.objects.count() == Score.objects.values("match").distinct().count() > 5
     assert set(Score.objects.values_list("prediction__version", flat=True)) == {champion.pk}
-    assert selectors.track_record(SANDBOX).n == Score.objects.count()
+    assert len(selectors.graded_forecasts(SANDBOX)) == Score.objects.count()
 
 
 def test_a_shadow_is_graded_with_its_prediction_on_the_same_matches(published, challenger, world, now):

@@ -174,11 +174,12 @@ def test_every_other_file_that_may_hold_matches_is_named_with_the_reason(folder)
         "results.csv": "date,home_team,away_team,home_goals\n2023-08-11,A,B,1\n",
         "en.txt": "= English Premier League 2023/24\n\n▪ Matchday 1\n  Fri Aug/11\n    Burnley  0-3  Leeds\n",
         "api.json": '[{"utcDate": "2023-08-11", "homeTeam": {"name": "A"}, "awayTeam": {"name": "B"}}]',
-        "E0.csv.gz": "",
+        "E0.csv.7z": "",
     }
     for name, text in files.items():
         (season_of / name).write_text(text)
-    (season_of / "E0.csv.gz").write_bytes(gzip.compress(season("E0").encode()))
+    (season_of / "E0.csv.7z").write_bytes(b"7z\xbc\xaf\x27\x1c and more")
+    (season_of / "E1.csv.gz").write_bytes(gzip.compress(season("E1").encode()))
     (season_of / "old.xls").write_bytes(OLE + "Workbook".encode("utf-16-le"))
     (season_of / "broken.zip").write_bytes(b"PK\x03\x04 and no end")
     (season_of / "gone.csv").symlink_to(folder / "nowhere.csv")
@@ -191,12 +192,12 @@ def test_every_other_file_that_may_hold_matches_is_named_with_the_reason(folder)
         "results.csv": "a table in another form than football-data's",
         "en.txt": "openfootball's plain text; the same seasons are published as JSON",
         "api.json": "JSON in another form than openfootball's",
-        "E0.csv.gz": "it is compressed with gzip; unpack it first",
+        "E0.csv.7z": "it is compressed with 7z; unpack it first",
         "old.xls": "a workbook in the format of Excel before 2007; save it as .xlsx or .csv",
         "broken.zip": "the archive is damaged (File is not a zip file); fetch it again",
         "gone.csv": "it cannot be read (No such file or directory); check where it leads, and its permissions",
     }
-    assert (report.failed, report.ingest.created, len(report.others)) == ((), 3, 7)
+    assert (report.failed, report.ingest.created, len(report.others)) == ((), 9, 7)
 
 
 def test_a_file_of_openfootball_is_known_by_its_content_too(tmp_path):

@@ -119,3 +119,13 @@ def test_a_bootstrap_over_days_finds_a_difference_and_doubts_none():
     some = scoring.paired_bootstrap(np.full(2000, 0.01) + generator.normal(0, 0.01, 2000), days, seed=3)
     assert 0.0 < some.low < some.mean < some.high
     assert (some.n, some.days) == (2000, 200)
+
+
+def test_the_distance_to_a_line_is_the_expected_gap_if_the_line_were_the_truth():
+    generator = np.random.default_rng(3)
+    p, line = generator.dirichlet((3.0, 2.0, 2.0), (2, 50))
+    expected = sum(
+        line[:, y] * (scoring.rps_each(p, np.full(50, y)) - scoring.rps_each(line, np.full(50, y))) for y in range(3)
+    )
+    assert scoring.distance_each(p, line) == pytest.approx(expected, abs=1e-15)
+    assert (scoring.distance_each(line, line) == 0.0).all()

@@ -275,3 +275,37 @@ class TestGivenResults:
         _, weights = drawn.given(dict.fromkeys(range(11), 0))
         assert weights.mean() == pytest.approx(1.0)
         assert 1.0 / np.square(weights).mean() == pytest.approx(0.2, abs=0.02)
+
+
+def test_seasons_are_told_apart_by_how_a_watched_match_ended():
+    # Two clubs, level before the one match that is left: who wins it is first.
+    outcome = season.simulate(
+        clubs=2,
+        played=np.array([[1, 0, 1, 1]]),
+        fixtures=np.array([[0, 1]]),
+        p=np.array([[0.5, 0.3, 0.2]]),
+        expected=np.array([[1.5, 1.0]]),
+        watched=np.array([0]),
+    )
+    (given,) = outcome.given
+    assert given.shape == (3, 2, 2)
+    assert given[0].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert given[2].tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    # A draw leaves them level, and the order of their numbers decides.
+    assert given[1].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    weighted = sum(share * given[i, 0, 0] for i, share in enumerate((0.5, 0.3, 0.2)))
+    assert weighted == pytest.approx(outcome.within(1)[0], abs=0.015)
+
+
+def test_an_outcome_that_no_season_had_says_nothing():
+    outcome = season.simulate(
+        clubs=2,
+        played=np.empty((0, 4), dtype=np.int64),
+        fixtures=np.array([[0, 1]]),
+        p=np.array([[1.0, 0.0, 0.0]]),
+        expected=np.array([[1.5, 1.0]]),
+        watched=np.array([0]),
+        simulations=100,
+    )
+    assert np.isnan(outcome.given[0, 1:]).all()
+    assert not np.isnan(outcome.given[0, 0]).any()

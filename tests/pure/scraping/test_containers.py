@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import random
+import tarfile
 import zipfile
 from datetime import datetime, time
 
@@ -268,3 +272,49 @@ def test_whatever_bytes_are_broken_an_archive_is_read_or_named(seed: int) -> Non
         content[chance.randrange(4, len(content))] = chance.randrange(256)
     for inside in read(bytes(content)):
         assert inside.error == "" or inside.content == b""
+
+
+PACK = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("form", PACK)
+def test_a_compressed_file_is_read_as_the_file_that_it_holds(form):
+    assert read(PACK[form](b"Div,Date"), f"2020/E0.csv.{form}") == [Inside(f"2020/E0.csv.{form}/E0.csv", b"Div,Date")]
+
+
+@pytest.mark.parametrize("form", PACK)
+def test_archives_and_compressed_files_lie_in_one_another(form):
+    content = PACK[form](zipped({"E0.csv": "Div"}))
+    assert read(content, f"a.zip.{form}") == [Inside(f"a.zip.{form}/a.zip/E0.csv", b"Div")]
+    assert names(zipped({f"E0.csv.{form}": PACK[form](b"Div")})) == [f"a.zip/E0.csv.{form}/E0.csv"]
+
+
+@pytest.mark.parametrize("form", PACK)
+@pytest.mark.parametrize("spoil", [lambda content: content[:-5], lambda content: content[:12] + b"xxxx" + content[16:]])
+def test_a_damaged_compressed_file_is_named(form, spoil):
+    (found,) = read(spoil(PACK[form](b"Div,Date\n" * 1000)), f"E0.csv.{form}")
+    assert (found.name, found.content) == (f"E0.csv.{form}", b"")
+    assert found.error.startswith("it is damaged (")
+
+
+@pytest.mark.parametrize("form", PACK)
+def test_a_bomb_is_not_unpacked_to_its_end(form, monkeypatch):
+    monkeypatch.setattr(containers, "LARGEST_FILE", 1000)
+    (found,) = read(PACK[form](b"\0" * 10_000_000), f"E0.csv.{form}")
+    assert len(found.content) == 1001
+
+
+def test_a_tar_archive_says_what_to_do():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("E0.csv"))
+    (found,) = read(buffer.getvalue(), "season.tar.gz")
+    assert found.error == "a tar archive; unpack it, and import the folder"
+
+
+def test_compressed_files_have_a_deepest_level():
+    content = b"Div"
+    for _ in range(DEEPEST + 1):
+        content = gzip.compress(content)
+    (found,) = read(content, "a.csv.gz.gz.gz.gz")
+    assert "inside more than" in found.error

@@ -116,6 +116,29 @@ def test_only_a_finished_match_has_goals() -> None:
     assert (only(feed(entry())).home_goals, only(feed(entry())).away_goals) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("elapsed", "period", "minute"),
+    [
+        ("23'", 1, 23),
+        ("47'", 1, 45),
+        ("45+2'", 1, 45),
+        ("HT", 2, 45),
+        ("47'", 3, 47),
+        ("90+4'", 3, 90),
+        ("94'", 3, 90),
+        ("97'", 4, None),
+        ("", 1, None),
+        (None, None, None),
+    ],
+)
+def test_a_match_in_play_has_a_score_where_its_minute_is_known(elapsed: Any, period: Any, minute: int | None) -> None:
+    record = only(feed(entry(status=3, elapsed=elapsed, period=period, homeScore=1, awayScore=0)))
+    assert (record.status, record.minute) == (MatchStatus.LIVE, minute)
+    assert (record.home_goals, record.away_goals) == ((None, None) if minute is None else (1, 0))
+    assert record.is_live_score == (minute is not None)
+    assert not only(feed(entry(status=3, elapsed=elapsed, homeScore=None))).is_live_score
+
+
 def test_a_placeholder_is_counted_and_gives_no_match() -> None:
     found = feed(entry(status=0, homeTeamId=0, homeTeamName=""), entry(id=2))
     assert [record.source_id for record in found.records] == ["2"]

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,15 @@ THREADS: Final = 2
 """Families that `FeatureState.stream` folds at once."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TeamStrength(NamedTuple):
+    """Goals that a team is expected to score and concede against an average side of a league, on neutral ground."""
+
+    team_id: int
+    season_id: int  # its latest league season
+    scored: float
+    conceded: float
 
 
 class LateResultError(ValueError):
@@ -232,6 +241,33 @@ class FeatureState:
         """
         rows = fixtures if isinstance(fixtures, EventRows) else events.fixture_rows(fixtures)
         return self._run(None, rows, lineups)
+
+    def team_strengths(self, top_of: Mapping[int, int], *, since: datetime, least: int) -> list[TeamStrength]:
+        """Return the strength of each team that has played lately, by `PoissonFilterRatings`.
+
+        Parameters
+        ----------
+        top_of : mapping
+            Id of a league season → id of the competition that its teams are compared with.
+        since : datetime
+            Teams whose latest match was before are left out.
+        least : int
+            Teams with fewer observed matches are left out.
+        """
+        with self._lock:
+            family = next((each for each in self._families if isinstance(each, PoissonFilterRatings)), None)
+            if family is None:
+                return []
+            teams = family.arrays()["teams"][1:]
+            ids = np.array(self._index.teams.ids[: len(teams)], dtype=np.int64)
+            late = (teams["at"] >= int((since - _EPOCH) / timedelta(microseconds=1))) & (teams["played"] >= least)
+            tops = self._index.competitions.find(np.array([top_of.get(int(each), 0) for each in teams["season"]]))
+            chosen = np.flatnonzero(late & (tops != events.UNSEEN))
+            goals = family.strengths(chosen + 1, tops[chosen])
+            return [
+                TeamStrength(int(team), int(season), float(scored), float(conceded))
+                for team, season, (scored, conceded) in zip(ids[chosen], teams["season"][chosen], goals, strict=True)
+            ]
 
     def copy(self) -> Self:
         """Return an independent copy.

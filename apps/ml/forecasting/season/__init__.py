@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apps.matches.standings import GOALS_FIRST, Decider
 from apps.ml.forecasting.arrays import Floats, Integers
@@ -29,6 +30,7 @@ class SeasonOutcome:
     low: Integers  # points at the quantiles of `INTERVAL`, shape (clubs,)
     high: Integers
     simulations: int
+    given: Floats  # `places` of the clubs of the watched fixtures, by their outcome; shape (watched, 3, 2, clubs)
 
     def within(self, best: int) -> Floats:
         """Return the probability of each club to end among the first `best`, shape (clubs,)."""
@@ -53,6 +55,7 @@ def simulate(
     rule: Sequence[Decider] = GOALS_FIRST,
     win: int = 3,
     deductions: Integers | None = None,
+    watched: Integers | None = None,
     simulations: int = SIMULATIONS,
     seed: int = 0,
 ) -> SeasonOutcome:
@@ -80,6 +83,8 @@ def simulate(
         Points for a win; a draw gives one.
     deductions : ndarray of int, shape (clubs,), optional
         Points taken from clubs.
+    watched : ndarray of int, optional
+        Positions of fixtures of which the outcome says how the seasons ended in which they had that outcome.
     simulations : int
         Seasons to simulate.
     seed : int
@@ -88,7 +93,7 @@ def simulate(
     drawn = draw(
         clubs=clubs, fixtures=fixtures, p=p, expected=expected, rho=rho, doubt=doubt, simulations=simulations, seed=seed
     )
-    return tabulate(drawn, clubs=clubs, played=played, rule=rule, win=win, deductions=deductions)
+    return tabulate(drawn, clubs=clubs, played=played, rule=rule, win=win, deductions=deductions, watched=watched)
 
 
 def tabulate(
@@ -99,6 +104,7 @@ def tabulate(
     rule: Sequence[Decider] = GOALS_FIRST,
     win: int = 3,
     deductions: Integers | None = None,
+    watched: Integers | None = None,
     given: Mapping[int, int] | None = None,
 ) -> SeasonOutcome:
     """Return the final tables of drawn seasons; of those in which some matches end as given, see `DrawnSeasons.given`.
@@ -119,4 +125,21 @@ def tabulate(
     for club in range(clubs):
         shares[club] = np.bincount(places[:, club] - 1, weights=weights, minlength=clubs) / len(scores)
     low, high = np.quantile(points, INTERVAL, axis=0, method="inverted_cdf", weights=weights).astype(np.int64)
-    return SeasonOutcome(shares, np.average(points, axis=0, weights=weights), low, high, len(scores))
+    mean = np.average(points, axis=0, weights=weights)
+    by_outcome = _by_outcome(drawn.fixtures, scores, places, [] if watched is None else watched.tolist())
+    return SeasonOutcome(shares, mean, low, high, len(scores), by_outcome)
+
+
+def _by_outcome(
+    fixtures: Integers, scores: NDArray[np.int8], places: NDArray[np.int16], watched: Sequence[int]
+) -> Floats:
+    """Return `SeasonOutcome.given`; NaN for an outcome that no season had."""
+    clubs = places.shape[1]
+    found = np.full((len(watched), 3, 2, clubs), np.nan)
+    for row, fixture in enumerate(watched):
+        ended = 1 - np.sign(scores[:, fixture, 0] - scores[:, fixture, 1])
+        for outcome in range(3):
+            own = places[ended == outcome][:, fixtures[fixture]] - 1
+            for side in range(2 if len(own) else 0):
+                found[row, outcome, side] = np.bincount(own[:, side], minlength=clubs) / len(own)
+    return found

@@ -79,7 +79,11 @@ def market(found: ReportData) -> str:
         rows = [
             Row(
                 row["name"],
-                [*measures(row), *(interval(row["gap"] and row["gap"][key]) for key in ("log_loss", "rps"))],
+                [
+                    *measures(row),
+                    *(interval(row["gap"] and row["gap"][key]) for key in ("log_loss", "rps")),
+                    interval(row["distance"], ".4f"),
+                ],
                 row["name"] == best,
             )
             for row in together["rows"]
@@ -89,6 +93,7 @@ def market(found: ReportData) -> str:
             *(title for title, _, _ in MEASURES),
             f"log loss − {together['reference']}",
             f"RPS − {together['reference']}",
+            f"distance to {together['reference']}",
         ]
         parts += [
             paragraph(f"All on the same {together['n']} matches, which all lines of this table quote."),
@@ -109,10 +114,31 @@ def market(found: ReportData) -> str:
             "RPS",
             f"{best}",
             f"RPS of {best} − line",
+            f"distance of {best} to the line",
         ]
         parts += [
             f"<h3>{escape(best)} against each line, on all matches that it quotes</h3>",
             table(head, rows, "The served model against each line"),
+            note(
+                "The distance is half the squared difference of the cumulative probabilities: by how much the RPS "
+                "would exceed that of the line if the line were the truth. Results do not enter it, so it is less "
+                "noisy than the difference of scores."
+            ),
+        ]
+    left_out = found.metrics["lines_left_out"]
+    if left_out:
+        rows = [
+            Row(
+                f"{row['bookmaker']} {row['moment']}",
+                [row["month"], str(row["matches"]), number(row["distance"], ".5f"), f"{row['above']:.1%}"],
+            )
+            for row in left_out
+        ]
+        head = ["line", "month", "matches", "distance to the other lines", "matches with a price above the maximum"]
+        parts += [
+            "<h3>Lines that were left out</h3>",
+            paragraph("In these months a line disagreed with the others by more than it ever had before."),
+            table(head, rows, "Lines that were left out"),
         ]
     if truth:
         parts.append(
@@ -231,6 +257,7 @@ def _line(line: dict[str, Any], best: str) -> Row:
     cells = [str(line["n"])]
     for key in ("log_loss", "rps"):
         cells += [number(line["scores"][key]), number(own[key]), interval(gap[key])]
+    cells.append(interval(line["distance"], ".4f"))
     return Row(line["name"], cells)
 
 

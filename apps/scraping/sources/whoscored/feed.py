@@ -16,7 +16,7 @@ from apps.scraping.sources.competitions import WHOSCORED, WHOSCORED_WORLD_REGION
 from apps.scraping.sources.whoscored.incidents import details_known_at, read_incidents
 from apps.scraping.sources.whoscored.offers import read_offers
 from apps.scraping.sources.whoscored.pages import as_count, as_json, as_words, required
-from apps.scraping.sources.whoscored.scores import read_score
+from apps.scraping.sources.whoscored.scores import read_live_score, read_score
 from apps.scraping.sources.whoscored.tournaments import Tournament
 
 STATUSES: Final = {
@@ -192,6 +192,8 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
         else (NO_GOALS,) * 4
     )
     notes.update(score.notes if score else ())
+    live = read_live_score(match) if status is MatchStatus.LIVE else None
+    full_time = live.goals if live else full_time
     incidents = read_incidents(match, notes) if status is MatchStatus.FINISHED else ()
     coming = status is MatchStatus.SCHEDULED
     fetched_at = context.page.fetched_at
@@ -204,6 +206,7 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
         status=status,
         home_goals=full_time[0],
         away_goals=full_time[1],
+        minute=live.minute if live else None,
         home_goals_half_time=half_time[0],
         away_goals_half_time=half_time[1],
         home_goals_extra_time=extra_time[0],

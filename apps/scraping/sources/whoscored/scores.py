@@ -27,6 +27,9 @@ NAMES: Final = ("homeTeamName", "awayTeamName", "homeTeamCountryName", "awayTeam
 AFTER_EXTRA_TIME: Final = "AET"
 AFTER_PENALTIES: Final = "PEN"
 
+HALF_TIME: Final = "HT"
+
+FIRST_HALF: Final = 1
 SECOND_HALF: Final = 3
 """An incident's `period`: 1 is the first half, 3 the second, with stoppage time; higher values are extra time."""
 
@@ -55,6 +58,28 @@ class WhoScoredScore:
     extra_time: Goals | None = None
     penalties: Goals | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WhoScoredLiveScore:
+    """Goals of the home and of the away side after so many minutes."""
+
+    goals: Goals
+    minute: int
+
+
+def read_live_score(match: Mapping[str, Any]) -> WhoScoredLiveScore | None:
+    """Return the score of a match in play; None without a score or a minute, and in extra time.
+
+    `elapsed` is ``23'``, ``45+2'`` or ``HT``; `period` says in which half a minute lies, so that the 47th of the first
+    half is its stoppage time.
+    """
+    goals, period = _pair(match, "homeScore", "awayScore"), as_count(match.get("period"))
+    elapsed = as_words(match.get("elapsed")).upper().rstrip("'′")
+    minute = MINUTES // 2 if elapsed == HALF_TIME else as_count(elapsed.partition("+")[0])
+    if goals is None or minute is None or (period or 0) > SECOND_HALF:
+        return None
+    return WhoScoredLiveScore(goals, min(minute, MINUTES // 2 if period == FIRST_HALF else MINUTES))
 
 
 def read_score(match: Mapping[str, Any]) -> WhoScoredScore:

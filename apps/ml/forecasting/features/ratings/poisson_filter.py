@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from apps.ml.forecasting.arrays import Floats, Records
+from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
@@ -118,6 +118,25 @@ class PoissonFilterRatings(TeamsAndCompetitions):
         )
         rows += [Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in more]
         return tuple(rows)
+
+    def strengths(self, team: Integers, top: Integers) -> Floats:
+        """Return the goals that teams would score and concede against an average side of a competition, shape (n, 2).
+
+        Both play on neutral ground.
+
+        Parameters
+        ----------
+        team : ndarray of int64, shape (n,)
+            Slots of the teams.
+        top : ndarray of int64, shape (n,)
+            Slots of the competitions, which have observed results.
+        """
+        against = self._competitions[top]
+        means = against["mean"][:, :, GOALS].mean(axis=1)
+        own = self._teams["strength"][team, GOALS]
+        level = against["strength"][:, GOALS]
+        found: Floats = means[:, None] * np.exp(own[:, [ATTACK, CONCESSION]] - level)
+        return found
 
     def _walk(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._noise, self._dispersion, self._constants, events, out, first)

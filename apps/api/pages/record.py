@@ -1,0 +1,157 @@
+"""The record of forecasts: how they did, and every graded match."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+
+from apps.api import record_charts, selectors
+from apps.api.methods import read_only
+from apps.api.pages.context import PageContext, kept_part, page_context, render_page
+from apps.api.pages.forms import RECORDS, RecordForm
+from apps.api.rest.predictions import LARGEST_PAGE
+from apps.matches.models import Competition, Match, World
+from apps.ml import selectors as ml_selectors
+from apps.ml.models import RecordSummary
+
+ROWS_SHOWN: Final = 25
+FAIR_FROM: Final = 300
+"""Graded matches from which a judgement is fair: the 60 % calls are then known to about 10 points."""
+
+PUBLISHED, BACK_TESTS = RECORDS
+
+
+@read_only
+def track_record(request: HttpRequest) -> HttpResponse:
+    """Show how the forecasts of a world did, or the champion's back-tests."""
+    page, query = page_context(request), RecordForm.parse(request)
+    records = _records(page.world)
+    summary = _chosen(records, query["of"])
+    context: dict[str, Any] = {
+        "summary": summary,
+        "is_back_tested": summary is not None and summary.is_back_tested,
+        "has_back_tests": BACK_TESTS in records,
+    }
+    if summary is None:
+        context["champion"] = ml_selectors.champion(page.world)
+    else:
+        key = summary.pk, summary.computed_at
+        context["charts"] = kept_part(page, "partials/record/charts.html", lambda: _charts(summary), *key)
+        # New grades make a new record, so that the list cannot be older than it.
+        context["graded"] = kept_part(
+            page, "partials/record/graded.html", lambda: _graded(page, summary, query), *key, *query.values()
+        )
+    return render_page(request, page, "pages/track_record.html", context)
+
+
+def _records(world: World) -> dict[str, RecordSummary]:
+    """Return the records of a world that have a match, and that of published forecasts also without one."""
+    found = {BACK_TESTS if summary.is_back_tested else PUBLISHED: summary for summary in ml_selectors.records(world)}
+    return {name: summary for name, summary in found.items() if summary.content["n"] or name == PUBLISHED}
+
+
+def _chosen(records: dict[str, RecordSummary], wanted: str | None) -> RecordSummary | None:
+    """Return the record that a query asks for; by default back-tests only as long as nothing is graded."""
+    published = records.get(PUBLISHED)
+    has_grades = published is not None and published.content["n"] > 0
+    name = wanted or (PUBLISHED if has_grades or BACK_TESTS not in records else BACK_TESTS)
+    return records.get(name) if name == BACK_TESTS or has_grades else None
+
+
+def _charts(summary: RecordSummary) -> dict[str, Any]:
+    """Return the numbers of a record as the charts of the page."""
+    content, compared = summary.content, summary.content["compared"]
+    calls = [*content["best"], *content["worst"]]
+    matches = Match.objects.select_related("home_team", "away_team").in_bulk([call["match"] for call in calls])
+    sides = _sides(summary)
+    against = compared[f"to_{content['other']}"] if compared else None
+    return {
+        "record": content,
+        "summary": summary,
+        "is_back_tested": summary.is_back_tested,
+        "is_fair": content["n"] >= FAIR_FROM,
+        "fair_from": FAIR_FROM,
+        "first_at": datetime.fromtimestamp(content["first_at"], UTC),
+        "latest_at": datetime.fromtimestamp(content["latest_at"], UTC),
+        "calibration": record_charts.calibration(content["calibration"]),
+        "compared": compared,
+        "against": against,
+        "verdict": record_charts.verdict(against) if against else "",
+        "over_base": record_charts.verdict(compared["to_base"]) if compared and "to_base" in compared else "",
+        "bars": [
+            (name, row, bar)
+            for (name, row), bar in zip(sides, record_charts.span_bars(row for _, row in sides), strict=True)
+        ],
+        "leagues": _with_dots(_leagues(summary)),
+        "periods": _with_dots([{**row, "name": _period(row["name"])} for row in content["periods"][::-1]]),
+        **{
+            kind: [(call, matches[call["match"]]) for call in content[kind] if call["match"] in matches]
+            for kind in ("best", "worst")
+        },
+    }
+
+
+def _leagues(summary: RecordSummary) -> list[dict[str, Any]]:
+    """Return the leagues of a record with their competitions as names."""
+    rows = summary.content["leagues"]
+    found = Competition.objects.select_related("region").in_bulk([row["name"] for row in rows])
+    return [{**row, "name": found[row["name"]]} for row in rows if row["name"] in found]
+
+
+def _with_dots(rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], record_charts.SpanDot | None]]:
+    return list(zip(rows, record_charts.span_dots(rows), strict=True))
+
+
+def _period(name: str) -> date:
+    """Return the first day of a month or year by its name in ISO 8601."""
+    return date.fromisoformat(f"{name}-01" if "-" in name else f"{name}-01-01")
+
+
+def _graded(page: PageContext, summary: RecordSummary, query: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of the graded matches, and the address of the next one."""
+    found = list(_matches(page.world, summary, query)[: ROWS_SHOWN + 1])
+    chosen = {name: query[name] for name in ("of", "competition", "until") if query[name]}
+    older = ""
+    if len(found) > ROWS_SHOWN:
+        world = {"world": page.world.value} if page.world_query else {}
+        older = "?" + urlencode(world | chosen | {"after": found[ROWS_SHOWN - 1].pk}) + "#graded"
+    return {
+        "record": summary.content,
+        "summary": summary,
+        "compared": summary.content["compared"],
+        "sides": _sides(summary),
+        "leagues": _leagues(summary),
+        "query": query,
+        "rows": selectors.graded_rows(found[:ROWS_SHOWN], is_back_tested=summary.is_back_tested),
+        "older": older,
+        "rows_of_csv": LARGEST_PAGE,
+    }
+
+
+def _sides(summary: RecordSummary) -> list[tuple[str, dict[str, Any]]]:
+    """Return the forecasters that a record compares, with their scores on the same matches."""
+    compared = summary.content["compared"] or {}
+    return [(name, compared[name]) for name in ("model", "market", "base") if name in compared]
+
+
+def _matches(world: World, summary: RecordSummary, query: dict[str, Any]) -> QuerySet[Match]:
+    """Return the matches of a record that a query asks for, the latest first."""
+    competition = Competition.objects.filter(slug=query["competition"]).first() if query["competition"] else None
+    if query["competition"] and (competition is None or competition.world != world):
+        raise Http404("There is no such competition.")
+    after = Match.objects.filter(pk=query["after"], world=world).first() if query["after"] else None
+    if query["after"] and after is None:
+        raise Http404("There is no such match.")
+    until: date | None = query["until"]
+    return ml_selectors.graded_matches(
+        world,
+        summary=summary,
+        competition_id=competition.pk if competition else None,
+        # To the end of the day.
+        until=datetime.combine(until + timedelta(days=1), time(), UTC) if until else None,
+        after=after,
+    ).select_related("home_team", "away_team", "competition")

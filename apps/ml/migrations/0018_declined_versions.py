@@ -1,0 +1,19 @@
+"""A person can decline a version that may take over."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("ml", "0013_ledger_of_the_sandbox")]
+
+    operations = [
+        migrations.AddField(
+            model_name="modelversion",
+            name="declined_at",
+            field=models.DateTimeField(
+                null=True,
+                blank=True,
+                help_text="When a person decided that it does not take over; null where nobody did.",
+            ),
+        ),
+    ]

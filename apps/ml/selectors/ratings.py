@@ -1,0 +1,39 @@
+"""Ratings of clubs, now and over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db.models import QuerySet
+
+from apps.matches.models import World
+from apps.ml.models import TeamRating
+
+
+def newest_rating(world: World) -> TeamRating | None:
+    """Return the newest rating of the strongest club of a world; None before the first."""
+    return TeamRating.objects.filter(world=world).order_by("-step_at", "place").first()
+
+
+def ratings(newest: TeamRating) -> QuerySet[TeamRating]:
+    """Return the ratings of all clubs of the step of one, the strongest first, with their clubs and leagues."""
+    rows = TeamRating.objects.filter(world=newest.world, step_at=newest.step_at)
+    return rows.select_related("team", "competition__region").order_by("place")
+
+
+def ratings_before(newest: TeamRating, team_ids: Iterable[int], *, earlier: timedelta) -> dict[int, TeamRating]:
+    """Return the latest rating of each club that is older than the newest one by some time or more."""
+    rows = TeamRating.objects.filter(team__in=list(team_ids), step_at__lte=newest.step_at - earlier)
+    # Steps without results have none, so the latest is seldom exactly that old; older than twice that tells of nothing.
+    rows = rows.filter(step_at__gte=newest.step_at - 2 * earlier)
+    return {row.team_id: row for row in rows.order_by("step_at")}
+
+
+def rating_history(team_id: int) -> list[TeamRating]:
+    """Return the ratings of a club in the order of time, at most 260.
+
+    They are one of each week, in the simulated world of each two hours, where there were results. Early ones are not
+    what was known then but what the present model makes of the results that were.
+    """
+    return list(TeamRating.objects.filter(team=team_id).order_by("step_at"))
