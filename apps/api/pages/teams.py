@@ -7,10 +7,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from apps.api import selectors
 from apps.api.methods import read_only
 from apps.api.pages.context import followed_teams, page_context, render_page
+from apps.api.rating_charts import rating_history
 from apps.api.services import league as leagues
 from apps.matches import selectors as matches
 from apps.matches.models import Match, Team
 from apps.matches.records import Side
+from apps.ml import selectors as ml_selectors
 
 COMING_SHOWN = 5
 PLAYED_SHOWN = 10
@@ -35,6 +37,7 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
         "in_league": leagues.team_in_league(found, season, page.now) if season else None,
         "coming": cards[: len(coming)],
         "played": list(zip(recent, cards[len(coming) :], strict=True)),
+        "history": rating_history(found, ml_selectors.rating_history(found.pk)),
         "squad_value": matches.squad_value_of(found),
         "absences": _absences(found, coming[0]) if coming else [],
         "followed": followed_teams(request),
