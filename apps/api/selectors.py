@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import (
-    Case,
-    Count,
-    DateField,
-    F,
-    JSONField,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Value,
-    When,
-    Window,
-)
+from django.db.models import Case, Count, DateField, F, JSONField, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import RowNumber, TruncDate
-from django.utils.text import slugify
+from django.db.models.functions import TruncDate
 
 from apps.api import charts
 from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
-from apps.matches.connections import prepared
+from apps.matches.connections import Columns, prepared
+from apps.matches.leagues import importance, named_leagues
 from apps.matches.models import FRESH_FOR, Competition, LiveScore, Match, Odds, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
@@ -39,6 +27,8 @@ from apps.ml.models import BackTest, Prediction, Score, SeasonForecast
 
 WHOLE_DAY = 12
 """Up to this number all matches of a competition and day are shown; of more, those around now."""
+MOST_ROWS = 40
+"""Rows of a day before the rest of the leagues is counted only."""
 STARTED_SHOWN = 4
 COMING_SHOWN = 8
 
@@ -58,6 +48,9 @@ RESULT_WITHIN: Final = timedelta(hours=24)
 
 RESULTS: Final[tuple[Literal["H", "D", "A"], ...]] = ("H", "D", "A")
 """Letters of home win, draw and away win, in the order of probabilities."""
+
+BETWEEN: Final = re.compile(r"\s+(?:v|vs|versus|against|[-–—])\.?\s+", re.IGNORECASE)
+"""What stands between the names of two teams in a search."""
 
 AWAITED: Final = (Match.Status.SCHEDULED, Match.Status.UNKNOWN)
 WITH_RESULT: Final = (Match.Status.FINISHED, Match.Status.AWARDED)
@@ -166,12 +159,32 @@ class MatchCard:
 
 
 @dataclass(frozen=True, slots=True)
-class DayMatch:
-    """A match of a day; `of_its_kind` counts those of its competition that have started like it, or have not."""
+class CompetitionFixtures:
+    """The matches of one competition on a day; `earlier` and `later` count those that are not shown."""
 
-    match: Match
-    has_started: bool
-    of_its_kind: int
+    competition: Competition
+    cards: list[MatchCard]
+    earlier: int
+    later: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeagueOfDay:
+    """A league whose matches of a day are only counted."""
+
+    region: str
+    name: str
+    slug: str
+    matches: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayFixtures:
+    """The matches of a day: those of followed teams, those of each league, and the leagues that are only counted."""
+
+    followed: list[MatchCard]
+    leagues: list[CompetitionFixtures]
+    others: list[LeagueOfDay]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +256,6 @@ def after_day(found: QuerySet[Match], day: date, zone: ZoneInfo) -> QuerySet[Mat
     return found.filter(is_after, kickoff_at__gte=min(end, date_end))
 
 
-def before_day(found: QuerySet[Match], day: date, zone: ZoneInfo) -> QuerySet[Match]:
-    """Return the matches on earlier days than one in a zone; see `after_day`."""
-    (start, _), (date_start, _) = day_span(day, zone), day_span(day, ZoneInfo("UTC"))
-    minute, date_only = (Q(kickoff_precision=precision) for precision in Match.KickoffPrecision)
-    is_before = (minute & Q(kickoff_at__lt=start)) | (date_only & Q(kickoff_at__lt=date_start))
-    return found.filter(is_before, kickoff_at__lt=max(start, date_start))
-
-
 def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False) -> date | None:
     """Return the first day that has one of some matches, or the latest; None where there is no match.
 
@@ -274,10 +279,54 @@ def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False)
     return local_day(other, zone) if other else day
 
 
-def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
-    """Return the latest day with a match before some days, and the first one after them."""
-    of, last = Match.objects.filter(world=world), first + timedelta(days=days - 1)
-    return edge_day(before_day(of, first, zone), zone, is_latest=True), edge_day(after_day(of, last, zone), zone)
+_DAY_OF: Final = """
+    (m.kickoff_at AT TIME ZONE CASE m.kickoff_precision WHEN 'date' THEN 'UTC' ELSE a.zone END)::date"""
+
+# Day after day by the index on the world. A date-only match is stored at 00:00 UTC of its day, and west of UTC the
+# evening of the day before comes later: the first match in the order of time tells only where to look.
+_DAYS: Final = f"""
+    SELECT d.day, (
+        SELECT COUNT(*) FROM matches_match m
+        WHERE m.world = d.world AND {_DAY_OF.replace("a.zone", "d.zone")} = d.day
+            AND m.kickoff_at >= least(d.day::timestamp AT TIME ZONE d.zone, d.day::timestamp AT TIME ZONE 'UTC')
+            AND m.kickoff_at <
+                greatest((d.day + 1)::timestamp AT TIME ZONE d.zone, (d.day + 1)::timestamp AT TIME ZONE 'UTC')
+    ) FROM (
+        WITH RECURSIVE asked (world, zone, day) AS (SELECT %s::text, %s::text, %s::date),
+        later (day, n) AS (
+            SELECT day, 0 FROM asked
+            UNION ALL
+            SELECT (
+                SELECT min({_DAY_OF}) FROM (
+                    SELECT m.kickoff_at FROM matches_match m
+                    WHERE m.world = a.world AND {_DAY_OF} > d.day AND m.kickoff_at >=
+                        least((d.day + 1)::timestamp AT TIME ZONE a.zone, (d.day + 1)::timestamp AT TIME ZONE 'UTC')
+                    ORDER BY m.kickoff_at LIMIT 1
+                ) AS first JOIN matches_match m ON m.world = a.world AND {_DAY_OF} > d.day
+                    AND m.kickoff_at BETWEEN first.kickoff_at AND first.kickoff_at + interval '14 hours'
+            ), n + 1 FROM later d CROSS JOIN asked a WHERE n < %s AND d.day IS NOT NULL
+        ),
+        earlier (day, n) AS (
+            SELECT day, 0 FROM asked
+            UNION ALL
+            SELECT (
+                SELECT max({_DAY_OF}) FROM (
+                    SELECT m.kickoff_at FROM matches_match m
+                    WHERE m.world = a.world AND {_DAY_OF} < d.day AND m.kickoff_at <
+                        greatest(d.day::timestamp AT TIME ZONE a.zone, d.day::timestamp AT TIME ZONE 'UTC')
+                    ORDER BY m.kickoff_at DESC LIMIT 1
+                ) AS last JOIN matches_match m ON m.world = a.world AND {_DAY_OF} < d.day
+                    AND m.kickoff_at BETWEEN last.kickoff_at - interval '14 hours' AND last.kickoff_at
+            ), n + 1 FROM earlier d CROSS JOIN asked a WHERE n < %s AND d.day IS NOT NULL
+        )
+        SELECT days.day, world, zone FROM (SELECT day FROM later UNION SELECT day FROM earlier) AS days, asked
+        WHERE days.day IS NOT NULL
+    ) AS d ORDER BY d.day"""
+
+
+def days_around(world: World, day: date, zone: ZoneInfo, *, before: int, after: int) -> dict[date, int]:
+    """Return a day and the nearest days before and after it that have a match of a world, with their matches."""
+    return dict(prepared(_DAYS, [world.value, zone.key, day, after, before]))
 
 
 def local_day(match: Match, zone: ZoneInfo) -> date:
@@ -287,44 +336,161 @@ def local_day(match: Match, zone: ZoneInfo) -> date:
     return match.kickoff_at.astimezone(zone).date()
 
 
-def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "") -> list[DayMatch]:
-    """Return the matches of a day, ordered by competition; of a long list those around now.
+_OF_DAY: Final = f"""
+    SELECT d.id, has_started, is_followed, on_day, of_its_kind, started_rank, coming_rank,
+        r.name, c.name, c.level, c.slug
+    FROM (
+        SELECT id, competition_id, has_started, is_followed, COUNT(*) OVER (PARTITION BY competition_id) AS on_day,
+            COUNT(*) OVER (PARTITION BY competition_id, has_started) AS of_its_kind,
+            row_number() OVER (PARTITION BY competition_id, has_started ORDER BY kickoff_at DESC) AS started_rank,
+            row_number() OVER (PARTITION BY competition_id, has_started ORDER BY kickoff_at) AS coming_rank
+        FROM (
+            SELECT *, kickoff_at <= now AS has_started,
+                home_team_id = ANY(followed) OR away_team_id = ANY(followed) AS is_followed
+            FROM matches_match, (SELECT %s::timestamptz AS now, %s::bigint[] AS followed) AS asked
+            WHERE world = %s AND kickoff_at >= %s AND kickoff_at < %s AND (
+                kickoff_precision = 'minute' AND kickoff_at >= %s AND kickoff_at < %s
+                OR kickoff_precision = 'date' AND kickoff_at >= %s AND kickoff_at < %s
+            )
+        ) AS all_of_day
+    ) AS d JOIN matches_competition c ON c.id = d.competition_id JOIN matches_region r ON r.id = c.region_id
+    WHERE c.slug = %s OR %s = '' AND (
+        is_followed OR on_day <= {WHOLE_DAY}
+        OR CASE WHEN has_started THEN started_rank <= {STARTED_SHOWN} ELSE coming_rank <= {COMING_SHOWN} END
+    )"""
 
-    `whole` is the slug of a competition: all of its matches are returned, and no others.
+
+def fixtures_of_day(
+    world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "", followed: Sequence[int] = ()
+) -> DayFixtures:
+    """Return the matches of a day, those of followed teams first, then the leagues by their importance.
+
+    Of a long list of one league those around now are there, and leagues that would make the page longer than
+    `MOST_ROWS` are counted only.
+
+    Parameters
+    ----------
+    whole : str
+        Slug of a competition: all of its matches are returned, and no others.
+    followed : sequence of int
+        Ids of the teams that the reader follows.
     """
-    competition = F("competition_id")
-    started = Q(kickoff_at__lte=now)
-    rows = Match.objects.filter(on_days(day, 1, zone), world=world)
-    if whole:
-        rows = rows.filter(competition__slug=whole)
-    rows = rows.annotate(
-        has_started=Case(When(started, then=Value(1)), default=Value(0)),
-        on_day=Window(Count("id"), partition_by=competition),
-        of_its_kind=Window(Count("id"), partition_by=[competition, F("has_started")]),
-        started_rank=Window(RowNumber(), partition_by=[competition, F("has_started")], order_by="-kickoff_at"),
-        coming_rank=Window(RowNumber(), partition_by=[competition, F("has_started")], order_by="kickoff_at"),
-    )
-    if not whole:
-        rows = rows.filter(
-            Q(on_day__lte=WHOLE_DAY)
-            | Q(has_started=1, started_rank__lte=STARTED_SHOWN)
-            | Q(has_started=0, coming_rank__lte=COMING_SHOWN)
-        )
+    (start, end), (date_start, date_end) = day_span(day, zone), day_span(day, ZoneInfo("UTC"))
+    bounds = [min(start, date_start), max(end, date_end), start, end, date_start, date_end]
+    listed = [_Listed(*row) for row in prepared(_OF_DAY, [now, list(followed), world.value, *bounds, whole, whole])]
+    by_league: dict[str, list[_Listed]] = {}
+    for row in sorted(listed, key=lambda row: importance(row.region, row.league, row.level)):
+        if whole or row.is_around_now:
+            by_league.setdefault(row.slug, []).append(row)
+    shown, others, count = list[list[_Listed]](), list[LeagueOfDay](), 0
+    for group in by_league.values():
+        count += len(group)
+        if shown and count > MOST_ROWS:
+            others.append(LeagueOfDay(group[0].region, group[0].league, group[0].slug, group[0].on_day))
+        else:
+            shown.append(group)
+    first = [row.pk for row in listed if row.is_followed]
     # The joins are read for the matches that are shown, not for all matches of the day.
-    shown = {
-        match_id: (bool(began), count)
-        for match_id, began, count in rows.values_list("id", "has_started", "of_its_kind")
-    }
-    found = matches.matches().filter(pk__in=shown)
-    found = found.order_by(
-        "season__competition__region__name",
-        "season__competition__level",
-        "season__competition__name",
-        "season__competition_id",
-        "kickoff_at",
-        "id",
+    found = cards_of([row.pk for group in shown for row in group] + first, now=now)
+    return DayFixtures(
+        followed=[card for pk, card in found.items() if pk in first],
+        leagues=[_league_of_day(group, found) for group in shown],
+        others=others,
     )
-    return [DayMatch(match, *shown[match.pk]) for match in found]
+
+
+def _league_of_day(rows: list[_Listed], found: dict[int, MatchCard]) -> CompetitionFixtures:
+    of = {row.pk: row for row in rows}
+    shown = [card for pk, card in found.items() if pk in of]
+    started = [row for row in rows if row.has_started]
+    coming = [row for row in rows if not row.has_started]
+    return CompetitionFixtures(
+        competition=shown[0].match.season.competition,
+        cards=shown,
+        earlier=started[0].of_its_kind - len(started) if started else 0,
+        later=coming[0].of_its_kind - len(coming) if coming else 0,
+    )
+
+
+class _Listed(NamedTuple):
+    """A match of a day before its joins are read."""
+
+    pk: int
+    has_started: bool
+    is_followed: bool
+    on_day: int
+    of_its_kind: int
+    started_rank: int
+    coming_rank: int
+    region: str
+    league: str
+    level: int
+    slug: str
+
+    @property
+    def is_around_now(self) -> bool:
+        rank, limit = (self.started_rank, STARTED_SHOWN) if self.has_started else (self.coming_rank, COMING_SHOWN)
+        return self.on_day <= WHOLE_DAY or rank <= limit
+
+
+_MATCH: Final = Columns(
+    Match,
+    "id season_id competition_id world home_team_id away_team_id kickoff_at kickoff_precision status is_neutral "
+    "home_goals away_goals revision",
+)
+_PREDICTION: Final = Columns(
+    Prediction,
+    "id match_id version_id published_at p_home p_draw p_away home_expected_goals away_expected_goals rho",
+)
+_CARDS: Final = f"""
+    SELECT {_MATCH.sql("m")}, {matches.SEASON.sql("s")}, {matches.COMPETITION.sql("c")}, {matches.REGION.sql("r")},
+        {matches.TEAM.sql("h")}, {matches.TEAM.sql("a")}, {_PREDICTION.sql("p")}, o.home, o.draw, o.away
+    FROM matches_match m
+    JOIN matches_season s ON s.id = m.season_id
+    JOIN matches_competition c ON c.id = m.competition_id
+    JOIN matches_region r ON r.id = c.region_id
+    JOIN matches_team h ON h.id = m.home_team_id
+    JOIN matches_team a ON a.id = m.away_team_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM ml_prediction WHERE match_id = m.id AND published_at < m.kickoff_at
+        ORDER BY published_at DESC, id DESC LIMIT 1
+    ) p ON true
+    LEFT JOIN LATERAL (
+        SELECT home, draw, away FROM matches_odds WHERE match_id = m.id AND {matches.MARKET_CONDITION}
+        ORDER BY {matches.MARKET_ORDER} LIMIT 1
+    ) o ON true
+    WHERE m.id = ANY(%s::bigint[]) ORDER BY m.kickoff_at, m.id"""
+
+
+def cards_of(match_ids: Iterable[int], *, now: datetime) -> dict[int, MatchCard]:
+    """Return some matches by kick-off with all that their rows show, by one statement, as `cards` but without scores.
+
+    As there, back-tests and the scores of matches in play are looked for where they may be.
+    """
+    found = []
+    for row in prepared(_CARDS, [list(match_ids)]):
+        values = iter(row)
+        match, season, competition = _MATCH.take(values), matches.SEASON.take(values), matches.COMPETITION.take(values)
+        competition.region, season.competition, match.season = matches.REGION.take(values), competition, season
+        match.home_team, match.away_team = matches.TEAM.take(values), matches.TEAM.take(values)
+        prediction = _PREDICTION.take(values)
+        found.append((match, prediction if prediction.pk else None, tuple(values)))
+    priced = [odds for *_, odds in found if odds[0] is not None]
+    fair = iter(devig(np.array(priced, dtype=np.float64), method="power").tolist() if priced else ())
+    past = [match.pk for match, made, _ in found if match.status == Match.Status.FINISHED and made is None]
+    back_tests = forecasts.back_tested(past) if past else {}
+    live = live_scores((match for match, *_ in found), now)
+    return {
+        match.pk: MatchCard(
+            match=match,
+            now=now,
+            prediction=prediction,
+            market=None if odds[0] is None else tuple(next(fair)),
+            back_test=back_tests.get(match.pk),
+            live=live.get(match.pk),
+        )
+        for match, prediction, odds in found
+    }
 
 
 def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
@@ -574,7 +740,10 @@ class ListedCompetition:
 
 
 def listed_competitions(world: World, now: datetime) -> list[ListedCompetition]:
-    """Return the competitions of a world, region by region, by three queries for any number."""
+    """Return the competitions of a world by three queries for any number.
+
+    First come the regions of the leagues that most readers look for, and in each region these leagues.
+    """
     next_match = Match.objects.filter(
         competition=OuterRef("pk"), status=Match.Status.SCHEDULED, kickoff_at__gt=now
     ).order_by("kickoff_at", "id")
@@ -592,6 +761,11 @@ def listed_competitions(world: World, now: datetime) -> list[ListedCompetition]:
     )
     leaders = {each.pk: each.leader for each in found if each.leader and each.next_match}
     teams = Team.objects.in_bulk([leader["team"] for leader in leaders.values()])
+    orders = {each.pk: importance(each.region.name, each.name, each.level) for each in found}
+    regions: dict[int, tuple[int, int, str, str]] = {}
+    for each in found:
+        regions[each.region_id] = min(orders[each.pk], regions.get(each.region_id, orders[each.pk]))
+    found.sort(key=lambda each: (regions[each.region_id], orders[each.pk]))
     return [
         ListedCompetition(
             competition=each,
@@ -605,13 +779,20 @@ def listed_competitions(world: World, now: datetime) -> list[ListedCompetition]:
 
 
 def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Competition]:
-    """Return the competitions of a world whose name or region contains a text; none for an empty text."""
-    if not text:
+    """Return the competitions of a world that a text names, the most important first; none for an empty text."""
+    return named_leagues(text, matches.competitions(world))[:limit]
+
+
+def search_matches(text: str, *, world: World, now: datetime, limit: int = 4) -> list[Match]:
+    """Return the matches that a text names: of two teams, "arsenal v chelsea"; or the next ones of the first team."""
+    sides = [matches.search_teams(part, world, 1) for part in BETWEEN.split(text, maxsplit=1)]
+    if not all(sides):
         return []
-    named = Q(name__icontains=text) | Q(region__name__icontains=text)
-    if plain := slugify(text):
-        named |= Q(slug__contains=plain)
-    return list(matches.competitions(world).filter(named)[:limit])
+    if len(sides) == 1:
+        return coming_of_team(sides[0][0], now, limit=limit)
+    one, other = sides[0][0], sides[1][0]
+    pairings = [Match.objects.filter(home_team=a, away_team=b) for a, b in ((one, other), (other, one))]
+    return list(matches.merged(pairings, "-kickoff_at", "-id", limit=limit))
 
 
 def firing_alerts() -> QuerySet[Alert]:

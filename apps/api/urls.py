@@ -91,6 +91,7 @@ webhook_urlpatterns: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.fixtures, name="fixtures"),
+    path("calendar/", pages.calendar, name="calendar"),
     path("search/", pages.search, name="search"),
     path("zone/", pages.choose_zone, name="zone"),
     path("theme/", pages.choose_theme, name="theme"),

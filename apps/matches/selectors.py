@@ -144,8 +144,16 @@ class MarketPrice:
 
 def data_snapshot(world: World) -> int:
     """Return the number of the latest finished ingest of a world that changed a fact; 0 when there is none."""
-    newest = Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
-    return newest.values_list("id", flat=True).first() or 0
+    return _snapshots(world).values_list("id", flat=True).first() or 0
+
+
+def updated_at(world: World) -> datetime | None:
+    """Return when the data snapshot of a world was complete: the end of its latest ingest that changed a fact."""
+    return _snapshots(world).values_list("finished_at", flat=True).first()
+
+
+def _snapshots(world: World) -> QuerySet[Ingest]:
+    return Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
 
 
 SEASON: Final = Columns(Season, "id competition_id label world")
@@ -500,6 +508,14 @@ def _named_teams(wanted: str, world: World | None, limit: int) -> list[Team]:
     return list(found.order_by(rank, Case(When(code="", then=1), default=0), shown)[:limit])
 
 
+MARKET_CONDITION: Final = f"bookmaker <> '{TRUTH}' AND home IS NOT NULL AND draw IS NOT NULL AND away IS NOT NULL"
+MARKET_ORDER: Final = (
+    f"moment <> '{Moment.CLOSING.value}', "
+    f"coalesce(array_position(ARRAY{list(MARKET_PREFERENCE)}::text[], bookmaker::text), 99), bookmaker"
+)
+"""Which prices may stand for the market of a match, and which of them come first: in SQL, of rows of `matches_odds`."""
+
+
 def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
     """Return the 1X2 prices that represent the market for each match, where there are any.
 
@@ -510,13 +526,11 @@ def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
         return {}
     with reading().cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT DISTINCT ON (match_id) match_id, bookmaker, moment, home, draw, away FROM matches_odds
-            WHERE match_id = ANY(%s) AND bookmaker <> %s
-                AND home IS NOT NULL AND draw IS NOT NULL AND away IS NOT NULL
-            ORDER BY match_id, moment <> %s, coalesce(array_position(%s::text[], bookmaker::text), 99), bookmaker
+            WHERE match_id = ANY(%s) AND {MARKET_CONDITION} ORDER BY match_id, {MARKET_ORDER}
             """,
-            [wanted, TRUTH, Moment.CLOSING, list(MARKET_PREFERENCE)],
+            [wanted],
         )
         return {row[0]: MarketPrice(*row) for row in cursor.fetchall()}
 

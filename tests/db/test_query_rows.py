@@ -163,6 +163,7 @@ def pages():
         yield f"/zone/?zone={zone}&next=/"
     for world, league in ((World.REAL, 3), (World.SANDBOX, 38)):
         yield from (f"/?world={world}", f"/?world={world}&day={yesterday}&competition=league-{league}")
+        yield f"/calendar/?world={world}"
         yield from (f"/competitions/?world={world}", f"/competitions/league-{league}/")
         yield f"/competitions/league-{league}/?season={NOW.year - 12}"
         yield from (f"/teams/club-{league}-7/", f"/models/?world={world}", f"/models/{world}/1/")

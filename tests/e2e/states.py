@@ -57,6 +57,8 @@ class States:
             "/what-if/?home=w&away=b",
             "/search/?q=w",
             "/search/?q=nobody",
+            "/calendar/",
+            "/zone/",
             "/about/",
             "/nothing/",
         ]

@@ -92,7 +92,7 @@ def test_a_row_of_a_list_of_several_days_keeps_its_day_when_it_is_requested_anew
     Match.objects.filter(pk=match.pk).update(status="cancelled")
     hide(page, True)
     hide(page, False)
-    page.wait_for_selector(f"#row-{match.pk} :text('cancelled')")
+    page.wait_for_selector(f"#row-{match.pk} :text('Cancelled')")
     assert page.locator(f"#row-{match.pk} .day").inner_text() == day
 
 
@@ -106,7 +106,7 @@ def test_a_hidden_page_asks_for_nothing_and_catches_up_when_it_is_seen(build, op
     assert answers == []
     Match.objects.filter(pk=match.pk).update(status="cancelled")
     hide(page, False)
-    page.wait_for_selector(f"#row-{match.pk} :text('cancelled')")
+    page.wait_for_selector(f"#row-{match.pk} :text('Cancelled')")
 
 
 def test_a_row_is_requested_anew_at_its_kickoff(build, open_page, site):
@@ -115,11 +115,11 @@ def test_a_row_is_requested_anew_at_its_kickoff(build, open_page, site):
     soon = build.match("Northgate", "Old Mill", kickoff_at=timezone.now() + timedelta(minutes=5))
     build.prediction(soon, version, before_kickoff=timedelta(hours=1))
     page = with_clock(open_page, site, "/teams/northgate/")
-    assert "likely" in page.locator(f"#row-{soon.pk} .score").inner_text()
+    assert page.locator(f"#row-{soon.pk} .bars").count() == 1
     # For the server the match begins now, for the page when five minutes have passed on its clock.
     Match.objects.filter(pk=soon.pk).update(kickoff_at=timezone.now() - timedelta(seconds=1))
     pass_by(page, 301)
-    page.wait_for_selector(f"#row-{soon.pk} .score :text('in play')")
+    page.wait_for_selector(f"#row-{soon.pk} .pre:has-text('In play')")
 
 
 def replace_all() -> None:
@@ -151,20 +151,6 @@ def change_all() -> None:
     Match.objects.filter(status="scheduled").update(status="cancelled")
 
 
-def test_the_zone_chooser_stays_open_with_its_choice_while_the_list_is_replaced(states, open_page):
-    page = open_page("/")
-    live(page)
-    page.locator("#zone summary").click()
-    page.locator("#zone-choice").select_option("Asia/Tokyo")
-    page.locator("#zone-choice").focus()
-    change_all()
-    replace_all()
-    replaced(page)
-    assert page.locator("#zone").get_attribute("open") is not None
-    assert page.locator("#zone-choice").input_value() == "Asia/Tokyo"
-    assert page.evaluate("document.activeElement.id") == "zone-choice"
-
-
 def test_a_search_that_is_being_written_stays(states, open_page):
     page = open_page("/")
     live(page)
@@ -174,7 +160,7 @@ def test_a_search_that_is_being_written_stays(states, open_page):
     replace_all()
     replaced(page)
     assert page.locator("#search").input_value() == "wolv"
-    assert page.locator("#found a").count() == 1
+    assert page.locator("#found a[href^='/teams/']").count() == 1
     assert page.evaluate("document.activeElement.id") == "search"
 
 
@@ -205,11 +191,11 @@ def test_what_is_opened_or_closed_on_a_match_page_stays_so(states, open_page, is
     match = states.matches["coming"]
     page = open_page(f"/matches/{match.pk}/")
     live(page)
-    page.evaluate("(isOpen) => { document.getElementById('history').open = isOpen; }", is_open)
+    page.evaluate("(isOpen) => { document.getElementById('markets').open = isOpen; }", is_open)
     Match.objects.filter(pk=match.pk).update(round="Round of the last sixteen")
     replace_row(match)
     replaced(page)
-    assert (page.locator("#history").get_attribute("open") is not None) == is_open
+    assert (page.locator("#markets").get_attribute("open") is not None) == is_open
 
 
 def test_the_focus_and_the_place_in_a_wide_table_stay(states, build, open_page):
@@ -238,16 +224,13 @@ def test_no_page_loads_anything_from_another_host(states, open_page, site):
     assert {host for host in hosts if host and not host.startswith("127.0.0.1:")} == set()
 
 
-def test_on_paper_dots_and_bars_keep_their_colours_and_the_page_is_light(states, open_page):
+def test_on_paper_bars_keep_their_colours_and_the_page_is_light(states, open_page):
     page = open_page(
         "/?day=" + f"{states.matches['favourite won'].kickoff_at:%Y-%m-%d}&competition=aldermark-crown-league"
     )
     screen = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     page.emulate_media(media="print", color_scheme="dark")
-    style = """(css) => { const style = getComputedStyle(document.querySelector(css)); return [style.printColorAdjust,
-      style.borderTopWidth, style.borderTopStyle, style.width]; }"""
-    assert page.evaluate(style, ".verdict:not(.miss)") == ["exact", "4px", "solid", "8px"]
-    assert page.evaluate(style, ".verdict.miss") == ["exact", "2px", "solid", "8px"]
-    assert page.evaluate(style, ".bar")[0] == "exact"
+    assert page.evaluate("getComputedStyle(document.querySelector('.bar')).printColorAdjust") == "exact"
+    assert not page.locator("nav.main, .days, .search input").first.is_visible()
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
     assert screen != "rgb(255, 255, 255)"

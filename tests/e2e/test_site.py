@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from apps.matches import events
 from apps.matches.models import Match, Topic
-from tests.e2e.conftest import WHERE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -47,11 +46,12 @@ def test_every_page_shows_itself_without_a_complaint_and_fits_a_small_screen(fil
 def test_the_first_page_shows_forecasts_and_leads_to_a_match(filled, open_page):
     match, _ = filled
     page = open_page("/")
-    assert page.locator("svg.bar").count() == 15
+    assert page.locator(".fx svg.bar").count() == 15
     page.locator(f"#row-{match.pk}").click()
     page.wait_for_url(f"**/matches/{match.pk}/")
-    assert page.locator(".big svg.bar").get_attribute("aria-label") == "home 46 %, draw 27 %, away 27 %"
-    assert page.locator(".heat td.best").count() == 1
+    ours = page.locator(".duel [role=img]").first
+    assert ours.get_attribute("aria-label") == "Our forecast: home 46%, draw 27%, away 27%"
+    assert page.locator(".heat td.top1").count() == 1
 
 
 def test_a_new_forecast_moves_the_open_pages(filled, build, open_page):
@@ -62,7 +62,7 @@ def test_a_new_forecast_moves_the_open_pages(filled, build, open_page):
     build.prediction(match, version, (0.61, 0.22, 0.17), before_kickoff=timedelta(minutes=6), data_snapshot=2)
     events.publish_of_matches(topic=Topic.PREDICTION_PUBLISHED, events=[(match.pk, {})], now=timezone.now())
     for page in pages:
-        page.wait_for_selector('svg.bar[aria-label="home 61 %, draw 22 %, away 17 %"]')
+        page.wait_for_selector('[aria-label^="Our forecast: home 61%, draw 22%, away 17%"]')
         said(page, "Harbour City – Kingsmoor")
 
 
@@ -104,7 +104,7 @@ def test_a_reader_who_was_away_catches_up(filled, build, open_page):
     build.prediction(match, version, (0.7, 0.2, 0.1), before_kickoff=timedelta(minutes=6), data_snapshot=2)
     events.publish_of_matches(topic=Topic.PREDICTION_PUBLISHED, events=[(match.pk, {})], now=timezone.now())
     page.context.set_offline(False)
-    page.wait_for_selector('svg.bar[aria-label="home 70 %, draw 20 %, away 10 %"]')
+    page.wait_for_selector('.bars[aria-label^="Our forecast: home 70%, draw 20%, away 10%."]')
 
 
 def test_keys_search_move_and_help(filled, open_page):
@@ -154,7 +154,7 @@ def test_a_fact_of_one_match_pulls_its_row_and_not_the_list(filled, build, open_
     assert [url.rsplit("/", 2)[1] for url in asked] == [str(match.pk)]
 
 
-@pytest.mark.parametrize("element", ["#fixtures nav a[aria-current]", "#fixtures header a", "#zone-summary"])
+@pytest.mark.parametrize("element", ["#fixtures nav a[aria-current]", "#fixtures header a", "#zone-change"])
 def test_a_list_that_is_replaced_keeps_the_focus(filled, build, open_page, element):
     page = open_page("/")
     live(page)
@@ -172,22 +172,95 @@ def test_a_list_that_is_replaced_keeps_the_focus(filled, build, open_page, eleme
 def test_times_are_those_of_the_readers_device_from_the_first_run_on(filled, open_page, site):
     match, _ = filled
     page = open_page("/", zone="Australia/Adelaide")
-    page.wait_for_selector("text=Times in Australia/Adelaide")
+    page.wait_for_selector("text=Times in Adelaide")
     page.goto(f"{site}/matches/{match.pk}/")
-    shown = page.locator(".when time").first
+    shown = page.locator(".when b time")
     assert shown.get_attribute("datetime") == match.kickoff_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert shown.text_content() == match.kickoff_at.astimezone(ZoneInfo("Australia/Adelaide")).strftime("%H:%M")
 
 
 def test_a_chosen_zone_stays(filled, open_page):
     page = open_page("/")
-    page.wait_for_selector(f"text=Times in {WHERE}")
-    page.locator(".zone summary").click()
-    page.locator(".zone select").select_option("Asia/Tokyo")
-    page.locator(".zone button").click()
-    page.wait_for_selector("text=Times in Asia/Tokyo")
+    page.wait_for_selector("text=Times in London")
+    page.locator("#zone-change").click()
+    page.locator("#zone-choice").select_option("Asia/Tokyo")
+    page.get_by_role("button", name="Show times in this zone").click()
+    page.wait_for_selector("text=Times in Tokyo")
     page.reload()
-    assert page.locator("text=Times in Asia/Tokyo").count() == 1
+    assert page.locator("text=Times in Tokyo").count() == 1
+    assert page.evaluate("document.cookie").count("zone_here=Europe/London") == 1
+
+
+def test_a_first_visit_from_tokyo_shows_the_day_of_tokyo_and_never_another(build, open_page, site):
+    """23:30 UTC is the next morning there: the page of UTC must not flash up."""
+    late = timezone.now().replace(hour=23, minute=30, second=0, microsecond=0) + timedelta(days=1)
+    build.match(kickoff_at=late)
+    page = open_page("/about/", zone="Asia/Tokyo")
+    page.context.clear_cookies()
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => {"
+        " sessionStorage.shown = (sessionStorage.shown ?? '') + document.querySelector('h1').textContent + '|'; })"
+    )
+    page.goto(site + "/")
+    page.wait_for_selector("text=Times in Tokyo")
+    there = late.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert page.locator("h1").inner_text().endswith(f"{there:%A} {there.day} {there:%B}")
+    assert page.locator(".fx time").inner_text() == "08:30"
+    assert page.evaluate("sessionStorage.shown").count("|") == 1
+
+
+def test_light_or_dark_is_chosen_in_the_menu_and_stays(filled, open_page):
+    page = open_page("/")
+    page.locator("#more-summary").click()
+    page.get_by_role("button", name="Dark").click()
+    page.wait_for_selector("html[data-theme=dark]")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(16, 18, 22)"
+    page.locator("#more-summary").click()
+    page.keyboard.press("Escape")
+    assert page.locator("#more-menu").get_attribute("open") is None
+    assert page.evaluate("document.activeElement.id") == "more-summary"
+
+
+def test_many_updates_are_summed_up_for_screen_readers(filled, open_page):
+    page = open_page("/")
+    live(page)
+    page.evaluate(
+        "window.said = []; new MutationObserver(() => said.push(document.getElementById('news').textContent))"
+        ".observe(document.getElementById('news'), { childList: true })"
+    )
+    ids = page.eval_on_selector_all(".fx[data-match]", "rows => rows.map(row => Number(row.dataset.match))")[:4]
+    for each in ids:
+        page.wait_for_load_state("networkidle")
+        events.publish_of_matches(topic=Topic.MATCH_CHANGED, events=[(each, {})], now=timezone.now())
+        page.wait_for_selector(f"#row-{each}.fresh", state="attached")
+    assert len(page.evaluate("said")) == 1
+
+
+def test_without_a_script_the_site_can_be_read_and_used(filled, browser, site):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 900})
+    try:
+        page = context.new_page()
+        page.goto(site + "/")
+        assert page.locator(".fx").count() >= 15
+        page.locator("#calendar").click()
+        page.locator(".month a").first.click()
+        page.locator("#zone-change").click()
+        page.locator("#zone-choice").select_option("Asia/Tokyo")
+        page.get_by_role("button", name="Show times in this zone").click()
+        assert page.locator("text=Times in Tokyo").count() == 1
+        page.locator("#more-summary").click()
+        page.get_by_role("button", name="Dark").click()
+        assert page.locator("html[data-theme=dark]").count() == 1
+        page.get_by_role("link", name="Search").click()
+        page.get_by_label("Team, league or match").fill("HÁRBOUR")
+        page.get_by_role("button", name="Search").click()
+        assert page.locator("main a[href='/teams/harbour-city/']").count() == 1
+        page.goto(site + "/api/docs/")
+        assert page.locator("text=/api/v1/matches/{id}/prediction/").count() >= 1
+        page.locator("text=‹ spai").click()
+        assert page.locator("h1").count() == 1
+    finally:
+        context.close()
 
 
 def test_before_the_first_champion_the_page_follows_the_run_by_itself(build, open_page):
@@ -213,4 +286,4 @@ def test_without_push_the_page_still_works(filled, open_page):
     page = open_page("/", push=False)
     page.wait_for_selector("body[data-live=off]")
     page.locator(".days a[aria-current]").click()
-    assert page.locator("svg.bar").count() == 15
+    assert page.locator(".fx svg.bar").count() == 15

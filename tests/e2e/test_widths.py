@@ -44,12 +44,13 @@ SHORT_NAMES = """
 }
 """
 
-# Columns, menu items and figures that lie outside the window, but for those in a box that says that it scrolls.
+# Columns, menu items and figures that lie outside the window, but for those in a box that says that it scrolls, and the
+# days and tabs, which are cut off where it is plain to see.
 OUTSIDE = """
 () => {
   const found = [];
   for (const each of document.querySelectorAll("main *, header *, footer *")) {
-    if (!each.checkVisibility() || each.closest(".quiet, .skip")) continue;
+    if (!each.checkVisibility() || each.closest(".quiet, .skip, .days, .tabs")) continue;
     const at = each.getBoundingClientRect();
     if (!at.width || (at.right <= innerWidth + 1 && at.left >= -1)) continue;
     const scroller = each.closest(".scroll[data-more]");

@@ -482,4 +482,8 @@ def test_the_schema_and_its_two_faces_are_served(client, db):
         assert response.status_code == 200
         assert "<script>" not in response.content.decode()
         assert "unsafe-eval" not in response["Content-Security-Policy"]
+        assert '<a href="/" aria-label="spai, today">' in response.content.decode()
+        # Without JavaScript.
+        plain = response.content.decode().split("<noscript>")[1].split("</noscript>")[0]
+        assert "<code>/api/v1/matches/{id}/prediction/</code>" in plain
     assert "'unsafe-inline'" not in client.get("/api/docs/")["Content-Security-Policy"]

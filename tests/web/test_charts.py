@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from apps.api import charts
 from apps.api.services import league
 from apps.api.templatetags.league import line_title, ordinal, strip
-from apps.api.templatetags.spai import bars, chance, code, duration, percent
+from apps.api.templatetags.spai import bars, chance, code, duration, line_short, percent
 from apps.matches.models import Team
 from apps.matches.standings import Standing
 from apps.ml.forecasting import goals
@@ -232,6 +232,18 @@ def test_a_counted_chance_is_never_rounded_to_certainty(share, text):
 )
 def test_a_column_of_chances_is_named_as_people_say(line, title):
     assert line_title(line) == title
+
+
+@pytest.mark.parametrize(
+    ("line", "short"),
+    [
+        ({"name": "title", "places": 1, "from_end": False}, "Title"),
+        ({"name": "first", "places": 4, "from_end": False}, "Top 4"),
+        ({"name": "down", "places": 3, "from_end": True}, "Bottom 3"),
+    ],
+)
+def test_a_line_of_a_table_has_a_short_label(line, short):
+    assert line_short(line) == short
 
 
 def test_places_are_written_as_people_say_them():

@@ -290,6 +290,12 @@ class TestLeagues:
         text = text_of(client.get("/competitions/"))
         assert "Crown League next Mon 23 Nov NOR Northgate lead with 6 points" in text
 
+    def test_the_leagues_that_most_readers_look_for_come_first(self, client, build):
+        for name in ("Championship", "Premier League"):
+            build.season(name, simulated=False)
+        text = text_of(client.get("/competitions/?world=real"))
+        assert text.index("Premier League") < text.index("Championship")
+
     def test_one_without_fixtures_or_matches_says_so(self, client, build, played):
         build.season("Shield League").delete()
         text = text_of(client.get("/competitions/"))

@@ -10,7 +10,7 @@ import pytest
 from apps.api.pages import match_blocks as blocks
 from apps.matches.models import Absence, Lineup, LiveScore, Match, MatchStats, Player, Team
 from apps.ml.forecasting import goals
-from apps.ml.models import Stakes
+from apps.ml.models import Stakes, TeamRating
 
 HOME, AWAY = Team(pk=1, name="Dunmere"), Team(pk=2, name="Umberford")
 
@@ -131,6 +131,18 @@ class TestBefore:
         assert "Importance High for Northgate, at the bottom" in page
         assert "Defeat would raise the chance of Northgate to end in the bottom 3 to 47%; a win cuts it to 22%." in page
         assert "Line-up of Northgate Player 0 Missing: Player 0 (injured)" in page
+
+    def test_the_rating_of_a_team_is_the_one_before_the_match(self, client, build, champion):
+        match = build.match()
+        plain = {"world": match.world, "competition": match.competition, "version": champion, "attack": 1.84}
+        plain |= {"defence": 1.07, "p_win": 0.55, "p_draw": 0.25, "team": match.home_team}
+        for days, place in ((-7, 12), (-1, 11), (1, 1)):
+            at = match.kickoff_at + timedelta(days=days)
+            TeamRating.objects.create(step_at=at, as_of=at, place=place, **plain)
+        page = page_of(client, match)
+        said = "11th of all clubs: against an average club of the top league 1.8 goals for and 1.1 against, 55% to win."
+        assert page.count("of all clubs") == 1
+        assert said in page
 
     @pytest.mark.parametrize(
         ("fields", "said"),

@@ -17,6 +17,8 @@ from tests.web.conftest import read_json, write_json
 PAGES = {
     "fixtures": "/",
     "fixtures, changing part": "/",
+    "calendar": "/calendar/",
+    "zone": "/zone/",
     "search": "/search/?q=crown",
     "match": "/matches/{match}/",
     "match, row": "/matches/{match}/",

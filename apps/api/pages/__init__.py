@@ -4,7 +4,7 @@ from apps.api.pages.competitions import competition, competitions
 from apps.api.pages.context import choose_theme, choose_zone
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.features import features
-from apps.api.pages.fixtures import fixtures, search
+from apps.api.pages.fixtures import calendar, fixtures, search
 from apps.api.pages.ledger import ledger, ledger_feed
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models
@@ -18,6 +18,7 @@ __all__ = [
     "about",
     "asyncapi",
     "bad_request",
+    "calendar",
     "choose_theme",
     "choose_zone",
     "competition",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,11 @@ class PageContext:
     def world_query(self) -> str:
         """The query that links need to stay in the world."""
         return "" if self.world == self.served else f"?world={self.world.value}"
+
+    @property
+    def zone_name(self) -> str:
+        """The zone as people call it: Tokyo, New York."""
+        return self.zone.key.rsplit("/", 1)[-1].replace("_", " ")
 
     @property
     def is_simulated(self) -> bool:
@@ -164,8 +170,14 @@ def render_page(
 
 @read_only
 def choose_zone(request: HttpRequest) -> HttpResponse:
-    """Store the zone that the reader chose, or delete the choice, and redirect back."""
+    """List the zones; store the one that the reader chose, or delete the choice, and redirect back."""
     query = ZoneForm.parse(request)
+    if "zone" not in request.GET:
+        regions = [
+            (region, [*zones]) for region, zones in groupby(zone_names(), key=lambda name: name.split("/", 1)[0])
+        ]
+        context = {"regions": regions, "next": query["next"]}
+        return render_page(request, page_context(request), "pages/zone.html", context)
     return _choice(request, CHOSEN_COOKIE, query["zone"].key if query["zone"] else "", query["next"])
 
 

@@ -160,6 +160,22 @@ class FixturesForm(QueryForm):
     competition = SearchTextField()
 
 
+class MonthField(forms.Field):
+    """The first day of a month such as 2026-11."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def to_python(self, value: str | None) -> date | None:
+        return DayField(years=YEARS).to_python(f"{value}-01") if value else None
+
+
+class CalendarForm(QueryForm):
+    """The month of the calendar."""
+
+    month = MonthField()
+
+
 class RecordForm(QueryForm):
     """Which record, and which part of its matches."""
 

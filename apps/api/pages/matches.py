@@ -50,6 +50,7 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     except ml_services.NoForecastError as error:
         why_none = str(error)
     earlier = matches.earlier_matches(found, form=FORM_SHOWN, meetings=MEETINGS_SHOWN)
+    ratings = ml_selectors.ratings_at(earlier.form, found.kickoff_at)
     lineups = matches.lineups_of(found.pk)
     stats = getattr(found, "stats", None)
     context = {
@@ -60,11 +61,10 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
         "price": price,
         "forecast": forecast,
         "why_none": why_none,
-        "history": in_time[::-1],
         "late": [each for each in history if each.published_at >= found.kickoff_at],
         "stakes": blocks.stakes_table(found, getattr(found, "stakes", None)),
         "squads": blocks.squads(found, lineups, matches.absences_of(found.pk)),
-        "forms": [(team, earlier.form[team.pk]) for team in (found.home_team, found.away_team)],
+        "forms": [(team, earlier.form[team.pk], ratings.get(team.pk)) for team in (found.home_team, found.away_team)],
         "meetings": earlier.meetings,
         "proof": ml_selectors.ledger_day_of(card.prediction, now=page.now) if card.prediction else None,
         "anonymous_api": settings.SPAI_ANONYMOUS_API,

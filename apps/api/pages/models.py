@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from apps.api.methods import read_only
 from apps.api.pages.context import page_context, render_page
+from apps.matches import selectors as matches
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
 from apps.ml.pipeline import card
@@ -65,4 +66,9 @@ def model_version(request: HttpRequest, world: str, number: int) -> HttpResponse
 @read_only
 def about(request: HttpRequest) -> HttpResponse:
     """Explain what the numbers mean and where the matches come from."""
-    return render_page(request, page_context(request), "pages/about.html", {})
+    page = page_context(request)
+    context = {
+        "updated_at": matches.updated_at(page.world),
+        "example": {"forecast": (0.48, 0.27, 0.25), "market": (0.42, 0.28, 0.30)},
+    }
+    return render_page(request, page, "pages/about.html", context)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal
 
 from django import template
 from django.template.defaultfilters import date as format_date
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -21,6 +23,9 @@ from apps.ml.models import Prediction
 register = template.Library()
 
 MINUS: Final = "−"
+
+GATES: Final = {"no better than possible": "not suspiciously good", "golden rows": "answers as recorded"}
+"""Names of checks on pages, where they differ from those that are stored."""
 
 
 @register.simple_tag
@@ -114,6 +119,42 @@ def team(team: Team, side: Literal["h", "a", ""] = "") -> SafeString:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row, equal to another one where all that it shows is equal."""
+
+    shows: tuple[Any, ...]
+    card: selectors.MatchCard = field(compare=False)
+
+
+@register.simple_tag
+def row(card: selectors.MatchCard, dated: bool = False, twin: str = "") -> SafeString:
+    """Write a match as a row of a list; see `templates/partials/row.html`.
+
+    With `dated` it shows its day; `twin` is the end of the id of a row that the page has twice.
+    """
+    match = card.match
+    teams = (
+        (team.display_name, team.display_code, team.first_colour, team.second_colour)
+        for team in (match.home_team, match.away_team)
+    )
+    shows = (
+        *(match.pk, match.kickoff_at, match.kickoff_precision, match.status, match.home_goals, match.away_goals),
+        *(card.phase, card.is_in_play, card.changes_at, card.market, *teams),
+        *(made and made.pk for made in (card.prediction, card.back_test)),
+        card.live and (card.live.minute, card.live.home_goals, card.live.away_goals),
+        *(dated, twin, timezone.get_current_timezone_name()),
+    )
+    return _row(_Row(shows, card))
+
+
+# Cached, because a page has dozens of rows and few of them change from one request to the next.
+@lru_cache(maxsize=2048)
+def _row(row: _Row) -> SafeString:
+    *_, dated, twin, _ = row.shows
+    return render_to_string("partials/row.html", {"card": row.card, "dated": dated, "twin": twin})
+
+
 @register.simple_tag
 def moment(at: datetime, shape: str = "H:i") -> SafeString:
     """Write a moment in the reader's zone, and in UTC for programs."""
@@ -197,6 +238,14 @@ def shade(share: float) -> int:
 
 
 @register.filter
+def line_short(line: dict[str, Any]) -> str:
+    """Write a short label of a line of a table: “Top 4”."""
+    if line["name"] == "title":
+        return "Title"
+    return f"Bottom {line['places']}" if line["from_end"] else f"Top {line['places']}"
+
+
+@register.filter
 def fair_odds(share: float) -> str:
     """Write the fair decimal odds of a probability."""
     return f"{1.0 / share:.2f}" if share > 0 else "–"
@@ -276,6 +325,12 @@ def bookmaker_name(code: str) -> str:
 def group_name(group: str) -> str:
     """Write the label of a group of inputs."""
     return contributions.label_of(group)
+
+
+@register.filter
+def gate(name: str) -> str:
+    """Write the name of a check that a version passes or not."""
+    return GATES.get(name, name)
 
 
 @register.filter

@@ -15,7 +15,7 @@ REVERSE = "DROP TRIGGER unchanged ON ml_backtest;"
 class Migration(migrations.Migration):
     dependencies = [
         ("matches", "0015_application_role"),
-        ("ml", "0018_declined_versions"),
+        ("ml", "0013_ledger_of_the_sandbox"),
     ]
 
     operations = [

@@ -5,7 +5,10 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0018_declined_versions"), ("matches", "0017_live_scores")]
+    dependencies = [
+        ("ml", "0014_back_tests_and_record"),
+        ("matches", "0017_live_scores"),
+    ]
 
     operations = [
         migrations.CreateModel(

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("matches", "0015_application_role"),
-        ("ml", "0014_back_tests_and_record"),
+        ("ml", "0016_stakes"),
     ]
 
     operations = [

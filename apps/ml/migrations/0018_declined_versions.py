@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0013_ledger_of_the_sandbox")]
+    dependencies = [("ml", "0017_team_ratings")]
 
     operations = [
         migrations.AddField(

@@ -55,7 +55,7 @@ from apps.ml.selectors.pipeline_runs import (
 )
 from apps.ml.selectors.policies import default_policy, policy, policy_revision
 from apps.ml.selectors.published import match_with_prediction
-from apps.ml.selectors.ratings import newest_rating, rating_history, ratings, ratings_before
+from apps.ml.selectors.ratings import newest_rating, rating_history, ratings, ratings_at, ratings_before
 from apps.ml.selectors.record import (
     back_tested,
     graded_back_tests,
@@ -172,6 +172,7 @@ __all__ = [
     "proposals",
     "rating_history",
     "ratings",
+    "ratings_at",
     "ratings_before",
     "record",
     "records",

@@ -61,7 +61,7 @@ def has_forecast(found: QuerySet[Match], *, version_id: int | None = None) -> Qu
     in_time = Prediction.objects.filter(match=OuterRef("pk"), published_at__lt=OuterRef("kickoff_at"))
     if version_id is not None:
         in_time = in_time.filter(version=version_id)
-    return with_one(found, in_time.order_by("-published_at"))
+    return _with_one(found, in_time.order_by("-published_at"))
 
 
 def is_scored(found: QuerySet[Match], *, version_id: int | None = None) -> QuerySet[Match]:
@@ -69,11 +69,10 @@ def is_scored(found: QuerySet[Match], *, version_id: int | None = None) -> Query
     scores = valid_scores().filter(match=OuterRef("pk"))
     if version_id is not None:
         scores = scores.filter(prediction__version=version_id)
-    return with_one(found.filter(status=Match.Status.FINISHED), scores)
+    return _with_one(found.filter(status=Match.Status.FINISHED), scores)
 
 
-def with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
-    """Return those of some matches that have one of some rows, which refer to the match as `OuterRef`."""
+def _with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
     # A subquery, which PostgreSQL runs for one match after the other in their order until a page is full. EXISTS would
     # become a join that reads all of them.
     return found.annotate(one=Subquery(rows.values("pk")[:1])).filter(one__isnull=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
@@ -28,6 +28,12 @@ def ratings_before(newest: TeamRating, team_ids: Iterable[int], *, earlier: time
     # Steps without results have none, so the latest is seldom exactly that old; older than twice that tells of nothing.
     rows = rows.filter(step_at__gte=newest.step_at - 2 * earlier)
     return {row.team_id: row for row in rows.order_by("step_at")}
+
+
+def ratings_at(team_ids: Iterable[int], at: datetime) -> dict[int, TeamRating]:
+    """Return the rating of each club as it stood at a moment; clubs without one are left out."""
+    rows = TeamRating.objects.filter(team__in=list(team_ids), step_at__lt=at).order_by("team_id", "-step_at")
+    return {row.team_id: row for row in rows.distinct("team_id")}
 
 
 def rating_history(team_id: int) -> list[TeamRating]:

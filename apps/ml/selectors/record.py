@@ -13,7 +13,7 @@ from apps.matches.models import Match, World
 from apps.ml.forecasting.arrays import Records
 from apps.ml.forecasting.record import GRADED
 from apps.ml.models import BackTest, Prediction, RecordSummary, Score
-from apps.ml.selectors.forecasts import predictions_before_kickoff, valid_scores, with_one
+from apps.ml.selectors.forecasts import predictions_before_kickoff, valid_scores
 
 CHUNK: Final = 5_000
 
@@ -66,15 +66,16 @@ def graded_matches(
         earlier = Q(kickoff_at__lt=after.kickoff_at) | Q(kickoff_at=after.kickoff_at, id__lt=after.pk)
         # The OR alone uses no index; the bound does.
         found = found.filter(earlier, kickoff_at__lte=after.kickoff_at)
-    found = found.order_by("-kickoff_at", "-id")
-    if summary.is_back_tested:
-        return with_one(found, BackTest.objects.filter(match=OuterRef("pk")))
-    # The scores as `valid_scores` finds them, by two rows of an index for each match: the latest forecast in time, and
-    # its score for the newest revision of the result.
-    in_time = Prediction.objects.filter(match=OuterRef("pk"), published_at__lt=OuterRef("kickoff_at"))
-    latest = Subquery(in_time.order_by("-published_at", "-id").values("pk")[:1])
-    scores = Score.objects.filter(prediction=OuterRef("latest"), revision=OuterRef("revision"))
-    return with_one(found.annotate(latest=latest), scores)
+    rows: QuerySet[Any] = BackTest.objects.filter(match=OuterRef("pk"))
+    if not summary.is_back_tested:
+        # The scores as `valid_scores` finds them, by two rows of an index for each match: the latest forecast in time,
+        # and its score for the newest revision of the result.
+        in_time = Prediction.objects.filter(match=OuterRef("pk"), published_at__lt=OuterRef("kickoff_at"))
+        found = found.alias(latest=Subquery(in_time.order_by("-published_at", "-id").values("pk")[:1]))
+        rows = Score.objects.filter(prediction=OuterRef("latest"), revision=OuterRef("revision"))
+    # PostgreSQL runs a subquery for one match after the other until the page is full. EXISTS would become a join.
+    found = found.alias(one=Subquery(rows.values("pk")[:1])).filter(one__isnull=False)
+    return found.order_by("-kickoff_at", "-id")
 
 
 def newest_grade(world: World) -> int | None:

@@ -6,31 +6,40 @@
   const news = document.getElementById("news");
   const announce = (text) => { if (news) news.textContent = text; };
 
-  // ── The reader's zone ────────────────────────────────────────────────────────────────────────────────────────────
-  // The server groups matches into days by the zone in the cookie. When the cookie is new or changed, refresh the page.
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  const cookie = (name) => document.cookie.split("; ").find((each) => each.startsWith(name + "="))?.slice(name.length + 1);
+  // What changed is summed up for screen readers: at once after a quiet time, else once in SUMMARY.
+  const SUMMARY = 30000;
+  const updated = new Set();
+  let summed = -SUMMARY;
+  let summary = null;
+  const sumUp = () => {
+    summary = null;
+    summed = performance.now();
+    announce(updated.size === 1 ? `Updated: ${[...updated][0]}` : `${updated.size} matches updated`);
+    updated.clear();
+  };
+  const announceUpdate = (names) => {
+    for (const each of names) updated.add(each);
+    summary ??= setTimeout(sumUp, Math.max(0, summed + SUMMARY - performance.now()));
+  };
+
   const LIST = "[data-list], #match";
   const list = () => document.querySelector(LIST);
 
+  // ── The reader's zone, where `zone.js` could not store it: at least the times are right ──────────────────────────
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   const localise = (root) => {
     for (const time of root.querySelectorAll("time[datetime*='T']")) {
       if (!/^\d\d:\d\d$/.test(time.textContent.trim())) continue;
       const at = new Date(time.dateTime);
       time.textContent = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: here });
     }
-  };
-
-  if (!body.hasAttribute("data-zone-chosen") && body.dataset.zone && body.dataset.zone !== here) {
     const zone = document.getElementById("zone-name");
-    if (zone) zone.textContent = here;
-    document.cookie = `zone_here=${here}; path=/; max-age=31536000; samesite=lax`;
-    if (cookie("zone_here") === here) {
-      document.addEventListener("DOMContentLoaded", () => { const part = list(); if (part) htmx.trigger(part, "pull"); });
-    } else {
-      localise(document);
-      document.addEventListener("htmx:afterSettle", (event) => localise(event.target));
-    }
+    if (zone) zone.textContent = here.split("/").at(-1).replaceAll("_", " ");
+  };
+  const { zone: shown, zoneChosen } = document.documentElement.dataset;
+  if (zoneChosen === undefined && shown && shown !== here) {
+    localise(document);
+    document.addEventListener("htmx:afterSettle", (event) => localise(event.target));
   }
 
   // ── Mark tables that are wider than their card ───────────────────────────────────────────────────────────────────
@@ -104,11 +113,11 @@
       row.classList.add("fresh");
       row.addEventListener("animationend", () => row.classList.remove("fresh"), { once: true });
     }
-    if (fresh.length === 1) {
-      const names = [...fresh[0].querySelectorAll(".name")].slice(0, 2).map((name) => name.textContent.trim());
-      announce(`Updated: ${names.join(" – ")}`);
-    } else if (fresh.length) {
-      announce(`${fresh.length} matches updated`);
+    const names = (row) => [...row.querySelectorAll(".name")].slice(0, 2).map((name) => name.textContent.trim());
+    if (fresh.length) announceUpdate(fresh.map((row) => names(row).join(" – ")));
+    if (part.id === "found") {
+      const count = part.querySelectorAll("a").length;
+      announce(count ? `${count} found; down arrow to choose` : part.textContent.trim());
     }
   });
 

@@ -1,0 +1,191 @@
+"""What each page weighs: `python -m benchmarks.pages [--matches N] [--json FILE]`.
+
+A PostgreSQL of its own is filled with N matches (300,000) of both worlds. Each page is asked for through every
+middleware: bytes as they are sent (compressed), queries, and CPU of the process (the median of some requests). Then a
+Chromium of this machine opens it over the `web` process with a clean cache: largest contentful paint (LCP), layout
+shift (CLS), blocking time (TBT), and the bytes of scripts and styles. Without a browser that part is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import Measure, parser, tell
+from benchmarks.servers import STUCK, own_servers
+
+MATCHES = 300_000
+OF_A_SEASON = 40 * 380
+"""Matches of a season of all leagues."""
+
+REQUESTS = 15
+TARGETS = {"HTML": "≤ 30", "CPU": "≤ 15", "CLS": "0", "assets": "≤ 40"}
+
+# Registered before the page runs: what was painted first is told to nobody who asks later.
+OBSERVE = """
+window.seen = { lcp: 0, cls: 0, tbt: 0 };
+const watch = (type, tell) => new PerformanceObserver((list) => list.getEntries().forEach(tell))
+  .observe({ type, buffered: true });
+watch("largest-contentful-paint", (entry) => { seen.lcp = entry.startTime; });
+watch("layout-shift", (entry) => { if (!entry.hadRecentInput) seen.cls += entry.value; });
+watch("longtask", (entry) => { seen.tbt += Math.max(0, entry.duration - 50); });
+"""
+
+ASSETS = """
+() => performance.getEntriesByType("resource").filter((each) => /[.](js|css)$/.test(each.name))
+  .reduce((sum, each) => sum + each.encodedBodySize, 0)
+"""
+
+
+def fill(matches: int) -> None:
+    """Fill the database with so many matches, seasons from the newest one back."""
+    from django.db import connection, transaction
+
+    from tests.db.test_query_rows import FILL, NOW
+
+    seasons = max(1, round(matches / OF_A_SEASON))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(FILL, {"now": NOW, "year": NOW.year})
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("DELETE FROM matches_match WHERE season_id %% 100 >= %s", [seasons])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        cursor.execute("SELECT count(*) FROM matches_match")
+        print(f"{cursor.fetchone()[0]:,} matches")
+
+
+def addresses() -> Iterator[str]:
+    """Yield a page of each kind, those with lists in both worlds."""
+    from apps.matches.models import Match, World
+
+    for world, league in ((World.REAL, 3), (World.SANDBOX, 38)):
+        of = Match.objects.filter(competition=league)
+        past = of.filter(status="finished").order_by("-kickoff_at").first()
+        coming = of.filter(status="scheduled").order_by("kickoff_at").first()
+        yield from (f"/?world={world}", f"/calendar/?world={world}", f"/search/?q=club+{league}+of+7&world={world}")
+        yield from (f"/competitions/?world={world}", f"/competitions/league-{league}/", f"/teams/club-{league}-7/")
+        yield from (f"/matches/{each.pk}/" for each in (past, coming) if each is not None)
+        yield from (f"/track-record/?world={world}", f"/models/?world={world}", f"/features/?world={world}")
+    yield from ("/about/", "/zone/", "/ledger/", "/what-if/")
+
+
+def served(address: str) -> dict[str, float]:
+    """Ask for a page through every middleware; return its bytes, queries and milliseconds of CPU."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    client = Client(headers={"accept-encoding": "gzip"})
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(address)
+    if response.status_code != 200:
+        raise RuntimeError(f"{address} is answered with {response.status_code}")
+    spent = []
+    for _ in range(REQUESTS):
+        began = time.process_time()
+        client.get(address)
+        spent.append(1000.0 * (time.process_time() - began))
+    return {
+        "HTML": len(response.content) / 1000,
+        "queries": len(captured.captured_queries),
+        "CPU": statistics.median(spent),
+    }
+
+
+@contextmanager
+def web_process(folder: Path) -> Iterator[str]:
+    """Run the `web` process on the database of the benchmark; its address."""
+    from spai.stack.ports import free_port
+    from tests.web.processes import ROOT, start_web, stop
+
+    port = free_port()
+    addresses = {
+        "DATABASE_URL": os.environ["DATABASE_URL"],
+        "REDIS_URL": os.environ["REDIS_URL"],
+        "SPAI_WEB_URL": f"http://127.0.0.1:{port}",
+        "SPAI_VAR_DIR": str(folder),
+    }
+    collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
+    subprocess.run(collect, cwd=ROOT, env=os.environ | addresses, check=True, timeout=STUCK)
+    process = start_web(port, folder / "web.log", **addresses)
+    try:
+        yield addresses["SPAI_WEB_URL"]
+    finally:
+        stop(process)
+
+
+def painted(browser: Any, address: str) -> dict[str, float]:
+    """Open a page with a clean cache; return what the browser saw of it."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, timezone_id="UTC")
+    try:
+        page = context.new_page()
+        page.add_init_script(OBSERVE)
+        page.goto(address, wait_until="load")
+        page.wait_for_timeout(500)
+        seen = page.evaluate("seen")
+        return {
+            "LCP": seen["lcp"],
+            "CLS": seen["cls"],
+            "TBT": seen["tbt"],
+            "assets": page.evaluate(ASSETS) / 1000,
+        }
+    finally:
+        context.close()
+
+
+UNITS = {"HTML": "kB", "queries": "", "CPU": "ms", "LCP": "ms", "CLS": "", "TBT": "ms", "assets": "kB"}
+
+
+def measure(folder: Path) -> list[Measure]:
+    """Measure every page, print a line of each, and return the numbers."""
+    from django.conf import settings
+    from django.test.utils import override_settings
+
+    from apps.scraping.browser import BrowserMissing, find
+
+    plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+    asked = list(addresses())
+    with override_settings(ALLOWED_HOSTS=["testserver"], STORAGES={**settings.STORAGES, **plain}, DEBUG=False):
+        rows = {address: served(address) for address in asked}
+    try:
+        program = find().place
+    except BrowserMissing as missing:
+        print(f"No paint is measured. {missing}")
+    else:
+        from playwright.sync_api import sync_playwright
+
+        with web_process(folder) as site, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+            for address in asked:
+                rows[address] |= painted(browser, site + address)
+            browser.close()
+    print(f"{'page':<44}" + "".join(f"{name:>9}" for name in UNITS))
+    for address, numbers in rows.items():
+        print(f"{address:<44}" + "".join(f"{numbers[name]:>9.3g}" if name in numbers else " " * 9 for name in UNITS))
+    return [
+        Measure(f"{address}: {name}", value, UNITS[name], TARGETS.get(name, ""))
+        for address, numbers in rows.items()
+        for name, value in numbers.items()
+    ]
+
+
+def main() -> int:
+    """Fill, measure and tell."""
+    options = parser(__doc__.splitlines()[0] if __doc__ else "")
+    options.add_argument("--matches", type=int, default=MATCHES, metavar="N")
+    chosen = options.parse_args()
+    with own_servers() as folder:
+        fill(chosen.matches)
+        tell("pages", measure(folder), chosen.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
