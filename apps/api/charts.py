@@ -1,4 +1,4 @@
-"""The geometry of charts: bars, heat maps, strips and lines, as numbers that templates put into SVG.
+"""The geometry of charts: bars, heat maps and lines, as numbers that templates put into SVG.
 
 Colours are in the style sheet, by a class for each outcome, because the Content-Security-Policy allows no inline
 styles. Only the codes of teams have colours here.
@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from apps.ml.forecasting.contributions import in_points
 from apps.ml.forecasting.goals import ScorelineGrid
@@ -134,40 +134,6 @@ def heat(grid: ScorelineGrid, result: tuple[int, int] | None = None) -> list[tup
         )
         for home, row in enumerate(sums)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """The final places of one club as cells, in per cent of the width: (x, width, darkness from 0 to 20)."""
-
-    cells: list[tuple[float, float, int]]
-    borders: list[float]
-    label: str
-
-
-def strips(lines: Sequence[dict[str, Any]], places: Sequence[Sequence[float]]) -> list[Strip]:
-    """Return a strip for each club of a table: the probability of each final place, the first at the left.
-
-    Darkness grows with the root of the probability, so that unlikely places stay visible. `borders` are the positions
-    of the lines of the table.
-    """
-    if not places:
-        return []
-    clubs = len(places[0])
-    most = max(max(row) for row in places) or 1.0
-    above = [clubs - line["places"] if line["from_end"] else line["places"] for line in lines]
-    borders = sorted({round(100.0 * count / clubs, 3) for count in above if 0 < count < clubs})
-    width = round(100.0 / clubs, 3)
-    found = []
-    for row in places:
-        cells = [
-            (round(100.0 * place / clubs, 3), width, level)
-            for place, share in enumerate(row)
-            if (level := round(HEAT_STEPS * math.sqrt(share / most)))
-        ]
-        best = max(range(clubs), key=row.__getitem__)
-        found.append(Strip(cells, borders, f"most often place {best + 1}, in {100.0 * row[best]:.0f} of 100 seasons"))
-    return found
 
 
 @dataclass(frozen=True, slots=True)

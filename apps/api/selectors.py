@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Case, Count, DateField, F, Q, QuerySet, When
+from django.db.models import Case, Count, DateField, F, JSONField, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncDate
 
@@ -690,13 +690,14 @@ class SeasonEnd:
     clubs: list[tuple[Team, dict[str, Any]]]
 
 
-def season_end(season: Season) -> SeasonEnd | None:
-    """Return the latest simulation of a season, or None."""
+def season_end(season: Season, teams: Mapping[int, Team] | None = None) -> SeasonEnd | None:
+    """Return the latest simulation of a season, or None; `teams` are its teams by id, where they are known."""
     forecast = forecasts.season_forecast(season)
     if forecast is None:
         return None
+    forecast.season = season
     rows = forecast.table["clubs"]
-    teams = Team.objects.in_bulk([row["team"] for row in rows])
+    teams = Team.objects.in_bulk([row["team"] for row in rows]) if teams is None else teams
     # A team that was merged into another since then does not exist any more.
     clubs = [(teams[row["team"]], row) for row in rows if row["team"] in teams]
     return SeasonEnd(forecast, forecast.table["lines"], clubs)
@@ -781,6 +782,56 @@ def other_world(world: World) -> World | None:
     """Return the other world if it has competitions."""
     other = World.REAL if world == World.SANDBOX else World.SANDBOX
     return other if Competition.objects.filter(world=other).exists() else None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCompetition:
+    """A competition with its newest season, its next match, and the leader of the table as it was last simulated."""
+
+    competition: Competition
+    season_label: str
+    next_match: Match | None
+    leader: Team | None
+    leader_points: int | None
+
+
+def listed_competitions(world: World, now: datetime) -> list[ListedCompetition]:
+    """Return the competitions of a world by three queries for any number.
+
+    First come the regions of the leagues that most readers look for, and in each region these leagues.
+    """
+    next_match = Match.objects.filter(
+        competition=OuterRef("pk"), status=Match.Status.SCHEDULED, kickoff_at__gt=now
+    ).order_by("kickoff_at", "id")
+    newest = SeasonForecast.objects.filter(
+        season__competition=OuterRef("pk"), season__label=OuterRef("latest_season")
+    ).order_by("-as_of", "-id")
+    found: list[Any] = list(
+        matches.competitions(world).annotate(
+            next_match=Subquery(next_match.values("pk")[:1]),
+            leader=Subquery(newest.values("table__leader")[:1], output_field=JSONField()),
+        )
+    )
+    coming = Match.objects.only("kickoff_at", "kickoff_precision").in_bulk(
+        [each.next_match for each in found if each.next_match]
+    )
+    leaders = {each.pk: each.leader for each in found if each.leader and each.next_match}
+    teams = Team.objects.in_bulk([leader["team"] for leader in leaders.values()])
+    orders = {each.pk: importance(each.region.name, each.name, each.level) for each in found}
+    regions: dict[int, tuple[int, int, str, str]] = {}
+    for each in found:
+        regions[each.region_id] = min(orders[each.pk], regions.get(each.region_id, orders[each.pk]))
+    found.sort(key=lambda each: (regions[each.region_id], orders[each.pk]))
+    return [
+        ListedCompetition(
+            competition=each,
+            season_label=each.latest_season or "",
+            next_match=coming.get(each.next_match),
+            leader=teams.get(leaders[each.pk]["team"]) if each.pk in leaders else None,
+            leader_points=leaders[each.pk]["points"] if each.pk in leaders else None,
+        )
+        for each in found
+    ]
 
 
 def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Competition]:

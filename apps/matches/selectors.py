@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import and_
@@ -49,6 +49,7 @@ from apps.matches.models import (
     Region,
     RetentionRun,
     Season,
+    SquadValue,
     Team,
     TeamAlias,
     World,
@@ -80,6 +81,31 @@ COUNTED: Final = 1000
 
 PLAY_OFF_STAGE: Final = "play-offs"
 """Matches of this stage are outside the table of their league."""
+
+
+@dataclass(slots=True)
+class TableMatch:
+    """What tables, rounds and form need of a match; a season has hundreds, and models cost ten times as much."""
+
+    pk: int
+    season_id: int
+    home_team_id: int
+    away_team_id: int
+    kickoff_at: datetime
+    kickoff_precision: str
+    known_at: datetime | None
+    status: str
+    round: str
+    home_goals: int | None
+    away_goals: int | None
+    result_source: str
+    home_team: Team = field(init=False)
+    away_team: Team = field(init=False)
+
+    @property
+    def counts_in_table(self) -> bool:
+        """See `Match.counts_in_table`."""
+        return self.status in (Match.Status.FINISHED, Match.Status.AWARDED) and self.home_goals is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +257,11 @@ def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> di
     return form
 
 
+def squad_value_of(team: Team) -> SquadValue | None:
+    """Return the latest estimate of what the squad of a team is worth."""
+    return team.squad_values.order_by("-known_on", "source").first()
+
+
 class TeamName(NamedTuple):
     """A team in a list that shows no more of it."""
 
@@ -340,8 +371,13 @@ def _in_force(decisions: QuerySet[D], at: datetime | None) -> QuerySet[D]:
 
 def deductions_of(season: Season, at: datetime | None = None) -> Counter[int]:
     """Return the points that were taken from clubs of a season, by the id of the club; points given are negative."""
+    return points_taken(adjustments_of(season, at))
+
+
+def points_taken(adjustments: Iterable[PointsAdjustment]) -> Counter[int]:
+    """Return the points that some decisions took, by the id of the club; points given are negative."""
     taken = Counter[int]()
-    for decision in adjustments_of(season, at):
+    for decision in adjustments:
         taken[decision.team_id] -= decision.points
     return taken
 
@@ -358,7 +394,7 @@ def awarded_of(season: Season, at: datetime | None = None) -> list[Match]:
     ]
 
 
-def is_on(verdict: AwardedResult, match: Match) -> bool:
+def is_on(verdict: AwardedResult, match: Match | TableMatch) -> bool:
     """Whether a verdict is on a match: the same teams, on the same day or, as zones differ, one day apart."""
     return (match.season_id, match.home_team_id, match.away_team_id) == (
         verdict.season_id,
@@ -367,7 +403,7 @@ def is_on(verdict: AwardedResult, match: Match) -> bool:
     ) and abs(match.kickoff_at.astimezone(UTC).date() - verdict.played_on) <= ONE_DAY
 
 
-def goals_in_table(match: Match, verdicts: Iterable[AwardedResult]) -> tuple[int, int] | None:
+def goals_in_table(match: Match | TableMatch, verdicts: Iterable[AwardedResult]) -> tuple[int, int] | None:
     """Return the goals that the table counts for a match: those of a verdict, else of the result; None without."""
     for verdict in verdicts:
         if is_on(verdict, match):
@@ -377,37 +413,57 @@ def goals_in_table(match: Match, verdicts: Iterable[AwardedResult]) -> tuple[int
     return match.home_goals, match.away_goals
 
 
+def table_matches(season: Season) -> list[TableMatch]:
+    """Return the matches of a season's table in the order of kick-off, with their teams; play-offs are left out."""
+    names = [each.name for each in fields(TableMatch) if each.init]
+    rows = Match.objects.filter(season=season).exclude(stage__name=PLAY_OFF_STAGE).order_by("kickoff_at", "id")
+    found = [TableMatch(*row) for row in rows.values_list(*names)]
+    teams = Team.objects.in_bulk({team for match in found for team in (match.home_team_id, match.away_team_id)})
+    for match in found:
+        match.home_team, match.away_team = teams[match.home_team_id], teams[match.away_team_id]
+    return found
+
+
 def league_table(season: Season, at: datetime | None = None) -> list[Standing[Team]]:
     """Return the table of a season by the rules of its region, as it was known at an instant or is now.
 
     Results by verdict count, and points that were taken or given. Play-offs are left out; the split of the Scottish
     Premiership, whose lower half cannot pass the upper, is not known.
     """
-    region = season.competition.region.name
-    teams: dict[int, Team] = {}
-    results = []
-    verdicts = list(awarded_results_of(season, at))
-    for match in (
-        Match.objects.filter(season=season)
-        .exclude(stage__name=PLAY_OFF_STAGE)
-        .select_related("home_team", "away_team")
-        .order_by("kickoff_at", "id")
-    ):
-        home = teams.setdefault(match.home_team_id, match.home_team)
-        away = teams.setdefault(match.away_team_id, match.away_team)
+    found, verdicts = table_matches(season), list(awarded_results_of(season, at))
+    for match in found:
         if at is not None and (match.known_at is None or match.known_at >= at):
             match.home_goals = None
-        goals = goals_in_table(match, verdicts)
-        if goals is not None:
-            results.append(Result(home, away, *goals))
-    return table(
-        results,
+    goals = {match.pk: counted for match in found if (counted := goals_in_table(match, verdicts))}
+    return table_of(season, found, goals, deductions_of(season, at))
+
+
+def table_of(
+    season: Season, found: Sequence[TableMatch], goals: Mapping[int, tuple[int, int]], taken: Mapping[int, int]
+) -> list[Standing[Team]]:
+    """Return the table that some matches of a season make; see `league_table`.
+
+    Parameters
+    ----------
+    found : sequence of TableMatch
+        All matches of the table, for the teams that have not played yet.
+    goals : mapping
+        Id of a match that counts → its goals in the table.
+    taken : mapping
+        Id of a team → points that were taken from it.
+    """
+    region = season.competition.region.name
+    teams = {team.pk: team for match in found for team in (match.home_team, match.away_team)}
+    # By the ids of the teams, which are cheaper to compare than models.
+    lines = table(
+        [Result(match.home_team_id, match.away_team_id, *goals[match.pk]) for match in found if match.pk in goals],
         rule=rule_of(region),
         win=points_for_win(region, season.label),
-        teams=teams.values(),
-        deductions={teams[pk]: taken for pk, taken in deductions_of(season, at).items() if pk in teams},
-        name=lambda team: team.display_name,
+        teams=teams,
+        deductions={pk: points for pk, points in taken.items() if pk in teams},
+        name=lambda pk: teams[pk].display_name,
     )
+    return [line.of(teams[line.team]) for line in lines]
 
 
 def named(text: str) -> Q:

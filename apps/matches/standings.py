@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
+U = TypeVar("U", bound=Hashable)
 
 
 class Decider(StrEnum):
@@ -122,6 +123,10 @@ class Standing(Generic[T]):
         """Goals scored less goals conceded."""
         return self.goals_for - self.goals_against
 
+    def of(self, team: U) -> Standing[U]:
+        """Return the same line with a team in place of what stood for it."""
+        return replace(self, team=team)  # type: ignore[arg-type, return-value]
+
 
 @dataclass(slots=True)
 class TeamTotals:
@@ -190,21 +195,41 @@ def table(
     ordered: list[T] = []
     for level in _split(sorted(lines, key=name), lambda team: points[team]):
         ordered += _decide(level, rule, played, lines, win)
-    return [
-        Standing(
-            place=place,
-            team=team,
-            played=line.won + line.drawn + line.lost,
-            won=line.won,
-            drawn=line.drawn,
-            lost=line.lost,
-            goals_for=line.goals_for,
-            goals_against=line.goals_against,
-            points=points[team],
-        )
-        for place, team in enumerate(ordered, start=1)
-        for line in (lines[team],)
-    ]
+    return [_standing(team, lines[team], points[team], place) for place, team in enumerate(ordered, start=1)]
+
+
+def one_sided_table(
+    seen: Iterable[tuple[T, int, int]], *, win: int = 3, teams: Iterable[T] = (), name: Callable[[T], str] = str
+) -> list[Standing[T]]:
+    """Return a table of matches that count for one of their teams alone, such as those at home.
+
+    Goal difference and goals scored decide between level teams. Points that were taken are not counted.
+
+    Parameters
+    ----------
+    seen : iterable of (team, int, int)
+        A team, its goals and those of the other side.
+    """
+    lines: dict[T, TeamTotals] = {team: TeamTotals() for team in teams}
+    for team, scored, conceded in seen:
+        lines.setdefault(team, TeamTotals()).add(scored, conceded, away=False)
+    found = [_standing(team, line, win * line.won + line.drawn) for team, line in lines.items()]
+    found.sort(key=lambda line: (-line.points, -line.goal_difference, -line.goals_for, name(line.team)))
+    return [replace(line, place=place) for place, line in enumerate(found, start=1)]
+
+
+def _standing(team: T, line: TeamTotals, points: int, place: int = 0) -> Standing[T]:
+    return Standing(
+        place=place,
+        team=team,
+        played=line.won + line.drawn + line.lost,
+        won=line.won,
+        drawn=line.drawn,
+        lost=line.lost,
+        goals_for=line.goals_for,
+        goals_against=line.goals_against,
+        points=points,
+    )
 
 
 def _add_up(results: Iterable[Result[T]], lines: dict[T, TeamTotals]) -> None:

@@ -107,12 +107,16 @@ def test_at_every_width_every_page_shows_its_names_and_fits(states, open_page, s
     assert faults == {}
 
 
-def test_a_phone_shows_the_points_of_a_table_and_the_chances_of_a_season(states, open_page, site):
+def test_a_phone_shows_the_points_of_a_table_and_the_one_chance_that_the_reader_picks(states, open_page, site):
     page = open_page("/about/", push=False)
     for width in (320, 390):
         visit(page, site, "/competitions/aldermark-crown-league/", width)
-        for column in page.locator(".standings tbody tr:first-child td:visible").all():
+        row = page.locator(".league tbody tr:first-child")
+        for column in row.locator("td:visible").all():
             box = column.bounding_box()
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= width
-        assert page.locator(".standings:not(.ends-table) thead th:last-child").inner_text() == "Points"
+        assert row.locator(".pt").is_visible()
+        for pick, shown in (("line-1", ".c1"), ("line-3", ".c3"), ("line-4", ".st")):
+            page.locator(f"label:has(#{pick})").click()
+            assert [name for name in (".c1", ".c2", ".c3", ".st") if row.locator(name).is_visible()] == [shown]

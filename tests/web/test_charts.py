@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api import charts
-from apps.api.templatetags.spai import bars, chance, code, duration, line_meaning, line_short, percent
+from apps.api.services import league
+from apps.api.templatetags.league import line_title, ordinal, strip
+from apps.api.templatetags.spai import bars, chance, code, duration, line_short, percent
 from apps.matches.models import Team
+from apps.matches.standings import Standing
 from apps.ml.forecasting import goals
 
 weights = st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3)
@@ -176,25 +180,30 @@ def test_whole_points_of_any_forecast_sum_to_it(found, contributions):
 
 
 class TestStrips:
-    LINES = (
-        {"name": "title", "places": 1, "from_end": False},
-        {"name": "down", "places": 1, "from_end": True},
-    )
+    LINES = (league.Line("title", "title", 1, False), league.Line("down", "down", 1, True))
 
-    def test_cells_are_as_dark_as_the_root_of_their_share_and_none_is_drawn_for_nothing(self):
-        first, _, _, _ = charts.strips(
-            self.LINES, [[0.64, 0.36, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5], [0.25] * 4, [1, 0, 0, 0]]
-        )
-        # 20 times the roots of 0.64 and 0.36, the largest share of all being 1.
-        assert first.cells == [(0.0, 25.0, 16), (25.0, 25.0, 12)]
-        assert first.label == "most often place 1, in 64 of 100 seasons"
+    def strip(self, places: list[float]) -> str:
+        standing = Standing(1, Team(name="Northgate"), 0, 0, 0, 0, 0, 0, 0)
+        return strip(league.Row(standing, "", False, False, False, {"places": places}, ()), self.LINES)
 
-    def test_borders_lie_where_the_lines_of_the_table_are(self):
-        (strip,) = charts.strips(self.LINES, [[0.25] * 4])
-        assert strip.borders == [25.0, 75.0]
+    def test_cells_are_as_dark_as_their_share_and_none_is_drawn_for_nothing(self):
+        drawn = self.strip([0.34, 0.66, 0.0, 0.0])
+        assert 'aria-label="Northgate: most likely place 2 (66%)"' in drawn
+        assert [(cell["x"], cell["class"]) for cell in cells(drawn)] == [("0", "v16"), ("1", "v20")]
 
-    def test_no_clubs_have_no_strips(self):
-        assert charts.strips(self.LINES, []) == []
+    def test_marks_stand_at_the_lines_of_the_table_but_not_at_the_title(self):
+        drawn = self.strip([0.25] * 4)
+        assert '<path d="M1 0V1M2 0V1"/><path class="zone" d="M3 0V1"/>' in drawn
+
+    def test_a_team_that_was_not_simulated_has_none(self):
+        standing = Standing(1, Team(name="Northgate"), 0, 0, 0, 0, 0, 0, 0)
+        assert strip(league.Row(standing, "", False, False, False, None, ()), self.LINES) == ""
+
+
+def cells(drawn: str) -> list[dict[str, str]]:
+    """The attributes of the cells of a strip, without its ground."""
+    found = [dict(re.findall(r'(\w+)="([^"]*)"', rect)) for rect in re.findall(r"<rect ([^>]*)/>", drawn)]
+    return [cell for cell in found if "x" in cell]
 
 
 @pytest.mark.parametrize(
@@ -214,16 +223,33 @@ def test_a_counted_chance_is_never_rounded_to_certainty(share, text):
 
 
 @pytest.mark.parametrize(
-    ("line", "level", "short", "meaning"),
+    ("line", "title"),
     [
-        ({"name": "title", "places": 1, "from_end": False}, 1, "Title", "first place"),
-        ({"name": "first", "places": 4, "from_end": False}, 1, "Top 4", "the highest continental competition"),
-        ({"name": "first", "places": 2, "from_end": False}, 2, "Top 2", "direct promotion"),
-        ({"name": "down", "places": 3, "from_end": True}, 2, "Bottom 3", "direct relegation"),
+        (league.Line("title", "title", 1, False), "Title"),
+        (league.Line("top", "first", 4, False), "Top 4"),
+        (league.Line("down", "play_off", 3, True), "Down"),
     ],
 )
-def test_a_line_of_a_table_says_what_it_is_worth(line, level, short, meaning):
-    assert (line_short(line), line_meaning(line, level)) == (short, meaning)
+def test_a_column_of_chances_is_named_as_people_say(line, title):
+    assert line_title(line) == title
+
+
+@pytest.mark.parametrize(
+    ("line", "short"),
+    [
+        ({"name": "title", "places": 1, "from_end": False}, "Title"),
+        ({"name": "first", "places": 4, "from_end": False}, "Top 4"),
+        ({"name": "down", "places": 3, "from_end": True}, "Bottom 3"),
+    ],
+)
+def test_a_line_of_a_table_has_a_short_label(line, short):
+    assert line_short(line) == short
+
+
+def test_places_are_written_as_people_say_them():
+    assert [ordinal(place) for place in (1, 2, 3, 4, 11, 12, 13, 20, 21, 22)] == [
+        *("1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "20th", "21st", "22nd")
+    ]
 
 
 @pytest.mark.parametrize(

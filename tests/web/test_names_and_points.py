@@ -39,23 +39,24 @@ def season(build):
 def test_the_table_shows_points_with_deductions_and_says_why(client, season):
     page = client.get(LEAGUE).content.decode()
     text = text_of(client.get(LEAGUE))
-    assert "Nottingham Forest 1 0 0 1 1–2 −1 −4 *" in text
+    assert "Nottingham Forest L 1 −1 −4 †" in text
     assert (
-        "* Nottingham Forest −4 , 18 Mar 2024: Breach of the financial rules. Source: Independent commission." in text
+        "† Nottingham Forest: −4 points, decided on 18 March 2024: Breach of the financial rules. "
+        "Source: Independent commission." in text
     )
-    assert 'href="#points"' in page
+    assert 'href="#deduction"' in page
 
 
 def test_the_table_says_which_results_are_verdicts(client, season):
     Match.objects.update(status=Match.Status.AWARDED)
     text = text_of(client.get(LEAGUE))
-    assert "Manchester United 1 1 0 0 2–1 +1 3" in text
+    assert "Manchester United W 1 +1 3" in text
     assert "Awarded: Manchester United 2–1 Nottingham Forest" in text
 
 
 def test_a_table_without_decisions_has_no_footnotes(client, build):
     build.match("Northgate", "Old Mill")
-    assert 'id="points"' not in client.get("/competitions/aldermark-crown-league/").content.decode()
+    assert 'id="deduction"' not in client.get("/competitions/aldermark-crown-league/").content.decode()
 
 
 def test_the_table_says_which_results_a_league_set(client, season):
@@ -73,7 +74,7 @@ def test_the_table_says_which_results_a_league_set(client, season):
         recorded_at=NOON,
     )
     text = text_of(client.get(LEAGUE))
-    assert "Manchester United 1 0 0 1 0–3 −3 0" in text
+    assert "Manchester United L 1 −3 0" in text
     assert "Awarded: Manchester United 0–3 Nottingham Forest of" in text
     assert "An ineligible player. Source: The league." in text
     (verdict,) = client.get(REST_TABLE).json()["awarded_results"]

@@ -2,68 +2,232 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 
 from apps.api import charts, selectors
 from apps.api.methods import read_only
-from apps.api.pages.context import page_context, render_page
+from apps.api.pages.context import PageContext, followed_teams, page_context, render_page
 from apps.api.pages.forms import SeasonForm
 from apps.api.pages.sharing import share_of_competition
+from apps.api.services import league as leagues
 from apps.matches import selectors as matches
-from apps.matches.models import Competition, Team
+from apps.matches.models import Competition, Season
 
 MATCHES_SHOWN = 8
+GIVEN_LETTERS: Final = "HDA"
+
+TICKS: Final = 5
+"""Most marks on an axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result that a reader may give: its chance in whole per cents, and the address that gives it or takes it back.
+
+    The outcome is home, draw or away.
+    """
+
+    outcome: str
+    percent: int
+    is_given: bool
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A match that is to come or under way, and the three results that a reader may give it."""
+
+    card: selectors.MatchCard
+    answers: list[Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonAddress:
+    """The address of what is shown of a season, and of the same with something else."""
+
+    path: str
+    season: str
+    given: dict[int, int]
+    rest: dict[str, str]
+
+    def __str__(self) -> str:
+        return self.with_()
+
+    def with_(self, given: dict[int, int] | None = None, **rest: str) -> str:
+        """Return the address with other given results, or with other parameters; an empty one is left out."""
+        given = self.given if given is None else given
+        lock = ",".join(f"{match}:{GIVEN_LETTERS[outcome]}" for match, outcome in given.items())
+        query = {"season": self.season, "lock": lock, **self.rest, **rest}
+        shown = urlencode({name: value for name, value in query.items() if value}, safe=":,")
+        return f"{self.path}?{shown}" if shown else self.path
 
 
 @read_only
 def competitions(request: HttpRequest) -> HttpResponse:
     """List the competitions of a world, region by region."""
     page = page_context(request)
-    found = matches.competitions(page.world)
-    regions = [(region, list(group)) for region, group in groupby(found, key=lambda each: each.region)]
+    found = selectors.listed_competitions(page.world, page.now)
+    regions = [(region, list(group)) for region, group in groupby(found, key=lambda each: each.competition.region)]
     return render_page(request, page, "pages/competitions.html", {"regions": regions})
 
 
 @read_only
 def competition(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the table of a season, its next matches and its latest results."""
+    """Show a season: the table with chances, how they moved, the matches of a round, and what given results change."""
     found = Competition.objects.select_related("region").filter(slug=slug).first()
     if found is None:
         raise Http404("There is no such competition.")
     page = page_context(request, world=found.world)
+    query = SeasonForm.parse(request)
     seasons = list(matches.seasons(found))
-    label = SeasonForm.parse(request)["season"]
+    label = query["season"]
     season = next((each for each in seasons if each.label == label), None)
     if label and season is None:
         raise Http404(f"{found.name} has no season {label[:24]}.")
     season = season or (seasons[0] if seasons else None)
-    coming = selectors.coming_of_season(season, page.now, limit=MATCHES_SHOWN) if season else []
-    latest = selectors.latest_of_season(season, page.now, limit=MATCHES_SHOWN) if season else []
-    cards = selectors.cards([*coming, *latest], now=page.now)
-    end = selectors.season_end(season) if season and coming else None
-    adjustments = list(matches.adjustments_of(season)) if season else []
-    context = {
-        "competition": found,
-        "share": share_of_competition(found, end),
-        "seasons": seasons,
-        "season": season,
-        "table": matches.league_table(season) if season else None,
-        "adjustments": adjustments,
-        "adjusted": {each.team_id for each in adjustments},
-        "awarded_results": matches.awarded_results_of(season) if season else [],
-        "awarded": matches.awarded_of(season) if season else [],
-        "end": end,
-        "end_rows": _end_rows(end) if end else [],
-        "coming": cards[: len(coming)],
-        "latest": cards[len(coming) :],
-    }
+    context: dict[str, Any] = {"competition": found, "seasons": seasons, "season": season}
+    if season and found.level >= 1:
+        context |= _league(request, page, season, query)
+    elif season:
+        context |= _cup(season, page)
+    league = context.get("league")
+    context["share"] = share_of_competition(found, league.end if league else None)
     return render_page(request, page, "pages/competition.html", context, partial="partials/competition.html")
 
 
-def _end_rows(end: selectors.SeasonEnd) -> list[tuple[Team, dict[str, Any], charts.Strip]]:
-    """Return the rows of the simulated final table: club, chances, and the strip of its places."""
-    strips = charts.strips(end.lines, [row["places"] for _, row in end.clubs])
-    return [(team, row, strip) for (team, row), strip in zip(end.clubs, strips, strict=True)]
+def _cup(season: Season, page: PageContext) -> dict[str, Any]:
+    """Return what is shown of a competition without a table: its next matches and its latest results."""
+    coming = selectors.coming_of_season(season, page.now, limit=MATCHES_SHOWN)
+    latest = selectors.latest_of_season(season, page.now, limit=MATCHES_SHOWN)
+    cards = selectors.cards([*coming, *latest], now=page.now)
+    return {"coming": cards[: len(coming)], "latest": cards[len(coming) :]}
+
+
+def _league(request: HttpRequest, page: PageContext, season: Season, query: dict[str, Any]) -> dict[str, Any]:
+    league, followed = leagues.league_of(season, page.now), followed_teams(request)
+    given = leagues.given_of(league, query["lock"].outcomes)
+    rest = {"round": request.GET.get("round", ""), "chances": query["chances"], "table": query["table"]}
+    address = SeasonAddress(request.path, query["season"], {each.match.pk: each.outcome for each in given}, rest)
+    lines = league.columns
+    context: dict[str, Any] = {
+        "league": league,
+        "rows": leagues.rows_of(league, given, followed),
+        "lines": lines,
+        "given": [
+            (each, address.with_({k: v for k, v in address.given.items() if k != each.match.pk})) for each in given
+        ],
+        "refused": query["lock"].refused + len(query["lock"].outcomes) - len(given),
+        "address": address,
+        "clear": address.with_({}),
+        "view": query["table"] or "all",
+        "views": [(key, address.with_(table=key)) for key in ("all", "home", "away", "form")],
+    }
+    context["standings"] = leagues.view_of(league, context["view"]) if league.is_begun else []
+    if lines:
+        line = next((each for each in lines if each.key == query["chances"]), lines[0])
+        history = leagues.history_of(league, line, followed)
+        context |= {
+            "history": history,
+            "line": line,
+            "chart": chances_chart(history, followed) if len(history.moments) > 1 else None,
+            "line_choices": [(each, address.with_(chances=each.key)) for each in lines],
+        }
+    return context | _round(league, query["round"], address, page)
+
+
+def _round(league: leagues.League, number: int | None, address: SeasonAddress, page: PageContext) -> dict[str, Any]:
+    """Return the matches of a round: those that may be given a result, and the others."""
+    rounds = league.rounds
+    numbers = [each.number for each in rounds]
+    if number and number not in numbers:
+        raise Http404(f"This season has no round {number}.")
+    shown = rounds[numbers.index(number)] if number else league.current
+    context: dict[str, Any] = {"rounds": [(each, address.with_(round=str(each.number))) for each in rounds]}
+    if shown is None or number == 0:
+        return context
+    place = rounds.index(shown)
+    found = matches.matches().filter(pk__in=[match.pk for match in shown.matches]).order_by("kickoff_at", "id")
+    cards = selectors.cards(list(found), now=page.now)
+    questions = [_question(league, card, address) for card in cards if leagues.can_end(league, card.match)]
+    asked = {question.card.match.pk for question in questions}
+    return context | {
+        "round": shown,
+        "earlier": context["rounds"][place - 1] if place else None,
+        "later": context["rounds"][place + 1] if place + 1 < len(rounds) else None,
+        "all_rounds": address.with_(round="all"),
+        "questions": questions,
+        "cards": [card for card in cards if card.match.pk not in asked],
+    }
+
+
+def _question(league: leagues.League, card: selectors.MatchCard, address: SeasonAddress) -> Question:
+    p = card.prediction.probabilities if card.prediction else league.left[card.match.pk]
+    total = sum(p)
+    percents = charts.whole_percents([share / total for share in p])
+    answers = []
+    for outcome, (name, percent) in enumerate(zip(charts.OUTCOMES, percents, strict=True)):
+        is_given = address.given.get(card.match.pk) == outcome
+        others = {match: other for match, other in address.given.items() if match != card.match.pk}
+        new = others if is_given else {**others, card.match.pk: outcome}
+        answers.append(Answer(name, percent, is_given, address.with_(new)))
+    return Question(card, answers)
+
+
+def chances_chart(history: leagues.History, followed: tuple[int, ...] = ()) -> charts.LineChart:
+    """Return the chart of how the chances of some teams moved from round to round."""
+    dashes = iter(("", "d1", "d2", "d3"))
+    styles = ["me" if team.pk in followed else next(dashes) for team in history.teams]
+    at = [moment.played / history.per_round for moment in history.moments]
+    series = [
+        charts.Series(
+            team.display_name,
+            team.display_code,
+            [(x, moment.chances[team.pk]) for x, moment in zip(at, history.moments, strict=True)],
+            style,
+        )
+        for team, style in zip(history.teams, styles, strict=True)
+    ]
+    names = [_round_name(moment.played, history.per_round) for moment in history.moments]
+    teams = [team.pk for team in history.teams]
+    return charts.line_chart(
+        series,
+        label=_text("label", history=history, latest=[(each.label, each.points[-1][1]) for each in series]),
+        y_ticks=_marks(max(y for each in series for _, y in each.points)),
+        x_ticks=_round_marks(at),
+        notes=[
+            (teams.index(move.team.pk), move.played / history.per_round, _text("move", move=move))
+            for move in history.moves
+        ],
+        names=[*names[:-1], "Today"],
+    )
+
+
+def _marks(most: float) -> list[float]:
+    """Return the marks of an axis of chances from 0 to above the largest one."""
+    step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if step * (TICKS - 1) >= most or step == 0.25)
+    count = max(1, -int(-most // step))
+    return [round(step * n, 2) for n in range(count + 1)]
+
+
+def _round_marks(at: list[float]) -> list[tuple[float, str]]:
+    """Return the marks of an axis of rounds, the first and the latest among them."""
+    first, latest = at[0], at[-1]
+    step = max(1, round((latest - first) / (TICKS - 1)))
+    inner = [n for n in range(int(first) + step, int(latest) + 1, step) if first < n < latest - step / 3]
+    return [(first, _round_name(first)), *((float(n), _round_name(n)) for n in inner), (latest, "Today")]
+
+
+def _round_name(played: float, per_round: int = 1) -> str:
+    """Name the moment after so many matches."""
+    return f"Round {-int(-played // per_round)}" if played else "Start"
+
+
+def _text(name: str, **context: object) -> str:
+    """Render a sentence of the chart."""
+    return " ".join(render_to_string(f"partials/competition/chart_{name}.html", context).split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any, Final
@@ -17,6 +18,7 @@ from django.http import Http404, HttpRequest
 from django.utils.dateparse import parse_date
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from apps.api.services.league import MOST_GIVEN
 from apps.matches.models import World
 
 YEARS: Final = range(1850, 2201)
@@ -25,6 +27,8 @@ YEARS: Final = range(1850, 2201)
 LONGEST_SEARCH: Final = 80
 MAILER: Final = ThreadPoolExecutor(1, thread_name_prefix="mail")
 """Sends mails about passwords one after the other; starts its thread with the first one."""
+LONGEST_ID: Final = 16
+LONGEST_ROUND: Final = 4
 RECORDS: Final = ("published", "back-tests")
 FEATURE_SORTS: Final = ("family", "name", "side", "window")
 
@@ -275,10 +279,52 @@ class SearchForm(QueryForm):
     q = SearchTextField(max_length=LONGEST_SEARCH)
 
 
+@dataclass(frozen=True, slots=True)
+class GivenResults:
+    """Results that a reader gives: match → 0 home win, 1 draw, 2 away win; and how many parts of the text were none."""
+
+    outcomes: dict[int, int]
+    refused: int
+
+
+class GivenResultsField(forms.Field):
+    """Results such as ``812:H,815:D``; a later one of a match replaces the one before."""
+
+    def to_python(self, value: str | None) -> GivenResults:
+        outcomes: dict[int, int] = {}
+        parts = [part for part in (value or "").split(",") if part][: 2 * MOST_GIVEN]
+        refused = 0
+        for part in parts:
+            match, _, outcome = part.partition(":")
+            is_one = match.isascii() and match.isdigit() and len(match) < LONGEST_ID and outcome in tuple("HDA")
+            if is_one and (int(match) in outcomes or len(outcomes) < MOST_GIVEN):
+                outcomes[int(match)] = "HDA".index(outcome)
+            else:
+                refused += 1
+        return GivenResults(outcomes, refused)
+
+
+class RoundField(forms.Field):
+    """The number of a round, or 0 for all; None for the current one."""
+
+    def to_python(self, value: str | None) -> int | None:
+        if not value:
+            return None
+        if value == "all":
+            return 0
+        if not (value.isascii() and value.isdigit() and len(value) < LONGEST_ROUND):
+            raise ValidationError("A round is a number, or all.")
+        return int(value)
+
+
 class SeasonForm(QueryForm):
-    """The label of a season."""
+    """A season of a competition, and what its page shows of it."""
 
     season = SearchTextField()
+    lock = GivenResultsField(required=False)
+    round = RoundField(required=False)
+    chances = forms.ChoiceField(choices=[(key, key) for key in ("title", "top", "down")], required=False)
+    table = forms.ChoiceField(choices=[(key, key) for key in ("all", "home", "away", "form")], required=False)
 
 
 class FeaturesForm(QueryForm):

@@ -329,8 +329,8 @@ class ClubEndSerializer(serializers.Serializer[dict[str, object]]):
     team = TeamSerializer()
     points = serializers.IntegerField(help_text="So far.")
     expected = serializers.FloatField(help_text="Mean of the points at the end.")
-    low = serializers.IntegerField(help_text="One in twenty simulated seasons ends with fewer points.")
-    high = serializers.IntegerField(help_text="One in twenty ends with more.")
+    low = serializers.IntegerField(help_text="One in ten simulated seasons ends with fewer points.")
+    high = serializers.IntegerField(help_text="One in ten ends with more.")
     chances = serializers.DictField(
         child=serializers.FloatField(min_value=0, max_value=1), help_text="Name of a line → probability."
     )

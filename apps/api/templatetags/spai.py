@@ -27,15 +27,6 @@ MINUS: Final = "−"
 GATES: Final = {"no better than possible": "not suspiciously good", "golden rows": "answers as recorded"}
 """Names of checks on pages, where they differ from those that are stored."""
 
-LINES: Final = {
-    "title": ("first place", "first place"),
-    "first": ("the highest continental competition", "direct promotion"),
-    "second": ("any continental competition", "promotion or its play-offs"),
-    "play_off": ("relegation or its play-offs", "relegation or its play-offs"),
-    "down": ("direct relegation", "direct relegation"),
-}
-"""Meanings of the lines of a table, at the top level and below it."""
-
 
 @register.simple_tag
 def bars(
@@ -252,12 +243,6 @@ def line_short(line: dict[str, Any]) -> str:
     if line["name"] == "title":
         return "Title"
     return f"Bottom {line['places']}" if line["from_end"] else f"Top {line['places']}"
-
-
-@register.filter
-def line_meaning(line: dict[str, Any], level: int) -> str:
-    """Write the meaning of a line of a table."""
-    return LINES[line["name"]][level > 1]
 
 
 @register.filter

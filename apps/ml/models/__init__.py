@@ -7,7 +7,7 @@ replaced predictions (migration 0012).
 """
 
 from apps.ml.models.decisions import DriftReport, PolicyRevision, Promotion, RetrainingDecision, ServedWorld
-from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, ShadowForecast, Stakes
+from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, SeasonInputs, ShadowForecast, Stakes
 from apps.ml.models.ledger import LedgerDay, LedgerLeaf
 from apps.ml.models.ratings import TeamRating
 from apps.ml.models.record import BackTest, RecordSummary
@@ -32,6 +32,7 @@ __all__ = [
     "RetrainingDecision",
     "Score",
     "SeasonForecast",
+    "SeasonInputs",
     "ServedWorld",
     "ShadowForecast",
     "StageLog",

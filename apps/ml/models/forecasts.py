@@ -124,7 +124,7 @@ class Score(models.Model):
 
 
 class SeasonForecast(models.Model):
-    """Simulated final tables of a season by one version; the latest one of each day is kept."""
+    """Simulated final tables of a season by one version; the latest one of each round is kept."""
 
     season = models.ForeignKey(Season, on_delete=models.CASCADE, related_name="forecasts")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="season_forecasts")
@@ -136,7 +136,9 @@ class SeasonForecast(models.Model):
     remaining = models.PositiveIntegerField(help_text="Matches that were simulated.")
     undated = models.PositiveIntegerField(help_text="Of those, the ones that no source has listed yet.")
     is_whole = models.BooleanField(help_text="Whether these are all matches to the end of the season.")
-    table = models.JSONField(help_text="{lines: [{name, places, from_end}], clubs: [{team, points, places, …}]}.")
+    table = models.JSONField(
+        help_text="{lines: [{name, places, from_end}], leader: {team, points}, clubs: [{team, points, places, …}]}."
+    )
 
     class Meta:
         constraints = [
@@ -149,6 +151,22 @@ class SeasonForecast(models.Model):
 
     def __str__(self) -> str:
         return f"forecast of season {self.season_id} as of {self.as_of:%Y-%m-%d}"
+
+
+class SeasonInputs(models.Model):
+    """What the latest simulation of a season was made from, to simulate the season again with given results."""
+
+    forecast = models.OneToOneField(SeasonForecast, on_delete=models.CASCADE, primary_key=True, related_name="inputs")
+    content = models.JSONField(
+        help_text="{teams: ids in the order of their numbers, played: [[home, away, goals, goals], …], fixtures: "
+        "[[match or null, home, away, p_home, p_draw, p_away, expected goals of both], …], deductions, rho, win, seed}."
+    )
+
+    class Meta:
+        verbose_name_plural = "season inputs"
+
+    def __str__(self) -> str:
+        return f"inputs of season forecast {self.forecast_id}"
 
 
 class Stakes(models.Model):

@@ -94,19 +94,18 @@ def fold(family: str) -> None:
 
 
 def simulate() -> None:
-    """Simulate a made-up season, with doubt and without."""
+    """Simulate a made-up season, with doubt and without, and with a given result."""
     fixtures = np.array([(home, away) for home in range(CLUBS) for away in range(CLUBS) if home != away])
     for doubt in (0.0, 0.3):
-        season.simulate(
+        drawn = season.draw(
             clubs=CLUBS,
-            played=np.empty((0, 4), dtype=np.int64),
             fixtures=fixtures,
             p=np.full((len(fixtures), 3), 1 / 3),
             expected=np.full((len(fixtures), 2), 1.3),
             doubt=doubt,
-            rule=GOALS_FIRST,
             simulations=2,
         )
+        season.tabulate(drawn, clubs=CLUBS, played=np.empty((0, 4), dtype=np.int64), rule=GOALS_FIRST, given={0: 1})
 
 
 def invented_matches() -> pd.DataFrame:

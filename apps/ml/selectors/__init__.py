@@ -2,6 +2,7 @@
 
 from apps.ml.selectors.drift import LatestDrift, drift_of, drift_reports, latest_drift
 from apps.ml.selectors.forecasts import (
+    SeasonMoment,
     has_forecast,
     is_scored,
     latest_predictions,
@@ -12,6 +13,7 @@ from apps.ml.selectors.forecasts import (
     score_of,
     season_forecast,
     season_forecasts,
+    season_history,
     stakes_of_match,
     valid_scores,
 )
@@ -115,6 +117,7 @@ __all__ = [
     "LiveComparison",
     "Reign",
     "RunProgress",
+    "SeasonMoment",
     "StageDuration",
     "VersionStage",
     "aliases",
@@ -185,6 +188,7 @@ __all__ = [
     "scores_of",
     "season_forecast",
     "season_forecasts",
+    "season_history",
     "served_world",
     "shadow_versions",
     "stage_durations",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, JSONField, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
 from apps.matches.models import Match, Season, World
@@ -102,6 +103,46 @@ def season_forecast(season: Season) -> SeasonForecast | None:
         .order_by("-as_of", "-id")
         .first()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonMoment:
+    """The chances of a season's clubs, by team id, to end beyond one line of the table, as simulated at some moment."""
+
+    played: int
+    as_of: datetime
+    version_number: int
+    chances: dict[int, float]
+
+
+def season_history(season: Season, line: str, *, per_round: int) -> list[SeasonMoment]:
+    """Return how the chances at a line of the table moved: the latest simulation of each round, in the order of time.
+
+    Parameters
+    ----------
+    line : str
+        Name of the line, such as ``"title"``.
+    per_round : int
+        Matches of a round.
+    """
+    newest = SeasonForecast.objects.filter(season=season).order_by("as_of", "id").values_list("id", "played")
+    of_round = {-(-played // per_round): pk for pk, played in newest}
+    # Of each table, which has tens of places for each club, two short lists.
+    lists = (
+        RawSQL('jsonb_path_query_array("table", %s::jsonpath)', [path], JSONField())
+        for path in ("$.clubs[*].team", f'$.clubs[*].chances."{line}"')
+    )
+    rows = (
+        SeasonForecast.objects.filter(pk__in=of_round.values())
+        .annotate(teams=next(lists), shares=next(lists))
+        .order_by("played")
+        .values_list("played", "as_of", "version__number", "teams", "shares")
+    )
+    return [
+        SeasonMoment(played, as_of, number, dict(zip(teams, shares, strict=True)))
+        for played, as_of, number, teams, shares in rows
+        if len(teams) == len(shares)
+    ]
 
 
 def season_forecasts() -> QuerySet[SeasonForecast]:

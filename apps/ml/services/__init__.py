@@ -29,6 +29,7 @@ from apps.ml.services.forecasts import (
     served_version,
     settle_due,
 )
+from apps.ml.services.given_results import matches_left, season_given
 from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.policies import change_policy
 from apps.ml.services.ratings import RatingsReport, rate_due
@@ -43,7 +44,7 @@ from apps.ml.services.run_decisions import (
     tags_of,
 )
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, run_due
-from apps.ml.services.seasons import SeasonRefusedError, simulate_due, simulate_season
+from apps.ml.services.seasons import SeasonRefusedError, lines_of, simulate_due, simulate_season
 from apps.ml.services.shadows import ShadowReport, shadow_due
 from apps.ml.services.what_if import (
     AHEAD,
@@ -97,6 +98,8 @@ __all__ = [
     "forecast_numbers",
     "hypothetical_match",
     "latest_midnight",
+    "lines_of",
+    "matches_left",
     "measure_drift",
     "meeting",
     "mirror_aliases",
@@ -116,6 +119,7 @@ __all__ = [
     "retry_run",
     "rollback",
     "run_due",
+    "season_given",
     "served_version",
     "settle_due",
     "shadow_due",

@@ -18,7 +18,7 @@ from apps.matches.models import Match, Season, Team, World
 from apps.matches.selectors import PLAY_OFF_STAGE, awarded_results_of, deductions_of, goals_in_table, league_table
 from apps.matches.standings import points_for_win, rule_of
 from apps.ml import metrics, serving
-from apps.ml.models import SeasonForecast, Stakes
+from apps.ml.models import SeasonForecast, SeasonInputs, Stakes
 from apps.ml.services.stakes import stakes_of, store_stakes, watched
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ UNDATED_AFTER: Final = timedelta(days=14)
 
 DIGITS: Final = 4
 """Decimals of a stored probability: more are noise with 10,000 simulations."""
+
+INPUT_DIGITS: Final = 6
+"""Decimals of the probabilities and expected goals that a simulation is repeated with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def simulate_season(
     served = serving.current(World(season.world), now=now, may_rebuild=True)
     if served is None:
         raise SeasonRefusedError("No model is champion of this world yet. Try again once the first one is trained.")
-    forecast, _ = _simulated(season, served, now=now, locked=locked, simulations=simulations)
+    forecast, _, _ = _simulated(season, served, now=now, locked=locked, simulations=simulations)
     return forecast
 
 
@@ -135,19 +138,34 @@ def _running(world: World, now: datetime) -> list[Season]:
 
 
 def _is_due(season: Season, served: serving.ServedModel, now: datetime) -> bool:
-    latest = season.forecasts.only("version_id", "data_snapshot", "as_of").order_by("-as_of", "-id").first()
-    # After a rollback the latest forecast is by the former champion.
-    if latest is None or latest.version_id != served.version_id:
+    latest = (
+        season.forecasts.select_related("inputs")
+        .only("version_id", "data_snapshot", "as_of", "inputs__forecast_id")
+        .order_by("-as_of", "-id")
+        .first()
+    )
+    # After a rollback the latest forecast is by the former champion. One of an older release has no inputs.
+    if latest is None or latest.version_id != served.version_id or not hasattr(latest, "inputs"):
         return True
     return latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY
 
 
-def _keep(forecast: SeasonForecast, stakes: list[Stakes]) -> None:
-    """Store a forecast, and delete those of the same day and those by the same version on the same facts."""
-    same = Q(as_of__date=forecast.as_of.date()) | Q(version=forecast.version_id, data_snapshot=forecast.data_snapshot)
+def _keep(forecast: SeasonForecast, inputs: SeasonInputs, stakes: list[Stakes]) -> None:
+    """Store a forecast with its inputs and the stakes; delete the inputs of the others, and forecasts that it replaces.
+
+    It replaces those of the same round, which is over when each club has played as often as there were rounds, and
+    those by the same version on the same facts.
+    """
+    per_round = max(len(forecast.table["clubs"]) // 2, 1)
+    over = -(-forecast.played // per_round) * per_round
+    same = Q(played__gt=over - per_round, played__lte=over) | Q(
+        version=forecast.version_id, data_snapshot=forecast.data_snapshot
+    )
     with transaction.atomic():
+        SeasonInputs.objects.filter(forecast__season=forecast.season).delete()
         SeasonForecast.objects.filter(same, season=forecast.season).delete()
         forecast.save(force_insert=True)
+        inputs.save(force_insert=True)
         store_stakes(stakes)
 
 
@@ -158,8 +176,11 @@ def _simulated(
     now: datetime,
     locked: Mapping[tuple[int, int], tuple[int, int]] | None = None,
     simulations: int | None = None,
-) -> tuple[SeasonForecast, list[Stakes]]:
-    """Return the forecast of a season and the stakes of its next matches, not yet stored; see `simulate_season`."""
+) -> tuple[SeasonForecast, SeasonInputs, list[Stakes]]:
+    """Return the forecast of a season, its inputs and the stakes of its next matches, not yet stored.
+
+    See `simulate_season`.
+    """
     # Loads numba: only where it is used.
     from apps.ml.forecasting import season as season_simulation
 
@@ -176,23 +197,25 @@ def _simulated(
     ]
     played += [(number[home], number[away], *goals) for (home, away), goals in given]
     taken = deductions_of(season)
+    fixtures = [(number[match.home_team_id], number[match.away_team_id]) for match in to_play]
+    rho, win = served.bundle.estimator.rho, points_for_win(region, season.label)
+    deductions = [taken[team.pk] for team in calendar.teams]
+    seed = season.pk * 1_000_003 + served.data_snapshot
     next_matches = watched(calendar.fixtures, now)
     outcome = season_simulation.simulate(
         clubs=len(calendar.teams),
         played=np.array(played, dtype=np.int64).reshape(-1, 4),
-        fixtures=np.array(
-            [(number[match.home_team_id], number[match.away_team_id]) for match in to_play], dtype=np.int64
-        ).reshape(-1, 2),
+        fixtures=np.array(fixtures, dtype=np.int64).reshape(-1, 2),
         p=p,
         expected=expected,
-        rho=served.bundle.estimator.rho,
+        rho=rho,
         doubt=params["doubt"],
         rule=rule_of(region),
-        win=points_for_win(region, season.label),
-        deductions=np.array([taken[team.pk] for team in calendar.teams]),
+        win=win,
+        deductions=np.array(deductions),
         watched=np.array(next_matches, dtype=np.int64),
         simulations=simulations or params["simulations"],
-        seed=season.pk * 1_000_003 + served.data_snapshot,
+        seed=seed,
     )
     table = _table(season, calendar, outcome)
     stakes = [
@@ -212,7 +235,21 @@ def _simulated(
         is_whole=calendar.is_whole,
         table=table,
     )
-    return forecast, stakes
+    content = {
+        "teams": [team.pk for team in calendar.teams],
+        "played": played,
+        "fixtures": [
+            [match.pk, *clubs, *numbers]
+            for match, clubs, numbers in zip(
+                to_play, fixtures, np.column_stack([p, expected]).round(INPUT_DIGITS).tolist(), strict=True
+            )
+        ],
+        "deductions": deductions,
+        "rho": rho,
+        "win": win,
+        "seed": seed,
+    }
+    return forecast, SeasonInputs(forecast=forecast, content=content), stakes
 
 
 def _locked(
@@ -311,7 +348,7 @@ def _forecast(calendar: Calendar, served: serving.ServedModel, *, now: datetime)
     return served.bundle.estimator.numbers(features)
 
 
-def _lines(season: Season) -> list[dict[str, Any]]:
+def lines_of(season: Season) -> list[dict[str, Any]]:
     """Return the lines of the table, such as promotion; lines at the same place are merged."""
     from apps.ml.forecasting.features.places import places_of
 
@@ -328,12 +365,15 @@ def _lines(season: Season) -> list[dict[str, Any]]:
 
 def _table(season: Season, calendar: Calendar, outcome: SeasonOutcome) -> dict[str, Any]:
     """Return the forecast as JSON, the club with the most expected points first."""
-    lines = [line for line in _lines(season) if line["places"] < len(calendar.teams)]
+    lines = [line for line in lines_of(season) if line["places"] < len(calendar.teams)]
     chances = {line["name"]: (outcome.below if line["from_end"] else outcome.within)(line["places"]) for line in lines}
-    won = {line.team.pk: line.points for line in league_table(season)}
+    standings = league_table(season)
+    won = {line.team.pk: line.points for line in standings}
+    first = standings[0] if standings and standings[0].played else None
     order = np.lexsort((np.arange(len(calendar.teams)), -outcome.points))
     return {
         "lines": lines,
+        "leader": {"team": first.team.pk, "points": first.points} if first else None,
         "clubs": [
             {
                 "team": calendar.teams[club].pk,

@@ -213,7 +213,8 @@
     if (etag && event.detail.elt.matches(LIST)) event.detail.headers["If-None-Match"] = etag;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.matches(LIST)) etag = event.detail.xhr.getResponseHeader("ETag");
+    // A step back in the history has no target.
+    if (event.detail.target?.matches(LIST)) etag = event.detail.xhr.getResponseHeader("ETag");
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     // htmx sends this event to the parent of a part that was replaced; the request config names the element.

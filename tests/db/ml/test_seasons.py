@@ -15,7 +15,7 @@ from apps.matches.models import Match, Season, World
 from apps.matches.services import record_adjustment
 from apps.ml import dataset, selectors, services, serving
 from apps.ml.forecasting.features import events
-from apps.ml.models import SeasonForecast, Stakes
+from apps.ml.models import SeasonForecast, SeasonInputs, Stakes
 from apps.ml.services.stakes import AHEAD
 
 
@@ -77,16 +77,74 @@ def test_the_next_matches_have_stakes_that_agree_with_the_season(simulated, now)
             assert each["before"] == pytest.approx(club["chances"][each["name"]], abs=1e-3)
 
 
-def test_new_results_are_simulated_at_most_every_ten_minutes_and_a_day_keeps_its_latest(simulated, world, now):
+def test_new_results_are_simulated_at_most_every_ten_minutes_and_a_round_keeps_its_latest(simulated, world, now):
     soon, later = now + timedelta(minutes=8), now + timedelta(minutes=11)
     for moment in (soon, later):
         ingest(world.records(moment, since=now - timedelta(minutes=5)), source="sandbox", now=moment)
     assert services.simulate_due(now=soon).simulated == {"sandbox": 0}
     assert services.simulate_due(now=later).simulated == {"sandbox": 4}
-    days = Counter((row.season_id, row.as_of.date()) for row in SeasonForecast.objects.all())
-    assert set(days.values()) == {1}
+    # Six matches are a round; the one that ends it belongs to it.
+    rounds = Counter((row.season_id, -(-row.played // 6)) for row in SeasonForecast.objects.all())
+    assert set(rounds.values()) == {1}
     season = Season.objects.filter(forecasts__isnull=False).first()
     assert selectors.season_forecast(season).as_of == later
+
+
+def test_a_simulation_of_an_earlier_round_stays_without_its_inputs(simulated, world, now):
+    season = Season.objects.filter(forecasts__isnull=False).order_by("pk").first()
+    first = season.forecasts.get()
+    # A round later.
+    SeasonForecast.objects.filter(pk=first.pk).update(
+        played=first.played - 6, data_snapshot=0, as_of=now - timedelta(hours=1)
+    )
+    services.simulate_due(now=now)
+    assert season.forecasts.count() == 2
+    assert SeasonInputs.objects.get(forecast__season=season).forecast == selectors.season_forecast(season)
+
+
+def test_a_simulation_of_an_older_release_without_inputs_is_repeated(simulated, now):
+    SeasonInputs.objects.all().delete()
+    assert services.simulate_due(now=now + timedelta(minutes=1)).simulated == {"sandbox": 4}
+
+
+class TestGivenResults:
+    @pytest.fixture
+    def forecast(self, simulated):
+        return selectors.season_forecast(Season.objects.filter(forecasts__isnull=False).order_by("pk").first())
+
+    def test_matches_left_are_those_without_a_result_with_their_probabilities(self, forecast):
+        left = services.matches_left(forecast)
+        open_matches = Match.objects.filter(season=forecast.season, home_goals=None)
+        assert set(left) == set(open_matches.values_list("pk", flat=True))
+        assert all(sum(p) == pytest.approx(1.0, abs=1e-5) for p in left.values())
+
+    def test_no_given_result_changes_nothing(self, forecast):
+        for club, before in zip(services.season_given(forecast, {}), forecast.table["clubs"], strict=True):
+            assert club["expected"] == before["expected"]
+            assert club["places"] == before["places"]
+            assert club["chances"] == pytest.approx(before["chances"], abs=1e-3)
+
+    def test_a_win_that_is_given_raises_its_winner_and_nobody_leaves_the_table(self, forecast):
+        match, (home_wins, _, _) = next(iter(services.matches_left(forecast).items()))
+        winner = Match.objects.get(pk=match).home_team_id
+        before = {club["team"]: club for club in forecast.table["clubs"]}
+        after = {club["team"]: club for club in services.season_given(forecast, {match: 0})}
+        assert list(after) == list(before)
+        gained = after[winner]["expected"] - before[winner]["expected"]
+        assert 3 * (1 - home_wins) - 1 < gained < 3
+        assert after[winner]["chances"]["title"] >= before[winner]["chances"]["title"] - 1e-3
+        titles = sum(club["chances"]["title"] for club in after.values())
+        assert titles == pytest.approx(1.0, abs=0.01)
+
+    def test_equal_results_give_equal_ends_and_a_process_simulates_them_once(self, forecast, django_assert_num_queries):
+        left = list(services.matches_left(forecast))
+        first = services.season_given(forecast, {left[0]: 2, left[1]: 1})
+        with django_assert_num_queries(0):
+            assert services.season_given(forecast, {left[1]: 1, left[0]: 2}) == first
+
+    def test_a_simulation_that_was_replaced_has_no_matches_left(self, forecast):
+        SeasonInputs.objects.all().delete()
+        assert services.matches_left(forecast) == {}
 
 
 def test_a_new_champion_simulates_at_once(simulated, make_version, now):

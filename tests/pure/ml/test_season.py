@@ -79,7 +79,7 @@ def test_a_drawn_season_is_ranked_as_it_is_told():
     matches = round_robin(6)
     p, expected = np.full((30, 3), (0.4, 0.35, 0.25)), np.full((30, 2), (1.1, 0.9))
     asked = {"clubs": 6, "fixtures": matches, "p": p, "expected": expected, "doubt": 0.3, "simulations": 300, "seed": 4}
-    scores = season.draw(**asked)
+    scores = season.draw(**asked).scores
     outcome = season.simulate(**asked, played=np.empty((0, 4), dtype=int), rule=MUTUAL_FIRST)
     places = np.array([by_standings(6, matches, each, MUTUAL_FIRST, 3, np.zeros(6, dtype=int)) for each in scores])
     for club in range(6):
@@ -120,7 +120,7 @@ def test_each_match_keeps_its_calibrated_probabilities_whatever_the_doubt(doubt)
         doubt=doubt,
         simulations=n,
         seed=3,
-    )
+    ).scores
     sign = np.sign(scores[:, :, 0].astype(int) - scores[:, :, 1])
     found = np.stack([(sign == outcome).mean(axis=0) for outcome in (1, 0, -1)], axis=1)
     assert np.abs(found - p).max() < 4.5 * math.sqrt(0.25 / n)
@@ -137,7 +137,7 @@ def test_scorelines_come_as_often_as_their_grid_says():
         doubt=0.4,
         simulations=n,
         seed=8,
-    )[:, 0]
+    ).scores[:, 0]
     cells = np.array(goals.grid(*mu, p, rho).cells)
     found = np.zeros_like(cells)
     np.add.at(found, (scores[:, 0], scores[:, 1]), 1.0 / n)
@@ -164,10 +164,10 @@ def test_doubt_is_shared_by_the_matches_of_a_club_and_moves_no_mean():
     # Equal clubs: 18 matches of 0.42 · 3 + 0.28 at home and 0.3 · 3 + 0.28 away.
     assert sure.points == pytest.approx([9 * 1.54 + 9 * 1.18] * clubs, abs=0.15)
     assert unsure.points == pytest.approx(sure.points, abs=0.2)
-    # Variance of a club's points without doubt: 9 · (4.06 − 1.54²) + 9 · (2.98 − 1.18²) = 29.1, so that nine in ten
-    # seasons lie within 1.645 · 5.4 of the mean.
-    assert (sure.high - sure.low).mean() == pytest.approx(2 * 1.645 * math.sqrt(29.1), abs=1.0)
-    assert (unsure.high - unsure.low).min() > (sure.high - sure.low).max() + 2
+    # Variance of a club's points without doubt: 9 · (4.06 − 1.54²) + 9 · (2.98 − 1.18²) = 29.1, so that eight in ten
+    # seasons lie within 1.282 · 5.4 of the mean.
+    assert (sure.high - sure.low).mean() == pytest.approx(2 * 1.282 * math.sqrt(29.1), abs=1.0)
+    assert (unsure.high - unsure.low).min() > (sure.high - sure.low).max() + 1
 
 
 def test_shares_of_places_sum_to_one_by_club_and_by_place():
@@ -205,9 +205,76 @@ def test_equal_seeds_give_equal_seasons_and_others_do_not():
         "doubt": 0.2,
         "simulations": 700,
     }
-    first, again, other = (season.draw(**asked, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (season.draw(**asked, seed=seed).scores for seed in (1, 1, 2))
     assert first.tobytes() == again.tobytes()
     assert first.tobytes() != other.tobytes()
+
+
+class TestGivenResults:
+    """Some of the remaining matches end as a reader says."""
+
+    P = np.array([[0.5, 0.3, 0.2], [0.6, 0.25, 0.15], [0.3, 0.3, 0.4], [0.45, 0.3, 0.25]])
+    FIXTURES = np.array([(0, 1), (0, 2), (2, 1), (1, 0)])
+
+    def drawn(self, simulations: int = 40_000) -> season.DrawnSeasons:
+        return season.draw(
+            clubs=3,
+            fixtures=self.FIXTURES,
+            p=self.P,
+            expected=np.full((4, 2), (1.4, 1.1)),
+            doubt=0.5,
+            simulations=simulations,
+            seed=11,
+        )
+
+    def tabulate(self, given: dict[int, int]) -> season.SeasonOutcome:
+        return season.tabulate(self.drawn(), clubs=3, played=np.empty((0, 4), dtype=int), given=given)
+
+    def test_every_season_has_the_given_outcomes_and_keeps_its_other_matches(self):
+        drawn = self.drawn(2_000)
+        scores, weights = drawn.given({0: 2, 3: 1})
+        sign = np.sign(scores[:, :, 0].astype(int) - scores[:, :, 1])
+        assert (sign[:, 0] == -1).all()
+        assert (sign[:, 3] == 0).all()
+        assert scores[:, 1:3].tobytes() == drawn.scores[:, 1:3].tobytes()
+        assert weights.mean() == pytest.approx(1.0)
+        assert drawn.given({0: 2, 3: 1})[0].tobytes() == scores.tobytes()
+
+    def test_chances_given_each_outcome_make_the_chances_without_any(self):
+        whole, parts = self.tabulate({}), [self.tabulate({1: outcome}) for outcome in range(3)]
+        for name in ("places", "points"):
+            mean = sum(p * getattr(part, name) for p, part in zip(self.P[1], parts, strict=True))
+            assert mean == pytest.approx(getattr(whole, name), abs=0.02), name
+
+    def test_they_are_the_chances_in_the_seasons_that_ended_so_by_themselves(self):
+        drawn = self.drawn()
+        won = drawn.scores[:, 0, 0] > drawn.scores[:, 0, 1]
+        places, points = season.rank(
+            clubs=3, played=np.empty((0, 4), dtype=int), fixtures=self.FIXTURES, scores=drawn.scores[won]
+        )
+        outcome = self.tabulate({0: 0})
+        assert outcome.points == pytest.approx(points.mean(axis=0), abs=0.05)
+        assert outcome.within(1) == pytest.approx((places == 1).mean(axis=0), abs=0.015)
+
+    def test_a_given_win_makes_its_winner_more_likely_to_win_again(self):
+        scores, weights = self.drawn().given({0: 0})
+        again = scores[:, 1, 0] > scores[:, 1, 1]
+        assert np.average(again, weights=weights) > again.mean() + 0.01
+
+    def test_however_unlikely_they_are_a_fifth_of_the_seasons_counts(self):
+        fixtures = np.array([(0, club) for club in range(1, 12)])
+        drawn = season.draw(
+            clubs=12,
+            fixtures=fixtures,
+            p=np.full((11, 3), (0.1, 0.2, 0.7)),
+            expected=np.full((11, 2), (0.7, 2.0)),
+            doubt=0.5,
+            simulations=2_000,
+            seed=2,
+        )
+        _, weights = drawn.given(dict.fromkeys(range(11), 0))
+        assert weights.mean() == pytest.approx(1.0)
+        assert 1.0 / np.square(weights).mean() == pytest.approx(0.2, abs=0.02)
 
 
 def test_seasons_are_told_apart_by_how_a_watched_match_ended():

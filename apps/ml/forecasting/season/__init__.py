@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from apps.matches.standings import GOALS_FIRST, Decider
 from apps.ml.forecasting.arrays import Floats, Integers
-from apps.ml.forecasting.season.draws import SIMULATIONS, draw
+from apps.ml.forecasting.season.draws import SIMULATIONS, DrawnSeasons, draw
 from apps.ml.forecasting.season.ranks import rank
 
-__all__ = ["SIMULATIONS", "SeasonOutcome", "draw", "rank", "simulate"]
+__all__ = ["SIMULATIONS", "DrawnSeasons", "SeasonOutcome", "draw", "rank", "simulate", "tabulate"]
 
 
-INTERVAL: Final = (0.05, 0.95)
-"""Quantiles of the points, shown with their mean."""
+INTERVAL: Final = (0.1, 0.9)
+"""Quantiles of the points, shown with their mean: eight of ten seasons end between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +90,49 @@ def simulate(
     seed : int
         Equal seeds give equal seasons.
     """
-    scores = draw(
+    drawn = draw(
         clubs=clubs, fixtures=fixtures, p=p, expected=expected, rho=rho, doubt=doubt, simulations=simulations, seed=seed
     )
+    return tabulate(drawn, clubs=clubs, played=played, rule=rule, win=win, deductions=deductions, watched=watched)
+
+
+def tabulate(
+    drawn: DrawnSeasons,
+    *,
+    clubs: int,
+    played: Integers,
+    rule: Sequence[Decider] = GOALS_FIRST,
+    win: int = 3,
+    deductions: Integers | None = None,
+    watched: Integers | None = None,
+    given: Mapping[int, int] | None = None,
+) -> SeasonOutcome:
+    """Return the final tables of drawn seasons; of those in which some matches end as given, see `DrawnSeasons.given`.
+
+    The other parameters are those of `simulate`.
+    """
+    scores, weights = drawn.given(given) if given else (drawn.scores, None)
     places, points = rank(
-        clubs=clubs, played=played, fixtures=fixtures, scores=scores, rule=rule, win=win, deductions=deductions
+        clubs=clubs,
+        played=played,
+        fixtures=drawn.fixtures,
+        scores=scores,
+        rule=rule,
+        win=win,
+        deductions=deductions,
     )
     shares = np.zeros((clubs, clubs))
     for club in range(clubs):
-        shares[club] = np.bincount(places[:, club] - 1, minlength=clubs) / simulations
-    low, high = np.quantile(points, INTERVAL, axis=0, method="nearest").astype(np.int64)
-    given = _given(fixtures, scores, places, np.empty(0, dtype=np.int64) if watched is None else watched)
-    return SeasonOutcome(shares, points.mean(axis=0), low, high, simulations, given)
+        shares[club] = np.bincount(places[:, club] - 1, weights=weights, minlength=clubs) / len(scores)
+    low, high = np.quantile(points, INTERVAL, axis=0, method="inverted_cdf", weights=weights).astype(np.int64)
+    mean = np.average(points, axis=0, weights=weights)
+    by_outcome = _by_outcome(drawn.fixtures, scores, places, [] if watched is None else watched.tolist())
+    return SeasonOutcome(shares, mean, low, high, len(scores), by_outcome)
 
 
-def _given(fixtures: Integers, scores: NDArray[np.int8], places: NDArray[np.int16], watched: Integers) -> Floats:
+def _by_outcome(
+    fixtures: Integers, scores: NDArray[np.int8], places: NDArray[np.int16], watched: Sequence[int]
+) -> Floats:
     """Return `SeasonOutcome.given`; NaN for an outcome that no season had."""
     clubs = places.shape[1]
     found = np.full((len(watched), 3, 2, clubs), np.nan)

@@ -9,6 +9,8 @@ probability: the shocks widen the distribution of tables without changing any si
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -31,6 +33,9 @@ STEPS: Final = 16
 REACH: Final = 4.0
 """The largest tilt, in standard deviations of the difference of two shocks."""
 
+LEAST_EFFECTIVE: Final = 0.2
+"""Share of the seasons that must count where results are given: of 2,000 as many as 400 seasons of equal weight."""
+
 ROUNDS: Final = 60
 PRECISION: Final = 1e-12
 
@@ -38,6 +43,44 @@ SIDE: Final = goals.LIMIT + 1
 CELLS: Final = SIDE * SIDE
 
 _HOME, _DRAW, _AWAY = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSeasons:
+    """Scorelines of the remaining matches in many seasons, and what they were drawn from."""
+
+    scores: NDArray[np.int8]  # goals of home and away, shape (simulations, fixtures, 2)
+    levels: Floats  # shocks of the clubs in steps of the tilt, shape (simulations, clubs)
+    fixtures: Integers
+    tilted: Floats  # see `_tilted`
+    share: Floats  # see `_tables`
+    alias: Integers
+    seed: int
+
+    def given(self, outcomes: Mapping[int, int]) -> tuple[NDArray[np.int8], Floats]:
+        """Return the scorelines where some matches end as given, and the weights of the seasons, whose mean is 1.
+
+        The other matches keep their scorelines. A season weighs as much as its shocks make the given outcomes likely,
+        so that they say what they would say about the strengths of the clubs: the chances given home win, draw and
+        away win of a match, weighted with its probabilities, are those without any given outcome. Where very unlikely
+        outcomes would leave fewer seasons than `LEAST_EFFECTIVE`, the weights are raised to the largest power below 1
+        that leaves as many: the strengths then follow the outcomes in part.
+
+        Parameters
+        ----------
+        outcomes : mapping of int to int
+            Number of a fixture → 0 home win, 1 draw, 2 away win.
+        """
+        scores, weights = self.scores.copy(), np.ones(len(self.scores))
+        for match, outcome in sorted(outcomes.items()):
+            chances = np.random.default_rng((self.seed, match)).random(len(scores))
+            home, away = self.fixtures[match]
+            push = self.levels[:, home] - self.levels[:, away]
+            _give(
+                outcome, chances, push, self.tilted[match], self.share[match], self.alias[match], scores[:, match],
+                weights,
+            )  # fmt: skip
+        return scores, _tempered(weights)
 
 
 def draw(
@@ -50,8 +93,8 @@ def draw(
     doubt: float = 0.0,
     simulations: int = SIMULATIONS,
     seed: int = 0,
-) -> NDArray[np.int8]:
-    """Return goals of home and away in each simulated season, shape (simulations, fixtures, 2); see `simulate`."""
+) -> DrawnSeasons:
+    """Draw the remaining matches of many seasons; see `simulate`."""
     generator = np.random.default_rng(seed)
     matches = np.ascontiguousarray(fixtures, dtype=np.int64).reshape(-1, 2)
     wanted = np.ascontiguousarray(p, dtype=np.float64).reshape(-1, 3)
@@ -59,14 +102,30 @@ def draw(
     tilted = _tilted(wanted, doubt, step)
     share, alias = _tables(goals.scorelines(expected, wanted, rho))
     scores = np.empty((simulations, len(matches), 2), dtype=np.int8)
+    levels = np.zeros((simulations, clubs))
     for first in range(0, simulations, BLOCK):
-        block = scores[first : first + BLOCK]
-        chances = generator.random((len(block), len(matches)))
-        levels = np.zeros((len(block), clubs))
+        block = slice(first, first + BLOCK)
+        chances = generator.random((len(scores[block]), len(matches)))
         if doubt > 0.0:
-            levels = generator.standard_normal((len(block), clubs)) * (doubt / step)
-        _play(matches, chances, levels, tilted, share, alias, block)
-    return scores
+            levels[block] = generator.standard_normal((len(scores[block]), clubs)) * (doubt / step)
+        _play(matches, chances, levels[block], tilted, share, alias, scores[block])
+    return DrawnSeasons(scores, levels, matches, tilted, share, alias, seed)
+
+
+def _tempered(weights: Floats) -> Floats:
+    """Return weights of mean 1, raised to a power that leaves `LEAST_EFFECTIVE` (Kish's effective sample size)."""
+    logarithms = np.log(np.maximum(weights, np.finfo(np.float64).tiny))
+    low, high = 0.0, 1.0
+    power = high
+    for _ in range(12):
+        found = np.exp(power * (logarithms - logarithms.max()))
+        found /= found.mean()
+        is_enough = 1.0 / np.square(found).mean() >= LEAST_EFFECTIVE
+        if is_enough and power == 1.0:
+            break
+        low, high = (power, high) if is_enough else (low, power)
+        power = (low + high) / 2.0
+    return found
 
 
 def _tilted(p: Floats, doubt: float, step: float) -> Floats:
@@ -178,6 +237,12 @@ def _play_match(
 
 
 @njit(cache=True)
+def _level(push: float, middle: int) -> int:
+    """Return the number of the tilt that is next to the difference of two shocks."""
+    return middle + min(max(int(np.floor(push + 0.5)), -middle), middle)
+
+
+@njit(cache=True)
 def _play(
     fixtures: Integers,
     chances: Floats,
@@ -191,8 +256,7 @@ def _play(
     middle = tilted.shape[1] // 2
     for season in range(scores.shape[0]):
         for match in range(fixtures.shape[0]):
-            push = levels[season, fixtures[match, 0]] - levels[season, fixtures[match, 1]]
-            level = middle + min(max(int(np.floor(push + 0.5)), -middle), middle)
+            level = _level(levels[season, fixtures[match, 0]] - levels[season, fixtures[match, 1]], middle)
             cell = _play_match(
                 chances[season, match],
                 tilted[match, level, 0],
@@ -204,3 +268,28 @@ def _play(
             )
             scores[season, match, 0] = cell // SIDE
             scores[season, match, 1] = cell % SIDE
+
+
+@njit(cache=True)
+def _give(
+    outcome: int,
+    chances: Floats,
+    push: Floats,
+    tilted: Floats,
+    share: Floats,
+    alias: Integers,
+    scores: NDArray[np.int8],
+    weights: Floats,
+) -> None:
+    """Draw scorelines of one match that has a given outcome, and multiply the weights by its probability."""
+    middle = tilted.shape[0] // 2
+    for season in range(scores.shape[0]):
+        level = _level(push[season], middle)
+        home, home_or_draw = tilted[level, 0], tilted[level, 1]
+        least = (0.0, home, home_or_draw)[outcome]
+        most = (home, home_or_draw, 1.0)[outcome]
+        chance = least + (most - least) * chances[season]
+        cell = _play_match(chance, home, home_or_draw, share, alias, _MEMBERS, _COUNTS)
+        scores[season, 0] = cell // SIDE
+        scores[season, 1] = cell % SIDE
+        weights[season] *= most - least

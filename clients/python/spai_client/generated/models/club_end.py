@@ -30,8 +30,8 @@ class ClubEnd:
             team (Team): A team of a match.
             points (int): So far.
             expected (float): Mean of the points at the end.
-            low (int): One in twenty simulated seasons ends with fewer points.
-            high (int): One in twenty ends with more.
+            low (int): One in ten simulated seasons ends with fewer points.
+            high (int): One in ten ends with more.
             chances (ClubEndChances): Name of a line → probability.
             places (list[float]): Probability of each place, from the first on.
      """
