@@ -278,8 +278,11 @@ def main() -> int:
     with own_servers():
         from celery import current_app
 
+        from spai import broker
+
         Path(os.environ["SPAI_VAR_DIR"]).mkdir(exist_ok=True)
-        os.environ["CELERY_BROKER_URL"] = current_app.conf.broker_url = os.environ["REDIS_URL"]
+        os.environ["CELERY_BROKER_URL"] = os.environ["REDIS_URL"]
+        current_app.conf.update(broker.celery_settings(os.environ["REDIS_URL"]))
         measures = [*requests(chosen.rounds), *asyncio.run(events(chosen.rounds)), *jobs(chosen.rounds)]
     tell("releases", measures, chosen.json)
     return 0

@@ -27,7 +27,7 @@ from apps.api.metrics import EVENT_DELAY  # noqa: E402
 from apps.api.push import EventSocket, EventStream, LiveFeed, OpenConnections  # noqa: E402
 from apps.api.urls import EVENT_STREAM, websocket_urlpatterns  # noqa: E402
 from apps.matches import events  # noqa: E402
-from apps.matches.locks import Lock, try_take  # noqa: E402
+from apps.matches.locks import Lock, try_take_while_active  # noqa: E402
 from spai.buffering import BufferedApplication  # noqa: E402
 from spai.draining import is_draining  # noqa: E402
 
@@ -37,7 +37,8 @@ RETRY_SECONDS = 1.0
 """How long the reader waits for a notification, and before it tries again after an error."""
 
 LOOK_SECONDS = 5.0
-"""Longest time between two looks at the events when there is no notification; every commit sends one."""
+"""Longest time between two looks at the events when there is no notification; every commit sends one. Also the longest
+time without a query of the session that holds the relay's lock."""
 
 DRAIN_LOOK_SECONDS = 0.5
 """Time between two looks whether this process is about to be stopped."""
@@ -95,7 +96,7 @@ def _read_until_fault(loop: asyncio.AbstractEventLoop, ending: threading.Event) 
         is_relay, is_notified, looked_at = False, True, time.monotonic()
         _listen(events.NUMBERED)
         while not ending.is_set():
-            if not is_relay and (is_relay := try_take(Lock.RELAY)):
+            if not is_relay and (is_relay := try_take_while_active(Lock.RELAY, connection)):
                 _listen(events.PUBLISHED)
                 logger.info("relay: this process numbers the events")
                 is_notified = True

@@ -23,7 +23,7 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from apps.api.models import PredictionJob, Webhook
-from apps.matches.locks import Lock
+from apps.matches.locks import Lock, try_take_while_active
 from apps.ml.models import PipelineRun
 from apps.ml.selectors import UNFINISHED
 from apps.scraping.models import ScrapeRun
@@ -44,13 +44,11 @@ HAS_WORK: Final[dict[str, Callable[[], bool]]] = {
 """Task that is sent several times a minute → whether it may find work, by one short query."""
 
 
-LONGEST_PAUSE: Final = 15
-"""Seconds without a query after which PostgreSQL ends the session that holds the lock, because its process is frozen or
-cut off; celery-beat makes one at least every `CELERY_BEAT_MAX_LOOP_INTERVAL` seconds."""
-
-
 class SenderLock:
-    """The lock of the one celery-beat that sends tasks, held by a database session of its own."""
+    """The lock of the one celery-beat that sends tasks, held by a database session of its own.
+
+    It makes a query at least every `CELERY_BEAT_MAX_LOOP_INTERVAL` seconds.
+    """
 
     def __init__(self) -> None:
         self._session: BaseDatabaseWrapper = connection.copy()
@@ -62,13 +60,11 @@ class SenderLock:
         While PostgreSQL does not answer nobody holds it.
         """
         try:
-            with self._session.cursor() as cursor:
-                if self.is_held:
+            if self.is_held:
+                with self._session.cursor() as cursor:
                     cursor.execute("SELECT 1")
-                else:
-                    cursor.execute("SET idle_session_timeout = %s", [f"{LONGEST_PAUSE * 1000:.0f}ms"])
-                    cursor.execute("SELECT pg_try_advisory_lock(%s)", [Lock.BEAT])
-                    self.is_held = bool(cursor.fetchone()[0])
+            else:
+                self.is_held = try_take_while_active(Lock.BEAT, self._session)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("no task is sent, because the lock of celery-beat is not held: %s", error)
             self.release()

@@ -31,6 +31,8 @@ A pipeline run takes longer: its message is acknowledged at once and never redel
 DELIVERIES: Final = 20
 """Deliveries after which RabbitMQ drops a message whose workers die of it; the rows that it is about stay due."""
 CONNECT_SECONDS: Final = 1
+SEND_SECONDS: Final = 2
+"""Longest wait for a broker that is frozen; a request or task that sends a message waits as long."""
 HEARTBEAT_SECONDS: Final = 20
 """RabbitMQ gives the messages of a worker that has been silent for twice that time to others."""
 QUEUE_ARGUMENTS: Final = {
@@ -68,10 +70,21 @@ def celery_settings(address: str) -> dict[str, Any]:
         When an address of Redis is none.
     """
     if is_redis(address):
-        return _redis_settings(address)
-    if is_rabbitmq(address):
-        return _rabbitmq_settings(address)
-    return {"broker_url": address}
+        settings = _redis_settings(address)
+    else:
+        settings = _rabbitmq_settings(address) if is_rabbitmq(address) else {"broker_url": address}
+    # Celery prefers the variable CELERY_BROKER_URL as it stands, which kombu may not understand, to `broker_url` alone.
+    return settings | {f"broker_{use}_url": settings["broker_url"] for use in ("read", "write")}
+
+
+def sending_options(address: str) -> dict[str, Any]:
+    """Return the options of connections that only send, and so wait no longer than `SEND_SECONDS`.
+
+    Those of a worker wait for messages, and lose their tasks when they end.
+    """
+    if is_redis(address) or urlsplit(address).scheme == "sentinel":  # kombu's name for Sentinel
+        return {"socket_timeout": SEND_SECONDS}
+    return {"read_timeout": SEND_SECONDS, "write_timeout": SEND_SECONDS} if is_rabbitmq(address) else {}
 
 
 def _redis_settings(address: str) -> dict[str, Any]:

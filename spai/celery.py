@@ -11,10 +11,22 @@ from celery.signals import setup_logging
 
 from spai import preload  # noqa: F401  connects to the signal of a starting worker
 from spai.broker import QUEUES as QUEUES
+from spai.broker import sending_options
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 
-app = Celery("spai")
+
+class App(Celery):
+    """The Celery app, whose messages are sent at once or not at all."""
+
+    def connection_for_write(self, url: str | None = None, **options: Any) -> Any:
+        """Return a connection for sending."""
+        to_send = sending_options(self.conf.broker_write_url or "")
+        options["transport_options"] = to_send | (options.get("transport_options") or {})
+        return super().connection_for_write(url, **options)
+
+
+app = App("spai")
 
 
 @setup_logging.connect

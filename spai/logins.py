@@ -16,9 +16,11 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
+from django.contrib.auth import forms as auth_forms
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.forms import AuthenticationForm
@@ -84,8 +86,76 @@ def too_many(request: HttpRequest, response: HttpResponse, credentials: dict[str
     return response
 
 
-class LoginForm(AuthenticationForm):
-    """The login form; it checks the logins from one address one after the other, so that each failure is counted."""
+class LimitedLogin:
+    """For login forms: the logins from one address are checked one after the other, so that each failure is counted."""
+
+    request: Any
+    cleaned_data: dict[str, Any]
+
+    patience = PATIENCE
+    """Longest wait for the others, in seconds."""
+    advice = " The operator can end the wait: manage.py axes_reset"
+
+    def clean(self) -> dict[str, Any]:
+        """Check name, password and what else is asked for.
+
+        Raises
+        ------
+        ValidationError
+            When they are wrong, or after too many failures; the message contains when to try again.
+        """
+        address = str(client_address(self.request))
+        with try_lock_of(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, patience=self.patience) as is_next:
+            if not is_next:
+                raise self._refusal(timedelta(minutes=1), "Too many logins from your address are waiting.")
+            try:
+                checked: dict[str, Any] = super().clean()  # type: ignore[misc]  # of the form
+                self.check_code()
+            except ValidationError as error:
+                if not getattr(self.request, "axes_locked_out", False):
+                    raise
+                reason, failures = locking_failures(self.request, self.cleaned_data)
+                latest = failures.aggregate(latest=Max("attempt_time"))["latest"] or timezone.now()
+                wait = max(latest + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta())
+                what = f"Too many wrong passwords or codes {reason or 'from your address'}."
+                raise self._refusal(wait, what) from error
+        return checked
+
+    def check_code(self) -> None:
+        """Check what is asked for beside the password: nothing."""
+
+    def _refusal(self, wait: timedelta, what: str) -> ValidationError:
+        """Mark the request for `too_many`; return the error with the time to try again."""
+        self.request.axes_locked_out, self.request.login_wait = True, wait
+        minutes = math.ceil(wait.total_seconds() / 60)
+        return ValidationError(
+            f"{what} Try again in {minutes} {'minute' if minutes == 1 else 'minutes'},"
+            f" at {timezone.now() + wait:%H:%M:%S} UTC."
+            f"{self.advice}"
+        )
+
+
+class ReaderLoginForm(LimitedLogin, auth_forms.AuthenticationForm):
+    """The login of readers, on the pages. For staff it is as if their accounts did not exist.
+
+    So nobody tries passwords of staff on an address that is open to all, or locks staff out by it.
+    """
+
+    # A thread of the pages must not wait.
+    patience = 0.0
+    advice = ""
+
+    def clean(self) -> dict[str, Any]:
+        """Check name and password; see `LimitedLogin.clean`."""
+        name = self.cleaned_data.get("username", "")
+        if User.objects.filter(Q(is_staff=True) | Q(is_superuser=True), username=name).exists():
+            # No name of a user ends so: the password is compared with none, and the failure counts for the address.
+            self.cleaned_data["username"] = f"{name} (staff)"
+        return super().clean()
+
+
+class LoginForm(LimitedLogin, AuthenticationForm):
+    """The login form of the admin."""
 
     code = second_factor.CodeField(
         required=False,
@@ -98,32 +168,7 @@ class LoginForm(AuthenticationForm):
         if not second_factor.is_asked_for():
             del self.fields["code"]
 
-    def clean(self) -> dict[str, Any]:
-        """Check name, password and, where the user has a second factor, its code.
-
-        Raises
-        ------
-        ValidationError
-            When they are wrong, or after too many failures; the message contains when to try again.
-        """
-        address = str(client_address(self.request))
-        with try_lock_of(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, patience=PATIENCE) as is_next:
-            if not is_next:
-                raise self._refusal(timedelta(minutes=1), "Too many logins from your address are waiting.")
-            try:
-                checked: dict[str, Any] = super().clean()
-                self._check_code()
-            except ValidationError as error:
-                if not getattr(self.request, "axes_locked_out", False):
-                    raise
-                reason, failures = locking_failures(self.request, self.cleaned_data)
-                latest = failures.aggregate(latest=Max("attempt_time"))["latest"] or timezone.now()
-                wait = max(latest + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta())
-                what = f"Too many wrong passwords or codes {reason or 'from your address'}."
-                raise self._refusal(wait, what) from error
-        return checked
-
-    def _check_code(self) -> None:
+    def check_code(self) -> None:
         """Check the second factor; a wrong code counts as a wrong password does."""
         user: Any = self.get_user()
         if not second_factor.is_set_up(user):
@@ -136,13 +181,3 @@ class LoginForm(AuthenticationForm):
             credentials = {"username": user.get_username()}
             user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
             raise ValidationError(second_factor.WRONG)
-
-    def _refusal(self, wait: timedelta, what: str) -> ValidationError:
-        """Mark the request for `too_many`; return the error with the time to try again."""
-        self.request.axes_locked_out, self.request.login_wait = True, wait
-        minutes = math.ceil(wait.total_seconds() / 60)
-        return ValidationError(
-            f"{what} Try again in {minutes} {'minute' if minutes == 1 else 'minutes'},"
-            f" at {timezone.now() + wait:%H:%M:%S} UTC."
-            " The operator can end the wait: manage.py axes_reset"
-        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from apps.api.methods import read_only
+from apps.matches.replicas import reading
 from apps.ml import serving
 from spai.draining import is_draining
 from spai.metrics import registries
@@ -25,7 +26,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if is_draining():
         return JsonResponse({"status": "not ready", "reason": "this process is about to be stopped"}, status=503)
     try:
-        with connection.cursor() as cursor:
+        # Without the primary, pages are read from the replica.
+        with reading().cursor() as cursor:
             cursor.execute("SELECT to_regclass('ml_prediction') IS NOT NULL")
             migrated = cursor.fetchone()[0]
     except DatabaseError as error:

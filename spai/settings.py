@@ -178,6 +178,10 @@ SPAI_SECOND_FACTOR = one_of("SPAI_SECOND_FACTOR", ("optional", "required"), "opt
 """Whether staff must have a second factor; who has set one up is asked for its code in any case."""
 OTP_TOTP_ISSUER = "SPAI"
 
+# ── Accounts of readers ──────────────────────────────────────────────────────────────────────────────────────────────
+SPAI_ACCOUNTS: bool = env.bool("SPAI_ACCOUNTS", default=False)
+"""Whether readers may create accounts, which keep the teams that they follow, their time zone and API keys to read."""
+
 # ── Access to the API ────────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_ANONYMOUS_API: bool = env.bool("SPAI_ANONYMOUS_API", default=True)
 """Whether programs read and have forecasts computed without a key; pages are open in any case."""
@@ -247,6 +251,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "django.contrib.sitemaps",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -336,8 +341,18 @@ DATABASES["default"] |= {"ENGINE": "spai.postgresql", "CONN_HEALTH_CHECKS": True
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
     "options", "-c random_page_cost=1.1 -c cpu_tuple_cost=0.05 -c jit=off"
 )
-# `apps.matches.connections.prepared` alone uses prepared statements.
-DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
+# `apps.matches.connections.prepared` alone uses prepared statements. A server that was cut off is noticed within half a
+# minute; by default that takes a quarter of an hour.
+DATABASES["default"]["OPTIONS"] = {
+    "prepare_threshold": 0,
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+    # Not to what was the primary a moment ago.
+    "target_session_attrs": "read-write",
+} | DATABASES["default"]["OPTIONS"]
 
 DATABASE_REPLICA_URL: str = env.str("DATABASE_REPLICA_URL", default="")
 """A streaming replica of `DATABASE_URL`, from which pages and requests for reading take matches and forecasts."""
@@ -348,7 +363,8 @@ if DATABASE_REPLICA_URL:
     if "postgresql" not in _replica["ENGINE"]:
         raise ImproperlyConfigured("DATABASE_REPLICA_URL must name a replica of DATABASE_URL, in the same form")
     # A replica that vanished is noticed within seconds; its own options win.
-    _quick = DATABASES["default"]["OPTIONS"] | {"connect_timeout": 2, "tcp_user_timeout": 3000}
+    _quick = {"connect_timeout": 2, "tcp_user_timeout": 3000, "target_session_attrs": "any"}
+    _quick = DATABASES["default"]["OPTIONS"] | _quick
     _replica["OPTIONS"] = _quick | _replica.get("OPTIONS", {})
     DATABASES["replica"] = DATABASES["default"] | _replica | {"ENGINE": DATABASES["default"]["ENGINE"]}
     DATABASE_ROUTERS = ["apps.matches.replicas.ReplicaRouter"]

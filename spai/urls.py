@@ -8,13 +8,18 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from apps.api.methods import read_only
-from apps.api.urls import ingest_urlpatterns
-from spai import probes
+from apps.api.urls import account_urlpatterns, ingest_urlpatterns
+from spai import logins, probes
 
 probe_urls: list[URLPattern | URLResolver] = [
     path("readyz", probes.readyz, name="readyz"),
     path("metrics", probes.metrics, name="metrics"),
 ]
+
+account_urls: list[URLPattern | URLResolver] = [
+    path("account/", include(account_urlpatterns(logins.ReaderLoginForm))),
+]
+"""Accounts of readers, which `web` has where the operator allows them."""
 
 role_urls: dict[str, list[URLPattern | URLResolver]] = {
     "web": [
@@ -22,6 +27,7 @@ role_urls: dict[str, list[URLPattern | URLResolver]] = {
             r"^admin/(?P<rest>.*)$",
             read_only(RedirectView.as_view(url=f"{settings.SPAI_ADMIN_URL}/admin/%(rest)s", query_string=True)),
         ),
+        *(account_urls if settings.SPAI_ACCOUNTS else []),
         path("", include("apps.api.urls")),
     ],
     "admin": [

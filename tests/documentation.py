@@ -1,7 +1,8 @@
-"""The documentation site, built once for all tests."""
+"""The documentation site, built once for all tests, and the tests that documents name."""
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -16,3 +17,14 @@ def build(folder: Path) -> None:
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def node_ids(file: str) -> set[str]:
+    """Return the node ids of the tests of a file."""
+    found = set()
+    for node in ast.parse((ROOT / file).read_text()).body:
+        is_class = isinstance(node, ast.ClassDef)
+        for each in node.body if is_class else [node]:
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.add("::".join([file, *([node.name] if is_class else []), each.name]))
+    return found

@@ -18,8 +18,8 @@ GITHUB = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(en
 NO_JOBS = {"stages", "variables", "default", "workflow"}
 OF_GITLAB = {name: job for name, job in GITLAB.items() if name not in NO_JOBS and not name.startswith(".")}
 OF_GITHUB = GITHUB["jobs"]
-PREPARES = "install -m 600"
-"""GitHub's own step: GitLab has variables that are files."""
+PREPARES = ("install -m 600", "apt-get ")
+"""GitHub's own steps: GitLab has variables that are files, and `before_script`."""
 FILES = {
     ".gitlab-ci.yml": "gitlab-ci",
     ".github/workflows/ci.yml": "github-workflows",
@@ -27,7 +27,7 @@ FILES = {
 }
 JOBS = (
     *("lint", "type", "test", "e2e", "faults", "docs", "build", "scan", "chart", "staging", "production"),
-    *("release-images", "release-chart", "release-client", "release", "train-smoke"),
+    *("release-images", "release-chart", "release-client", "release", "train-smoke", "ha"),
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -73,6 +74,28 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
+
+
+class ReaderProfile(models.Model):
+    """What the account of a reader keeps: a user without any rights in the admin."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reader")
+    zone = models.CharField(max_length=64, blank=True, help_text="Name of a time zone; empty for that of the device.")
+    followed_teams = ArrayField(models.BigIntegerField(), default=list, blank=True, help_text="Ids, at most 50.")
+    updated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"reader {self.user_id}"
+
+
+class ReaderKey(models.Model):
+    """A key that a reader made; one without this row was given by an operator."""
+
+    reader = models.ForeignKey(ReaderProfile, on_delete=models.CASCADE, related_name="keys")
+    api_key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"API key {self.api_key_id} of reader {self.reader_id}"
 
 
 class IdempotencyKey(models.Model):

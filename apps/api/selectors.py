@@ -20,7 +20,7 @@ from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
 from apps.matches.connections import Columns, prepared
 from apps.matches.leagues import importance, named_leagues
-from apps.matches.models import FRESH_FOR, Competition, LiveScore, Match, Odds, Season, Team, World
+from apps.matches.models import FRESH_FOR, Competition, LiveScore, Match, MatchChange, Odds, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
 from apps.ml.models import BackTest, Prediction, Score, SeasonForecast
@@ -45,6 +45,18 @@ IN_PLAY_WITHIN: Final = timedelta(minutes=150)
 
 RESULT_WITHIN: Final = timedelta(hours=24)
 """Time after kick-off, or after the beginning of the day of a date-only match, in which a result may still come."""
+
+CALENDAR_BACK: Final = timedelta(days=28)
+CALENDAR_MATCHES: Final = 250
+"""Matches of a calendar: those of so many days back and so many in all."""
+
+FEED_MATCHES: Final = 40
+SURPRISES_BACK: Final = timedelta(days=14)
+SURPRISES_AMONG: Final = 120
+"""Forecasts of an Atom feed; days of surprises, and how many matches they are looked for in."""
+
+SURPRISE: Final = 20
+"""A result to which the forecast gave less, in per cent, is a surprise."""
 
 RESULTS: Final[tuple[Literal["H", "D", "A"], ...]] = ("H", "D", "A")
 """Letters of home win, draw and away win, in the order of probabilities."""
@@ -720,6 +732,50 @@ def latest_of_season(season: Season, now: datetime, *, limit: int) -> list[Match
     is_over = Q(status__in=WITH_RESULT, home_goals__isnull=False)
     rows = Match.objects.filter(is_over, season=season, kickoff_at__lte=now)
     return list(matches.merged([rows], "-kickoff_at", "-id", limit=limit))
+
+
+def of_teams(team_ids: Sequence[int]) -> Q:
+    """Return the condition that one of some teams plays."""
+    return Q(home_team__in=team_ids) | Q(away_team__in=team_ids)
+
+
+def of_competition(competition: Competition) -> Q:
+    """Return the condition that a match is of a competition."""
+    return Q(competition=competition)
+
+
+def of_world(world: World) -> Q:
+    """Return the condition that a match is of a world."""
+    return Q(world=world)
+
+
+def calendar_cards(where: Q, *, now: datetime) -> list[MatchCard]:
+    """Return the matches of a calendar with their forecasts: those of the last weeks, and the next ones."""
+    rows = Match.objects.filter(where, kickoff_at__gt=now - CALENDAR_BACK).order_by("kickoff_at", "id")
+    return _forecast_cards(rows[:CALENDAR_MATCHES], now=now)
+
+
+def feed_cards(where: Q, *, now: datetime) -> list[MatchCard]:
+    """Return the next matches that are forecast, and those lately played that ended as few forecasts said."""
+    coming = Match.objects.filter(where, status__in=AWAITED, kickoff_at__gt=now).order_by("kickoff_at", "id")
+    since = now - SURPRISES_BACK
+    played = Match.objects.filter(where, status=Match.Status.FINISHED, kickoff_at__range=(since, now))
+    cards = _forecast_cards(coming[:FEED_MATCHES], now=now)
+    cards += _forecast_cards(played.order_by("-kickoff_at", "-id")[:SURPRISES_AMONG], now=now)
+    return [card for card in cards if card.prediction and (card.given is None or card.given < SURPRISE)]
+
+
+def _forecast_cards(rows: QuerySet[Match], *, now: datetime) -> list[MatchCard]:
+    # Teams and competitions are looked up for these rows alone.
+    found = list(matches.matches().filter(pk__in=rows.values("pk")).order_by("kickoff_at", "id"))
+    predictions = forecasts.latest_predictions([match.pk for match in found])
+    return [MatchCard(match=match, now=now, prediction=predictions.get(match.pk)) for match in found]
+
+
+def counted_changes(match_ids: Sequence[int]) -> dict[int, int]:
+    """Return how often the result, kick-off or status of each match changed, without those that never did."""
+    rows = MatchChange.objects.filter(match__in=match_ids).values("match_id")
+    return dict(rows.annotate(n=Count("id")).values_list("match_id", "n"))
 
 
 def other_world(world: World) -> World | None:

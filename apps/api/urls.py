@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
+from django.contrib.auth.forms import AuthenticationForm
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
@@ -89,16 +90,46 @@ webhook_urlpatterns: list[URLPattern | URLResolver] = [
     ),
 ]
 
+
+def account_urlpatterns(login_form: type[AuthenticationForm]) -> list[URLPattern | URLResolver]:
+    """Return the addresses of accounts, with the form that checks the login of a reader."""
+    return [
+        path("", pages.account, name="account"),
+        path("sign-in/", pages.sign_in, {"form_class": login_form}, name="sign-in"),
+        path("sign-up/", pages.sign_up, name="sign-up"),
+        path("sign-out/", pages.sign_out, name="sign-out"),
+        path("password/", pages.reset_password, name="reset-password"),
+        path("password/<str:user>/<str:token>/", pages.new_password, name="new-password"),
+    ]
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.fixtures, name="fixtures"),
     path("calendar/", pages.calendar, name="calendar"),
     path("search/", pages.search, name="search"),
     path("zone/", pages.choose_zone, name="zone"),
+    path("follow/", pages.follow, name="follow"),
     path("theme/", pages.choose_theme, name="theme"),
     path("matches/<int:match_id>/", pages.match, name="match"),
     path("competitions/", pages.competitions, name="competitions"),
     path("competitions/<slug:slug>/", pages.competition, name="competition"),
     path("teams/<slug:slug>/", pages.team, name="team"),
+    path("embed/match/<int:match_id>/", pages.embedded_match, name="embedded-match"),
+    path("embed/table/<slug:slug>/", pages.embedded_table, name="embedded-table"),
+    path("share/match/<int:match_id>.png", pages.match_image, name="match-image"),
+    path("share/team/<slug:slug>.png", pages.team_image, name="team-image"),
+    path("share/competition/<slug:slug>.png", pages.competition_image, name="competition-image"),
+    path("robots.txt", pages.robots, name="robots"),
+    path("manifest.webmanifest", pages.manifest, name="manifest"),
+    path("sitemap.xml", pages.sitemap_index, name="sitemap-index"),
+    path("sitemap-<slug:section>.xml", pages.sitemap, name="sitemap"),
+    path("feed/", pages.feed, name="feed"),
+    path("competitions/<slug:competition>/calendar.ics", pages.calendar_feed, name="competition-calendar"),
+    path("competitions/<slug:competition>/feed/", pages.feed, name="competition-feed"),
+    path("teams/<slug:team>/calendar.ics", pages.calendar_feed, name="team-calendar"),
+    path("teams/<slug:team>/feed/", pages.feed, name="team-feed"),
+    path("follow/calendar.ics", pages.calendar_feed, {"teams": "query"}, name="follow-calendar"),
+    path("follow/feed/", pages.feed, {"teams": "query"}, name="follow-feed"),
     path("ratings/", pages.ratings, name="ratings"),
     path("track-record/", pages.track_record, name="track-record"),
     path("ledger/", pages.ledger, name="ledger"),

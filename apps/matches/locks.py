@@ -13,10 +13,13 @@ from enum import IntEnum, unique
 from typing import Final
 
 from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import LockNotAvailable
 
 POLL: Final = 0.05
 """Seconds between two tries of a lock."""
+LONGEST_PAUSE: Final = 15
+"""Seconds without a query after which PostgreSQL ends a session that holds a lock of `try_take_while_active`."""
 
 
 class StillBusyError(Exception):
@@ -60,6 +63,19 @@ class LockClass(IntEnum):
 def try_take(lock: Lock) -> bool:
     """Take a lock for this database session; False while another session holds it."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
+        return bool(cursor.fetchone()[0])
+
+
+def try_take_while_active(lock: Lock, session: BaseDatabaseWrapper) -> bool:
+    """Take a lock for a session that makes a query every few seconds; False while another session holds it.
+
+    After `LONGEST_PAUSE` without one PostgreSQL ends the session, also within a transaction: its process is frozen or
+    cut off, and another one gets the lock.
+    """
+    with session.cursor() as cursor:
+        for timeout in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+            cursor.execute("SELECT set_config(%s, %s, false)", [timeout, f"{LONGEST_PAUSE * 1000:.0f}ms"])
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
         return bool(cursor.fetchone()[0])
 

@@ -30,7 +30,7 @@ APPS: Final = frozenset({"matches", "ml"})
 SAMPLE_SECONDS: Final = 1.0
 """Time between two looks at the position of the primary."""
 PAUSE_SECONDS: Final = 5.0
-"""How long a replica that failed is left alone."""
+"""How long a replica that failed is left alone, and a primary."""
 
 # The position of inserts includes commits that are not on disk yet, as with `synchronous_commit` off.
 _POSITION: Final = """
@@ -116,6 +116,8 @@ class _Freshness:
         self._sampling = threading.Lock()
         self._told = 0
         """Position of the primary when this process was last told of a change."""
+        self._has_primary = True
+        self._sample_at = 0.0
         self._paused_until = 0.0
         # One address may lead to several replicas: what a connection has reached holds for itself.
         self._reached = threading.local()
@@ -123,40 +125,46 @@ class _Freshness:
     def is_fresh(self) -> bool:
         """Whether the replica of this thread's connection has all that it must have."""
         now = self._clock()
-        if now < self._paused_until:
-            return False
         self._sample(now)
-        wanted = max(self._told, self._samples[0][1] if self._samples else 0)
-        replica = connections[REPLICA]
-        try:
-            replica.ensure_connection()
-            session, position = getattr(self._reached, "value", (None, 0))
-            if session is not replica.connection or position < wanted:
-                position = _position(REPLICA)
-                self._reached.value = (replica.connection, position)
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("the replica does not answer, reads go to the primary: %s", str(error).strip())
-            replica.close()
-            self._paused_until = now + PAUSE_SECONDS
+        if now < self._paused_until and self._has_primary:
             return False
-        return bool(self._samples) and position >= wanted
+        # Without the primary the replica is read as it is.
+        wanted = max(self._told, self._samples[0][1] if self._samples else 0) if self._has_primary else 0
+        replica = connections[REPLICA]
+        # When one of several replicas is gone, the second try leads to another.
+        for is_last in (False, True):
+            try:
+                replica.ensure_connection()
+                session, position = getattr(self._reached, "value", (None, 0))
+                if session is not replica.connection or position < wanted:
+                    position = _position(REPLICA)
+                    self._reached.value = (replica.connection, position)
+                return position >= wanted and bool(self._samples or not self._has_primary)
+            except (DatabaseError, InterfaceError) as error:
+                replica.close()
+                if is_last:
+                    logger.warning("the replica does not answer, reads go to the primary: %s", str(error).strip())
+                    self._paused_until = now + PAUSE_SECONDS
+        return False
 
     def must_follow(self) -> None:
         """Note the position that the primary has now."""
         try:
             self._told = max(self._told, _position(DEFAULT_DB_ALIAS))
+            self._has_primary = True
         except (DatabaseError, InterfaceError):
             connections[DEFAULT_DB_ALIAS].close()
-            self._paused_until = self._clock() + PAUSE_SECONDS
+            # What the replica must have is looked at when the primary is back.
+            self._samples.clear()
+            self._has_primary, self._sample_at = False, self._clock() + PAUSE_SECONDS
 
     def _sample(self, now: float) -> None:
-        """Look at the position of the primary; when that does not answer, what is known stays."""
-        if self._samples and now - self._samples[-1][0] < SAMPLE_SECONDS:
-            return
-        if not self._sampling.acquire(blocking=False):
+        """Look at the position of the primary."""
+        if now < self._sample_at or not self._sampling.acquire(blocking=False):
             return
         try:
             position = _position(DEFAULT_DB_ALIAS)
+            self._has_primary, self._sample_at = True, now + SAMPLE_SECONDS
             # Nobody looked for a while: what the replica must have is not known, so it must have all.
             if self._samples and now - self._samples[-1][0] > settings.SPAI_REPLICA_LAG_SECONDS:
                 self._samples.clear()
@@ -166,6 +174,7 @@ class _Freshness:
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the primary does not answer; reads go to the replica: %s", str(error).strip())
             connections[DEFAULT_DB_ALIAS].close()
+            self._has_primary, self._sample_at = False, self._clock() + PAUSE_SECONDS
         finally:
             self._sampling.release()
 

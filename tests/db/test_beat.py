@@ -15,6 +15,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from apps.api.models import PredictionJob, Webhook
 from apps.api.services import create_key
+from apps.matches import locks
 from apps.matches.locks import Lock
 from apps.ml.models import PipelineRun
 from apps.scraping.services import ensure_sources, request_run, source_named
@@ -217,7 +218,7 @@ def test_a_process_whose_session_was_ended_sends_nothing_until_the_lock_is_free_
 
 def test_a_frozen_process_loses_the_lock(one_task, schedulers, monkeypatch):
     frozen, other = (each._lock for each in schedulers)
-    monkeypatch.setattr(beat, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(locks, "LONGEST_PAUSE", 0.1)
     assert frozen.take()
     end = time.monotonic() + 60
     while not other.take() and time.monotonic() < end:
@@ -229,8 +230,8 @@ def test_the_session_of_the_lock_ends_when_its_process_is_silent(one_task, sched
     assert schedulers[0]._lock.take()
     with schedulers[0]._lock._session.cursor() as cursor:
         cursor.execute("SHOW idle_session_timeout")
-        assert cursor.fetchone() == (f"{beat.LONGEST_PAUSE}s",)
-    assert app.conf.beat_max_loop_interval < beat.LONGEST_PAUSE
+        assert cursor.fetchone() == (f"{locks.LONGEST_PAUSE}s",)
+    assert app.conf.beat_max_loop_interval < locks.LONGEST_PAUSE
 
 
 @pytest.mark.parametrize("day", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from celery import Celery
 from redis.sentinel import SentinelConnectionPool
 
 from apps.matches import redis_addresses
@@ -73,6 +74,14 @@ def test_celery_gets_the_address_of_a_service_in_its_own_form():
     assert settings["broker_transport_options"]["visibility_timeout"] == 7200
     assert settings["broker_transport_options"]["sentinel_kwargs"]["ssl"] is True
     assert settings["broker_use_ssl"] == {"ssl_ca_certs": "/ca", "ssl_cert_reqs": ssl.CERT_REQUIRED}
+
+
+def test_celery_connects_to_what_the_settings_say_also_where_the_environment_names_the_broker(monkeypatch):
+    monkeypatch.setenv("CELERY_BROKER_URL", SENTINEL)
+    app = Celery("a", set_as_current=False)
+    app.conf.update(broker.celery_settings(SENTINEL))
+    for connection in (app.connection_for_read(), app.connection_for_write()):
+        assert connection.transport_cls == "sentinel"
 
 
 def test_celery_never_takes_tls_without_a_check_of_the_certificate_by_itself():

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -21,6 +22,7 @@ from apps.matches import replicas
 from apps.matches.connections import prepared
 from apps.matches.models import Region
 from apps.matches.selectors import recent_form
+from spai.probes import readyz
 from spai.stack import servers
 from spai.stack.environment import SUPERUSER
 from spai.stack.temporary import TemporaryServers
@@ -79,7 +81,9 @@ def clock() -> list[float]:
 def replica(standby, clock, settings, monkeypatch) -> Iterator[Standby]:
     """The settings of a replica, which follows."""
     settings.DATABASE_ROUTERS = ["apps.matches.replicas.ReplicaRouter"]
-    connections.settings["replica"] = connections.settings["default"] | {"PORT": standby.port}
+    primary = connections.settings["default"]
+    options = primary["OPTIONS"] | {"target_session_attrs": "any"}
+    connections.settings["replica"] = primary | {"PORT": standby.port, "OPTIONS": options}
     connection = connections["replica"]
 
     def ensure_connection() -> None:
@@ -190,18 +194,85 @@ def test_without_the_replica_reads_go_to_the_primary_and_come_back_later(replica
     assert read_from() == "replica"
 
 
-def test_without_the_primary_what_the_replica_has_is_read(replica, clock, monkeypatch):
-    await_replica()
+@contextmanager
+def without_primary() -> Iterator[None]:
+    """The primary does not answer."""
     position = replicas._position
 
-    def without_primary(alias: str) -> int:
+    def of_the_replica(alias: str) -> int:
         if alias == "default":
             raise replicas.DatabaseError("gone")
         return position(alias)
 
-    monkeypatch.setattr(replicas, "_position", without_primary)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replicas, "_position", of_the_replica)
+        yield
+
+
+def test_without_the_primary_what_the_replica_has_is_read(replica, clock):
+    await_replica()
     clock[0] += 60
+    with without_primary():
+        assert read_from() == "replica"
+
+
+def test_without_the_primary_a_replica_that_lags_is_read_until_the_primary_is_back(replica, clock):
+    await_replica()
+    replica.tell("SELECT pg_wal_replay_pause()")
+    Region.objects.create(name="Lost")
+    replicas.must_follow()
+    assert read_from() == "default"
+    clock[0] += 60
+    with without_primary():
+        assert read_from() == "replica"
+        replicas.must_follow()
+        assert read_from() == "replica"
+    clock[0] += 6
+    assert read_from() == "default"
+
+
+def test_a_primary_that_does_not_answer_is_asked_again_after_a_pause(replica, clock, monkeypatch):
+    await_replica()
+    clock[0] += 60
+    with without_primary():
+        assert read_from() == "replica"
+    asked = []
+    monkeypatch.setattr(replicas, "_position", lambda alias: asked.append(alias) or 1)
+    clock[0] += 4
     assert read_from() == "replica"
+    assert "default" not in asked
+    clock[0] += 2
+    read_from()
+    assert "default" in asked
+
+
+def test_when_one_of_several_replicas_is_gone_another_is_asked_at_once(replica, monkeypatch):
+    await_replica()
+    connections["replica"].close()
+    position, gone = replicas._position, ["replica"]
+
+    def without_the_first(alias: str) -> int:
+        if alias in gone:
+            gone.remove(alias)
+            raise replicas.DatabaseError("gone")
+        return position(alias)
+
+    monkeypatch.setattr(replicas, "_position", without_the_first)
+    assert (read_from(), gone) == ("replica", [])
+
+
+def test_what_is_to_be_the_primary_is_never_a_server_that_only_reads(standby):
+    session = connection.copy()
+    session.settings_dict["PORT"] = standby.port
+    with pytest.raises(psycopg.OperationalError, match="read-only"):
+        session.connect()
+
+
+def test_the_site_is_ready_while_the_replica_answers(rf, settings, django_assert_num_queries):
+    settings.SPAI_ROLE = "admin"
+    await_replica()
+    with replicas.from_replica(), django_assert_num_queries(0):
+        assert readyz(rf.get("/readyz")).status_code == 200
 
 
 def test_the_settings_of_a_replica_are_those_of_the_primary_with_its_address():

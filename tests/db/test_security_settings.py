@@ -27,6 +27,7 @@ from django.utils import timezone
 from apps.ml.admin.drift import PAGE_POLICY
 from apps.ml.admin.versions import REPORT_POLICY
 from spai import roles
+from tests.documentation import node_ids
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = "ä 🔑 correct horse; battery 'staple\" " * 4
@@ -230,17 +231,6 @@ def test_each_requirement_of_the_standard_names_its_test_or_says_why_not():
     assert {row["state"] for row in rows} == {"met", "partly", "open", "n/a"}
     assert [row["requirement"] for row in rows if row["state"] != "met" and not row["note"]] == []
     assert [row["requirement"] for row in rows if not row["test"] and not row["note"]] == []
-
-
-def node_ids(file: str) -> set[str]:
-    """Return the node ids of the tests of a file."""
-    found = set()
-    for node in ast.parse((ROOT / file).read_text()).body:
-        is_class = isinstance(node, ast.ClassDef)
-        for each in node.body if is_class else [node]:
-            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
-                found.add("::".join([file, *([node.name] if is_class else []), each.name]))
-    return found
 
 
 def test_every_test_and_document_that_the_table_names_exists():

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http.cookies import SimpleCookie
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,7 +38,7 @@ from apps.api import services
 from apps.api.models import ApiKeyScope, Upload
 from apps.api.push import EventSocket, EventStream, LiveFeed
 from apps.api.push.connections import OpenConnections
-from apps.api.services import webhooks
+from apps.api.services import known_keys, webhooks
 from apps.api.urls import EVENT_STREAM, websocket_urlpatterns
 from apps.ml import serving
 from spai import home, roles, urls
@@ -86,7 +87,7 @@ def is_of_admin(process: str, path: str) -> bool:
 
 def methods_of(process: str, view: Any) -> tuple[str, ...]:
     """Return the methods of a view; one of the admin that names none takes GET and POST."""
-    declared = getattr(view, "actions", None)
+    declared = getattr(view, "actions", None) or getattr(view, "methods", None)
     if declared is None and (found := getattr(view, "cls", None)):
         declared = [name for name in found.http_method_names if hasattr(found, name)]
     if declared is None:
@@ -94,11 +95,16 @@ def methods_of(process: str, view: Any) -> tuple[str, ...]:
     return tuple(sorted({name.upper() for name in declared} - {"HEAD", "OPTIONS"}))
 
 
+def patterns_of(process: str) -> list[Any]:
+    """Return the addresses of a process, those of accounts included, which an operator has to allow."""
+    return [*urls.probe_urls, *(urls.account_urls if process == "web" else []), *urls.role_urls[process]]
+
+
 def http_routes() -> list[Route]:
     """Return the routes of all processes."""
     found = []
-    for process, patterns in urls.role_urls.items():
-        for text, view in walk([*urls.probe_urls, *patterns]):
+    for process in urls.role_urls:
+        for text, view in walk(patterns_of(process)):
             path = "/" + re.sub(r"<\w+:", "<", simplify_regex(text)).removeprefix("/")
             found.append(Route(process, path, methods_of(process, view)))
     return found
@@ -155,7 +161,7 @@ class Room:
     def process(self, name: str) -> Iterator[None]:
         """Be the process of a role."""
         module: Any = ModuleType(f"urls_of_{name}")
-        module.urlpatterns = [*urls.probe_urls, *urls.role_urls[name]]
+        module.urlpatterns = patterns_of(name)
         for handler in ("handler400", "handler403", "handler404", "handler500"):
             setattr(module, handler, getattr(urls, handler))
         self.settings.ROOT_URLCONF, self.settings.SPAI_ROLE = module, name
@@ -173,12 +179,20 @@ class Room:
         if method == "GET":
             response = call(method, address)
         else:
-            with transaction.atomic():
+            with transaction.atomic(), self.same_cookies(caller):
                 response = call(method, address)
                 transaction.set_rollback(True)
         if response.status_code == 302 and "/login/?" in response["Location"]:
             return LOGIN
         return str(response.status_code)
+
+    @contextmanager
+    def same_cookies(self, caller: str) -> Iterator[None]:
+        """Let the caller have the cookies of before afterwards, also when they signed out."""
+        client = self.clients[caller]
+        before = {name: morsel.value for name, morsel in client.cookies.items()}
+        yield
+        client.cookies = SimpleCookie(before)
 
     def _view_of_admin(self, user: User | AnonymousUser, method: str, address: str) -> Any:
         """Call a view of the admin without the middlewares, which can only refuse more."""
@@ -201,6 +215,8 @@ def room(db, settings, monkeypatch):
     monkeypatch.setattr(admin.site, "each_context", lambda request: {})
     monkeypatch.setattr(home, "network_checks", list)
     monkeypatch.setattr(serving, "is_warm", lambda: True)
+    # Push looks a key up in a thread that does not see the transaction of the test: those that were used stay known.
+    monkeypatch.setattr(known_keys, "UNWATCHED_SECONDS", 3600.0)
     monkeypatch.setattr(webhooks, "check_url", lambda url: None)
     yield Room(settings)
     clear_url_caches()

@@ -17,7 +17,7 @@ from django.db import connection
 from apps.api.pages.reference import push_document
 from apps.api.push import consumers
 from apps.matches import events
-from apps.matches.locks import Lock
+from apps.matches.locks import LONGEST_PAUSE, Lock
 from apps.matches.models import Event
 from spai.stack.ports import free_port
 from tests.web.conftest import Builder
@@ -464,3 +464,9 @@ async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
     relay.cancel()
     with pytest.raises(asyncio.CancelledError):
         await relay
+
+
+def test_the_relay_makes_a_query_more_often_than_its_lock_needs():
+    from spai import asgi
+
+    assert asgi.LOOK_SECONDS + 2 * asgi.RETRY_SECONDS < LONGEST_PAUSE

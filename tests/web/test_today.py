@@ -12,7 +12,8 @@ from django.test import RequestFactory
 from apps.api.pages.context import MOST_FOLLOWED, followed_teams
 from apps.matches.leagues import importance, known_leagues
 from apps.matches.models import Competition, Region
-from apps.ml.models import ServedWorld
+from apps.ml.models import RecordSummary, ServedWorld
+from tests.web.test_record import record_of
 
 HTMX = {"HX-Request": "true"}
 
@@ -25,6 +26,29 @@ def text_of(response) -> str:
 def real(build, db):
     """The real world is the one that is shown."""
     ServedWorld.objects.create(id=1, world="real", chosen_at=build.now)
+
+
+class TestFirstLine:
+    def test_it_says_what_this_is_and_how_it_did(self, client, build, champion):
+        assert "published before kick-off and graded after the match in a public record ." in text_of(client.get("/"))
+        few = record_of(n=12, p=(0.6, 0.25, 0.15), outcomes=[0] * 12)
+        summary = RecordSummary.objects.create(
+            world="sandbox", is_back_tested=False, content=few, computed_at=build.now, seconds=1
+        )
+        assert "So far 12 matches graded in public ." in text_of(client.get("/"))
+        summary.content = record_of(n=300, p=(0.6, 0.25, 0.15), outcomes=[0] * 180 + [1] * 75 + [2] * 45)
+        summary.computed_at += timedelta(minutes=1)
+        summary.save()
+        said = "When we said 60%, it happened 60% of the time: 300 matches, level with the market ."
+        assert said in text_of(client.get("/"))
+
+    def test_before_anything_is_graded_it_tells_of_past_seasons_and_says_so(self, client, build, champion):
+        content = record_of(n=1000, p=(0.6, 0.25, 0.15), outcomes=[0] * 600 + [1] * 250 + [2] * 150)
+        RecordSummary.objects.create(
+            world="sandbox", is_back_tested=True, version=champion, content=content, computed_at=build.now, seconds=1
+        )
+        said = "Tried on 1,000 matches of past seasons: where it says 60%, it happened 60% of the time ."
+        assert said in text_of(client.get("/"))
 
 
 class TestFollowed:

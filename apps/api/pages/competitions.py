@@ -14,6 +14,7 @@ from apps.api import charts, selectors
 from apps.api.methods import read_only
 from apps.api.pages.context import PageContext, followed_teams, page_context, render_page
 from apps.api.pages.forms import SeasonForm
+from apps.api.pages.sharing import share_of_competition
 from apps.api.services import league as leagues
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Season
@@ -95,6 +96,7 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
         context |= _league(request, page, season, query)
     elif season:
         context |= _cup(season, page)
+    context["share"] = share_of_competition(found, context["league"].end if "league" in context else None)
     return render_page(request, page, "pages/competition.html", context, partial="partials/competition.html")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -18,13 +18,14 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
-from django.utils.http import parse_etags, quote_etag
+from django.utils.http import parse_etags, quote_etag, urlencode
 from django.utils.safestring import SafeString, mark_safe
 from django_htmx.middleware import HtmxDetails
 
-from apps.api import selectors
-from apps.api.methods import read_only
+from apps.api import selectors, services
+from apps.api.methods import View, read_only
 from apps.api.pages.forms import ThemeField, ThemeForm, WorldForm, ZoneField, ZoneForm, all_zones
+from apps.api.rest import conditional
 from apps.matches.feed import newest_event_number
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
@@ -37,7 +38,9 @@ THEME_COOKIE = "theme"
 """Light or dark, if the reader chose; otherwise the device decides."""
 FOLLOW_COOKIE = "follow"
 """Ids of the teams that the reader follows, separated by commas."""
-MOST_FOLLOWED = 50
+MOST_FOLLOWED = services.MOST_TEAMS
+CHOOSING = ("day", "season", "world")
+"""Parameters that make another page of an address, for search engines."""
 YEAR_SECONDS = 31_536_000
 KEPT_SECONDS = 600
 """Time for which a part of a page is kept: a corrected name is on it by then."""
@@ -111,9 +114,22 @@ def page_context(request: HttpRequest, *, world: World | None = None) -> PageCon
 
 
 def followed_teams(request: HttpRequest) -> tuple[int, ...]:
-    """Return the ids of the teams that the reader follows, at most `MOST_FOLLOWED`; what is no id is left out."""
-    ids = (text for text in request.COOKIES.get(FOLLOW_COOKIE, "").split(",") if text.isascii() and text.isdigit())
-    return tuple(dict.fromkeys(int(text) for text in ids if len(text) < 16))[:MOST_FOLLOWED]
+    """Return the ids of the teams that the reader follows, in the order in which they were chosen."""
+    return team_ids(request.COOKIES.get(FOLLOW_COOKIE, ""))
+
+
+def team_ids(text: str) -> tuple[int, ...]:
+    """Return the ids in a list with commas, without what is none; at most `MOST_FOLLOWED`."""
+    ids = (int(part) for part in text.split(",") if part.isascii() and part.isdigit() and len(part) < 16)
+    return tuple(dict.fromkeys(ids))[:MOST_FOLLOWED]
+
+
+def canonical_path(request: HttpRequest, page: PageContext) -> str:
+    """Return the path of a page with the parameters that choose its content, without those of filters and scripts."""
+    query = {name: request.GET[name] for name in CHOOSING if request.GET.get(name)}
+    if query.get("world") == page.served:
+        del query["world"]
+    return f"{request.path}?{urlencode(query)}" if query else request.path
 
 
 def kept_part(page: PageContext, template: str, make: Callable[[], dict[str, Any]], *key: object) -> SafeString:
@@ -142,7 +158,9 @@ def render_page(
     htmx: Any = getattr(request, "htmx", None)
     # A step back in the history needs the whole page.
     only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
-    context = {"page": page, "now": page.now, **context}
+    context = {"page": page, "now": page.now, "followed": followed_teams(request), **context}
+    context |= {"site_url": settings.SPAI_WEB_URL, "canonical": canonical_path(request, page)}
+    context["has_accounts"] = settings.SPAI_ACCOUNTS
     response: HttpResponse
     with timezone.override(page.zone):
         part = render_to_string(partial, context, request) if partial else ""
@@ -168,6 +186,22 @@ def render_page(
     return response
 
 
+def kept_for(period: timedelta) -> Callable[[View], View]:
+    """Let caches keep what a view returns, which is the same for all readers, and answer 304 to those who have it."""
+
+    def decorator(view: Any) -> View:
+        def revalidated(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            response = view(request, *args, **kwargs)
+            if response.status_code != 200:
+                return response
+            patch_cache_control(response, public=True, max_age=int(period.total_seconds()))
+            return conditional(request, response)
+
+        return read_only(revalidated)
+
+    return decorator
+
+
 @read_only
 def choose_zone(request: HttpRequest) -> HttpResponse:
     """List the zones; store the one that the reader chose, or delete the choice, and redirect back."""
@@ -189,10 +223,15 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
 
 
 def _choice(request: HttpRequest, cookie: str, value: str, back: str) -> HttpResponse:
-    """Redirect back with a choice in a cookie, or without the cookie for an empty value."""
+    """Redirect back with a choice in a cookie."""
     response = HttpResponseRedirect(back)
+    set_choice(request, response, cookie, value)
+    return response
+
+
+def set_choice(request: HttpRequest, response: HttpResponse, cookie: str, value: str) -> None:
+    """Store a choice of the reader in a cookie for a year, or delete the cookie for an empty value."""
     if value:
         response.set_cookie(cookie, value, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
     else:
         response.delete_cookie(cookie, samesite="Lax")
-    return response

@@ -84,7 +84,7 @@ def fixtures(request: HttpRequest) -> HttpResponse:
 
 
 def _lede(page: PageContext) -> SafeString:
-    """Return the first line: what this is, with the record of published forecasts, or of back-tests until it is fair."""
+    """Return the first line: what this is, with the record of published forecasts, of back-tests until it is fair."""
     found = {each.is_back_tested: each for each in ml_selectors.records(page.world) if each.content["n"]}
     published = found.get(False)
     is_fair = published is not None and published.content["n"] >= FAIR_FROM

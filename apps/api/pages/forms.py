@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -9,6 +10,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
+from django.conf import settings
+from django.contrib.auth.forms import BaseUserCreationForm, PasswordResetForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest
 from django.utils.dateparse import parse_date
@@ -21,6 +25,8 @@ YEARS: Final = range(1850, 2201)
 """Years that matches are stored for."""
 
 LONGEST_SEARCH: Final = 80
+MAILER: Final = ThreadPoolExecutor(1, thread_name_prefix="mail")
+"""Sends mails about passwords one after the other; starts its thread with the first one."""
 LONGEST_ID: Final = 16
 LONGEST_ROUND: Final = 4
 RECORDS: Final = ("published", "back-tests")
@@ -144,6 +150,69 @@ class ZoneForm(QueryForm):
 
     zone = ZoneField(required=False)
     next = LocalPathField(required=False)
+
+
+class FollowForm(forms.Form):
+    """A team that the reader follows from now on, or no longer, and the page to return to."""
+
+    team = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    on = forms.BooleanField(required=False)
+    next = LocalPathField(required=False)
+
+
+class LeftForm(QueryForm):
+    """The team that the reader has just ceased to follow, to offer it again."""
+
+    left = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "There is no such team."),
+    )
+
+
+class OwnZoneForm(forms.Form):
+    """The zone that the account of a reader keeps."""
+
+    zone = ZoneField(required=False)
+
+
+class OwnKeyForm(forms.Form):
+    """The program for which a reader makes a key."""
+
+    name = forms.CharField(max_length=80, label="Program that will use it")
+
+
+class SignUpForm(BaseUserCreationForm):
+    """The account of a reader; the mail address is asked for where this site can send mail."""
+
+    class Meta:
+        model = User
+        fields = ("username", "email")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].help_text = "Letters, digits and @ . + - _"
+        self.fields["email"].label = "Mail address, for a new password if you forget yours"
+        if not sends_mail():
+            del self.fields["email"]
+
+
+class ResetForm(PasswordResetForm):
+    """The mail address to which the way to a new password is sent; to readers alone."""
+
+    def get_users(self, email: str) -> Any:
+        """Return the readers with a mail address; staff get a new password in the admin."""
+        return (user for user in super().get_users(email) if not user.is_staff and not user.is_superuser)
+
+    def send_mail(self, *mail: Any, **more: Any) -> None:
+        """Send the mail by a thread, so that the answer takes no longer for an address that is known."""
+        MAILER.submit(super().send_mail, *mail, **more)
+
+
+def sends_mail() -> bool:
+    """Return whether a mail server is configured."""
+    return not settings.EMAIL_BACKEND.endswith("dummy.EmailBackend")
 
 
 class ThemeForm(QueryForm):

@@ -10,6 +10,7 @@ from apps.api import selectors, services
 from apps.api.methods import read_only
 from apps.api.pages import match_blocks as blocks
 from apps.api.pages.context import HtmxRequest, page_context, render_page
+from apps.api.pages.sharing import share_of_match
 from apps.matches import selectors as matches
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
@@ -55,6 +56,7 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     stats = getattr(found, "stats", None)
     context = {
         "card": card,
+        "share": share_of_match(card),
         "match": found,
         "stats": stats,
         "contradictions": list(matches.contradictions_of(found.pk)) if found.home_goals is not None else [],

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0016_stakes"), ("ml", "0017_team_ratings")]
+    dependencies = [("ml", "0018_declined_versions")]
 
     operations = [
         migrations.CreateModel(

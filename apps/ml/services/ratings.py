@@ -143,7 +143,7 @@ def _ratings(
         return []
     p = outcome_probabilities([each.scored for each in found], [each.conceded for each in found])
     places = np.empty(len(found), dtype=np.int64)
-    places[np.lexsort(([each.team_id for each in found], -p[:, 0]))] = np.arange(len(found)) + 1
+    places[np.lexsort((np.array([each.team_id for each in found]), -p[:, 0]))] = np.arange(len(found)) + 1
     return [
         TeamRating(
             world=served.world,
@@ -163,11 +163,10 @@ def _ratings(
 
 
 def _copy(rows: Iterable[TeamRating]) -> None:
-    columns = [field.column for field in TeamRating._meta.concrete_fields if not field.primary_key]
     names = [field.attname for field in TeamRating._meta.concrete_fields if not field.primary_key]
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"COPY {TeamRating._meta.db_table} ({', '.join(columns)}) FROM STDIN") as copy,
+        cursor.copy(f"COPY {TeamRating._meta.db_table} ({', '.join(names)}) FROM STDIN") as copy,
     ):
         for row in rows:
             copy.write_row([getattr(row, name) for name in names])

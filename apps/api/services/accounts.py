@@ -1,0 +1,111 @@
+"""Accounts of readers: what they keep, their keys, and their end.
+
+A reader is a user of Django without any rights. In the audit a reader is a number: its entries cannot be deleted, and a
+name is that of a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+
+from apps.api.models import ApiKey, ApiKeyScope, ReaderKey, ReaderProfile
+from apps.api.services.keys import NewKey, create_key, revoke_key
+
+MOST_KEYS: Final = 3
+"""Keys of a reader that are in force at a time."""
+
+MOST_TEAMS: Final = 50
+"""Teams that a reader follows."""
+
+
+class TooManyKeysError(Exception):
+    """The reader has `MOST_KEYS` keys that are not revoked."""
+
+
+def reader_profile(*, user: User, now: datetime) -> ReaderProfile:
+    """Return what the account of a reader keeps, which is made when it is asked for first."""
+    return ReaderProfile.objects.get_or_create(user=user, defaults={"updated_at": now})[0]
+
+
+@transaction.atomic
+def merge_into_profile(*, user: User, followed: Sequence[int], zone: str, now: datetime) -> ReaderProfile:
+    """Add what a browser kept: teams behind those that the account has, the zone where the account has none."""
+    profile = ReaderProfile.objects.select_for_update().get(pk=reader_profile(user=user, now=now).pk)
+    profile.followed_teams = list(dict.fromkeys([*profile.followed_teams, *followed]))[:MOST_TEAMS]
+    profile.zone = profile.zone or zone
+    profile.updated_at = now
+    profile.save(update_fields=["followed_teams", "zone", "updated_at"])
+    return profile
+
+
+@transaction.atomic
+def keep_followed(*, user: User, followed: Sequence[int], now: datetime) -> None:
+    """Store the teams that a reader follows."""
+    reader_profile(user=user, now=now)
+    ReaderProfile.objects.filter(user=user).update(followed_teams=list(followed)[:MOST_TEAMS], updated_at=now)
+
+
+@transaction.atomic
+def keep_zone(*, user: User, zone: str, now: datetime) -> None:
+    """Store the zone of a reader; empty for that of the device."""
+    reader_profile(user=user, now=now)
+    ReaderProfile.objects.filter(user=user).update(zone=zone, updated_at=now)
+
+
+def keys_in_force(user: User) -> QuerySet[ApiKey]:
+    """Return the keys of a reader that are not revoked, the newest first."""
+    made = ReaderKey.objects.filter(reader__user=user).values("api_key")
+    return ApiKey.objects.filter(pk__in=made, revoked_at__isnull=True).order_by("-pk")
+
+
+@transaction.atomic
+def create_reader_key(*, user: User, name: str, now: datetime) -> NewKey:
+    """Create a key to read with the limit of an address without a key.
+
+    Raises
+    ------
+    TooManyKeysError
+        When the reader has as many as they may have.
+    """
+    # Two forms at once wait for one another here.
+    reader = ReaderProfile.objects.select_for_update().get(pk=reader_profile(user=user, now=now).pk)
+    if keys_in_force(user).count() >= MOST_KEYS:
+        raise TooManyKeysError
+    made = create_key(
+        name=name,
+        created_by=f"reader {user.pk}",
+        scopes=(ApiKeyScope.READ,),
+        requests_per_minute=settings.SPAI_LIMIT_ANONYMOUS,
+        now=now,
+    )
+    ReaderKey.objects.create(reader=reader, api_key=made.row)
+    return made
+
+
+def revoke_reader_key(*, user: User, prefix: str, now: datetime) -> bool:
+    """Revoke a key of a reader; return False where the reader has no such key in force."""
+    key = keys_in_force(user).filter(prefix=prefix).first()
+    return key is not None and revoke_key(key=key, by=f"reader {user.pk}", now=now)
+
+
+@transaction.atomic
+def delete_account(*, user: User, now: datetime) -> None:
+    """Revoke the keys of a reader and delete the account with what it keeps.
+
+    Raises
+    ------
+    PermissionError
+        For staff, whose accounts the admin deletes.
+    """
+    if user.is_staff or user.is_superuser:
+        raise PermissionError("An account of staff is deleted in the admin.")
+    for key in keys_in_force(user):
+        revoke_key(key=key, by=f"reader {user.pk}", now=now)
+    user.delete()
