@@ -360,7 +360,11 @@ def _microseconds(column: str) -> str:
 def _copy(statement: str, values: dict[str, Any], schema: pa.Schema) -> pa.Table:
     """Return the rows of a SELECT in the columns and types of `schema`."""
     content = io.BytesIO()
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)", values) as copy:
+    # The inner cursor, because Django's debugging cursor takes no values for a COPY.
+    with (
+        connection.cursor() as cursor,
+        cursor.cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)", values) as copy,
+    ):
         for block in copy:
             content.write(block)
     if not content.tell():

@@ -64,14 +64,14 @@ def disagreements(odds: pd.DataFrame, matches: pd.DataFrame, section: Mapping[st
     """
     quoted = odds[are_lines(odds) & (odds["bookmaker"] != TRUTH).to_numpy()]
     months, signs = months_of(quoted, matches), _signs(quoted)
-    monthly = {number: _means(rows, section) for number, rows in signs.groupby(months)}
+    monthly = {int(str(number)): _means(rows, section) for number, rows in signs.groupby(months)}
     past: dict[tuple[str, str], list[Floats]] = {}
     found = []
     for number, means in sorted(monthly.items()):
         apart: list[tuple[str, str]] = []
         while (worst := _worst(means, past, section)) is not None:
             n, values = means[worst]
-            month = str(np.datetime64(int(number), "M"))
+            month = str(np.datetime64(number, "M"))
             found.append(Disagreement(*worst, month, n, *values.tolist()))
             # What it did to the others ends with it.
             apart.append(worst)

@@ -131,7 +131,7 @@ def promote(
 
 
 @transaction.atomic
-def decline(*, version: ModelVersion, user: User, reason: str, now: datetime) -> bool:
+def decline(*, version: ModelVersion, user: User | AnonymousUser, reason: str, now: datetime) -> bool:
     """Record that a version does not take over: it is no challenger any more; return False when it was declined before.
 
     It is neither proposed nor promoted by the system and makes no forecasts in shadow. A person can still promote it.
@@ -146,7 +146,7 @@ def decline(*, version: ModelVersion, user: User, reason: str, now: datetime) ->
 
 
 @transaction.atomic
-def reconsider(*, version: ModelVersion, user: User, reason: str, now: datetime) -> bool:
+def reconsider(*, version: ModelVersion, user: User | AnonymousUser, reason: str, now: datetime) -> bool:
     """Undo `decline`; return False when the version is not declined."""
     if not ModelVersion.objects.filter(pk=version.pk).exclude(declined_at=None).update(declined_at=None):
         return False

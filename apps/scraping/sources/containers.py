@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import PurePosixPath
-from typing import IO, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from apps.matches.records import readable
 
@@ -39,7 +39,7 @@ DEEPEST: Final = 3
 """Archives inside one another."""
 
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
-COMPRESSED: Final[Mapping[bytes, Callable[[BinaryIO], IO[bytes]]]] = {
+COMPRESSED: Final[Mapping[bytes, Callable[[BinaryIO], io.BufferedIOBase]]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
@@ -162,7 +162,7 @@ def _entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: _R
             yield Inside(inside, content)
 
 
-def _compressed(name: str, file: IO[bytes], room: _Room, levels: int) -> Iterator[Inside]:
+def _compressed(name: str, file: io.BufferedIOBase, room: _Room, levels: int) -> Iterator[Inside]:
     """Yield what a compressed file holds, or the files in that."""
     try:
         with file:
