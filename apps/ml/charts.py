@@ -27,8 +27,8 @@ class ChartPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class LineChart:
-    """A line through points, with horizontal lines as (position, value)."""
+class PointChart:
+    """A line through marked points, with horizontal lines as (position, value)."""
 
     points: list[ChartPoint]
     path: str
@@ -37,7 +37,7 @@ class LineChart:
     height: float = HEIGHT
 
 
-def line_chart(values: Sequence[tuple[Any, float | None]]) -> LineChart | None:
+def line_chart(values: Sequence[tuple[Any, float | None]]) -> PointChart | None:
     """Return the line through numbers at equal distances; None where fewer than two are known.
 
     Parameters
@@ -64,4 +64,4 @@ def line_chart(values: Sequence[tuple[Any, float | None]]) -> LineChart | None:
     path = "M" + "L".join(f"{point.x} {point.y}" for point in points)
     shown = {point.value for point in points}
     scale = dict.fromkeys((max(shown), (least + most) / 2, min(shown)))
-    return LineChart(points, path, [(y(value), value) for value in scale])
+    return PointChart(points, path, [(y(value), value) for value in scale])
