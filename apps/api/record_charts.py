@@ -37,7 +37,7 @@ class CalibrationDot:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class CalibrationPlot:
     """The dots, the ticks (per cent, x, y), the row of the headline, and how many dots lie outside their range."""
 
     dots: list[CalibrationDot]
@@ -65,7 +65,7 @@ class SpanDot:
     verdict: str
 
 
-def calibration(rows: Sequence[Mapping[str, Any]]) -> Calibration:
+def calibration(rows: Sequence[Mapping[str, Any]]) -> CalibrationPlot:
     """Return the calibration plot of the rows of `forecasting.record.summary`."""
     drawn = [row for row in rows if row["n"] >= LEAST_CASES]
     sure = [row for row in drawn if row["n"] >= SURE_CASES]
@@ -85,7 +85,7 @@ def calibration(rows: Sequence[Mapping[str, Any]]) -> Calibration:
     ]
     ticks = [(percent, _x(percent / 100.0), _y(percent / 100.0)) for percent in range(0, 101, 20)]
     outside = sum(not row["low"] <= row["happened"] <= row["high"] for row in drawn)
-    return Calibration(dots, ticks, headline, outside)
+    return CalibrationPlot(dots, ticks, headline, outside)
 
 
 def span_bars(rows: Iterable[Mapping[str, Any]]) -> list[SpanBar]:
