@@ -63,7 +63,7 @@ def half_times(matches: pd.DataFrame, params: dict[str, Any]) -> HalfTimes:
     """Return the matches with a score at half time, each forecast by a model that was fitted before its season."""
     state = FeatureState.new(params["features"], FAMILIES)
     values = state.fold(matches, matches, matches)
-    outcome = 1 - np.sign(matches["home_goals"] - matches["away_goals"]).to_numpy(dtype=np.int64)
+    outcome = 1 - np.sign((matches["home_goals"] - matches["away_goals"]).to_numpy(dtype=np.int64))
     scored = matches[["home_goals_half_time", "away_goals_half_time"]].astype(float).notna().all(axis=1).to_numpy()
     found = []
     for season in sorted(matches["season"].unique())[LEARNT_FROM:]:

@@ -325,10 +325,12 @@ def earlier_matches(match: Match, *, form: int, meetings: int) -> EarlierMatches
         )
         rows = cursor.fetchall()
     by_team: dict[int, list[EarlierMatch]] = {home: [], away: [], 0: []}
-    for team_id, home_id, *facts, home_name, away_name in rows:
-        margin = (facts[-2] - facts[-1]) * (1 if team_id == home_id else -1)
+    for team_id, home_id, pk, kickoff_at, precision, known_at, home_goals, away_goals, home_name, away_name in rows:
+        margin = (home_goals - away_goals) * (1 if team_id == home_id else -1)
         outcome = "" if team_id == 0 else "W" if margin > 0 else "L" if margin < 0 else "D"
-        by_team[team_id].append(EarlierMatch(*facts, TeamName(home_name), TeamName(away_name), outcome))
+        teams = TeamName(home_name), TeamName(away_name)
+        earlier = EarlierMatch(pk, kickoff_at, precision, known_at, home_goals, away_goals, *teams, outcome)
+        by_team[team_id].append(earlier)
     met = by_team.pop(0)
     return EarlierMatches({team_id: played[:form] for team_id, played in by_team.items()}, met[:meetings])
 

@@ -27,7 +27,7 @@ class ChartPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class LineChart:
+class TrendLine:
     """A line through points, with horizontal lines as (position, value)."""
 
     points: list[ChartPoint]
@@ -37,7 +37,7 @@ class LineChart:
     height: float = HEIGHT
 
 
-def line_chart(values: Sequence[tuple[Any, float | None]]) -> LineChart | None:
+def trend_line(values: Sequence[tuple[Any, float | None]]) -> TrendLine | None:
     """Return the line through numbers at equal distances; None where fewer than two are known.
 
     Parameters
@@ -64,4 +64,4 @@ def line_chart(values: Sequence[tuple[Any, float | None]]) -> LineChart | None:
     path = "M" + "L".join(f"{point.x} {point.y}" for point in points)
     shown = {point.value for point in points}
     scale = dict.fromkeys((max(shown), (least + most) / 2, min(shown)))
-    return LineChart(points, path, [(y(value), value) for value in scale])
+    return TrendLine(points, path, [(y(value), value) for value in scale])

@@ -96,7 +96,8 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
         context |= _league(request, page, season, query)
     elif season:
         context |= _cup(season, page)
-    context["share"] = share_of_competition(found, context["league"].end if "league" in context else None)
+    league = context.get("league")
+    context["share"] = share_of_competition(found, league.end if league else None)
     return render_page(request, page, "pages/competition.html", context, partial="partials/competition.html")
 
 

@@ -385,7 +385,9 @@ def squads(match: Match, lineups: Sequence[SquadMember], absences: Sequence[Miss
 def of_forecast(card: MatchCard, forecast: ForecastDetails, stats: MatchStats | None = None) -> dict[str, Any]:
     """Return what a page says of a forecast, by the names under which its templates read it."""
     match, market = card.match, card.market
-    result = (match.home_goals, match.away_goals) if match.outcome is not None else None
+    result = None
+    if match.outcome is not None and match.home_goals is not None and match.away_goals is not None:
+        result = match.home_goals, match.away_goals
     why = charts.why(forecast.p, forecast.contributions)
     return {
         "happened": "" if match.outcome is None else charts.OUTCOMES[match.outcome],

@@ -30,7 +30,7 @@ from apps.matches.models import World
 from apps.matches.services import record_action
 from apps.ml import selectors, services
 from apps.ml.admin.side_by_side import SideBySideAdmin
-from apps.ml.charts import line_chart
+from apps.ml.charts import trend_line
 from apps.ml.models import Comparison, EvaluationArtifacts, FeatureCatalogue, ModelVersion
 from apps.ml.pipeline import card
 from apps.ml.policy import AUTOMATIC
@@ -361,7 +361,7 @@ class ModelVersionAdmin(SideBySideAdmin):
         scored = selectors.version_scores(world, profile)
         reigns = selectors.reigns(world)
         drawn = [
-            (title, line_chart([(version, scores.get(name)) for version, scores in scored]))
+            (title, trend_line([(version, scores.get(name)) for version, scores in scored]))
             for name, title in CHARTED.items()
         ]
         context = self.admin_site.each_context(request) | {

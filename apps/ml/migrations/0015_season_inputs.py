@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0018_declined_versions")]
+    dependencies = [("ml", "0014_back_tests_and_record")]
 
     operations = [
         migrations.CreateModel(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ml", "0014_back_tests_and_record"),
+        ("ml", "0015_season_inputs"),
         ("matches", "0017_live_scores"),
     ]
 
