@@ -27,7 +27,7 @@ TICKS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResultChoice:
     """A result that a reader may give: its chance in whole per cents, and the address that gives it or takes it back.
 
     The outcome is home, draw or away.
@@ -44,7 +44,7 @@ class Question:
     """A match that is to come or under way, and the three results that a reader may give it."""
 
     card: selectors.MatchCard
-    answers: list[Answer]
+    answers: list[ResultChoice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +174,11 @@ def _question(league: leagues.League, card: selectors.MatchCard, address: Season
         is_given = address.given.get(card.match.pk) == outcome
         others = {match: other for match, other in address.given.items() if match != card.match.pk}
         new = others if is_given else {**others, card.match.pk: outcome}
-        answers.append(Answer(name, percent, is_given, address.with_(new)))
+        answers.append(ResultChoice(name, percent, is_given, address.with_(new)))
     return Question(card, answers)
 
 
-def chances_chart(history: leagues.History, followed: tuple[int, ...] = ()) -> charts.LineChart:
+def chances_chart(history: leagues.ChanceHistory, followed: tuple[int, ...] = ()) -> charts.LineChart:
     """Return the chart of how the chances of some teams moved from round to round."""
     dashes = iter(("", "d1", "d2", "d3"))
     styles = ["me" if team.pk in followed else next(dashes) for team in history.teams]

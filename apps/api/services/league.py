@@ -62,7 +62,7 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LeagueRow:
     """A team in the table of a league: what it has, and what it may expect."""
 
     standing: Standing[Team]
@@ -80,7 +80,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class LeagueRound:
     """The matches of one round in the order of kick-off."""
 
     number: int
@@ -106,7 +106,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ChanceMove:
     """A big change of a team's chance from one simulation to the next, and the results between them."""
 
     team: Team
@@ -119,13 +119,13 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ChanceHistory:
     """How the chances of some teams at one line moved; `moments` in the order of time, `moves` too."""
 
     line: Line
     teams: list[Team]
     moments: list[forecasts.SeasonMoment]
-    moves: list[Move]
+    moves: list[ChanceMove]
     per_round: int
 
 
@@ -139,7 +139,7 @@ class League:
     verdicts: list[AwardedResult]
     table: list[Standing[Team]]
     form: dict[int, str]  # team → letters of the latest results, the latest last
-    rounds: list[Round]
+    rounds: list[LeagueRound]
     adjustments: list[PointsAdjustment]
     end: selectors.SeasonEnd | None
     left: dict[int, tuple[float, float, float]]  # match that was simulated → its probabilities
@@ -153,7 +153,7 @@ class League:
         return self.lines if self.end else []
 
     @property
-    def current(self) -> Round | None:
+    def current(self) -> LeagueRound | None:
         """The first round after the complete ones that has a match to come; after the last match, the last round."""
         complete = max((each.number for each in self.rounds if each.over == len(each.matches)), default=0)
         ids = {match.pk for match in self.to_come}
@@ -256,7 +256,7 @@ def _letter(scored: int, conceded: int) -> str:
     return "D" if scored == conceded else "W" if scored > conceded else "L"
 
 
-def rounds_of(found: Sequence[TableMatch]) -> list[Round]:
+def rounds_of(found: Sequence[TableMatch]) -> list[LeagueRound]:
     """Return the rounds of a season: as the source numbers them, else as the teams have played.
 
     Without numbers a match belongs to round 7 where it is the seventh of one of its teams, and no later one of the
@@ -275,7 +275,7 @@ def rounds_of(found: Sequence[TableMatch]) -> list[Round]:
         played.update((match.home_team_id, match.away_team_id))
         nth = max(played[match.home_team_id], played[match.away_team_id])
         rounds[int(number.group()) if number and is_numbered else nth].append(match)
-    return [Round(number, rounds[number]) for number in sorted(rounds)]
+    return [LeagueRound(number, rounds[number]) for number in sorted(rounds)]
 
 
 def view_of(league: League, view: View) -> list[Standing[Team]]:
@@ -306,7 +306,7 @@ def can_end(league: League, match: Match | TableMatch) -> bool:
     return match.pk in league.left and match.pk not in league.goals
 
 
-def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()) -> list[Row]:
+def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()) -> list[LeagueRow]:
     """Return the rows of the table, with chances where the season was simulated; those with given results are changed.
 
     Before the first result the teams are in the order of their expected points.
@@ -327,7 +327,7 @@ def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()
         if line.key != "title"
     }
     return [
-        Row(
+        LeagueRow(
             standing=line,
             form=league.form.get(line.team.pk, ""),
             is_adjusted=line.team.pk in adjusted,
@@ -357,7 +357,7 @@ class TeamInLeague:
     """A team in the table of its league; ranks count from 1, the best attack and the best defence first."""
 
     league: League
-    row: Row
+    row: LeagueRow
     attack_rank: int | None
     defence_rank: int | None
     scored: float | None  # goals of a match
@@ -388,7 +388,7 @@ def _per_match(line: Standing[Team]) -> tuple[float, float]:
     return line.goals_for / line.played, line.goals_against / line.played
 
 
-def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> History:
+def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> ChanceHistory:
     """Return how the chances at a line moved: of the followed teams of the league, then of those with the best."""
     assert league.end is not None
     moments = forecasts.season_history(league.season, line.name, per_round=league.per_round)
@@ -397,10 +397,10 @@ def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> Hist
     ]
     teams = [team for team, _ in sorted(clubs, key=lambda club: -club[1]["chances"][line.name])]
     moments = [moment for moment in moments if all(team.pk in moment.chances for team in teams)]
-    return History(line, teams, moments, _moves(league, teams, moments), league.per_round)
+    return ChanceHistory(line, teams, moments, _moves(league, teams, moments), league.per_round)
 
 
-def _moves(league: League, teams: Sequence[Team], moments: Sequence[forecasts.SeasonMoment]) -> list[Move]:
+def _moves(league: League, teams: Sequence[Team], moments: Sequence[forecasts.SeasonMoment]) -> list[ChanceMove]:
     """Return the biggest moves, at most one of each round, in the order of time."""
     found = []
     for first, then in pairwise(moments):
@@ -417,7 +417,7 @@ def _moves(league: League, teams: Sequence[Team], moments: Sequence[forecasts.Se
         rivals = {each.pk for each in teams}
         others = [match for match in between if match not in own and rivals & {match.home_team_id, match.away_team_id}]
         found.append(
-            Move(
+            ChanceMove(
                 team=team,
                 round_number=-(-then.played // league.per_round),
                 played=then.played,

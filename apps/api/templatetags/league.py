@@ -10,7 +10,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.api.services.league import Line, Row
+from apps.api.services.league import LeagueRow, Line
 from apps.api.templatetags import spai
 
 register = template.Library()
@@ -21,7 +21,7 @@ DARK_BY_SHARE: Final = 46.0
 
 
 @register.simple_tag
-def strip(row: Row, lines: Sequence[Line]) -> SafeString:
+def strip(row: LeagueRow, lines: Sequence[Line]) -> SafeString:
     """Draw the chance of each place at the end, the first at the left, with marks at the lines of the table."""
     if row.end is None:
         return SafeString("")
