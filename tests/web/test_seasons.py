@@ -81,9 +81,9 @@ class TestWhatIf:
     def test_two_teams_get_a_forecast_with_its_scorelines_and_reasons(self, client, clubs, answers):
         response = client.get(WHAT_IF, {"home": "Redfield", "away": "old mill", "date": "2026-12-05"})
         page, text = response.content.decode(), text_of(response)
-        assert 'aria-label="Our forecast: home 50%, draw 30%, away 20%."' in page
+        assert 'aria-label="Our forecast: home 50%, draw 30%, away 20%"' in page
         assert "Sat 5 Dec 2026" in text
-        for said in ("Shield League, Aldermark", "Scorelines", "Why", "neither stored nor graded", "By model 1"):
+        for said in ("Shield League, Aldermark", "Every score", "Why", "not stored or graded", "By model 1"):
             assert said in text
         # They could meet in either league.
         assert '<option value="aldermark-crown-league" >Crown League</option>' in re.sub(r"\s+", " ", page)
