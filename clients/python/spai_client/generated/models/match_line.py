@@ -48,8 +48,9 @@ class MatchLine:
                 * `abandoned` - Abandoned
                 * `awarded` - Awarded
                 * `unknown` - Unknown
-            home_goals (int | Unset): After 90 minutes and stoppage time.
+            home_goals (int | Unset): After 90 minutes and stoppage time; with status live and a minute, the score now.
             away_goals (int | Unset):
+            minute (int | Unset): Minutes played, with status live; 45 and 90 in stoppage time.
             home_goals_half_time (int | Unset):
             away_goals_half_time (int | Unset):
             home_goals_extra_time (int | Unset): At the end of extra time, those of the 90 minutes included.
@@ -79,6 +80,7 @@ class MatchLine:
     status: StatusEnum | Unset = UNSET
     home_goals: int | Unset = UNSET
     away_goals: int | Unset = UNSET
+    minute: int | Unset = UNSET
     home_goals_half_time: int | Unset = UNSET
     away_goals_half_time: int | Unset = UNSET
     home_goals_extra_time: int | Unset = UNSET
@@ -134,6 +136,8 @@ class MatchLine:
         home_goals = self.home_goals
 
         away_goals = self.away_goals
+
+        minute = self.minute
 
         home_goals_half_time = self.home_goals_half_time
 
@@ -198,6 +202,8 @@ class MatchLine:
             field_dict["home_goals"] = home_goals
         if away_goals is not UNSET:
             field_dict["away_goals"] = away_goals
+        if minute is not UNSET:
+            field_dict["minute"] = minute
         if home_goals_half_time is not UNSET:
             field_dict["home_goals_half_time"] = home_goals_half_time
         if away_goals_half_time is not UNSET:
@@ -290,6 +296,8 @@ class MatchLine:
 
         away_goals = d.pop("away_goals", UNSET)
 
+        minute = d.pop("minute", UNSET)
+
         home_goals_half_time = d.pop("home_goals_half_time", UNSET)
 
         away_goals_half_time = d.pop("away_goals_half_time", UNSET)
@@ -353,6 +361,7 @@ class MatchLine:
             status=status,
             home_goals=home_goals,
             away_goals=away_goals,
+            minute=minute,
             home_goals_half_time=home_goals_half_time,
             away_goals_half_time=away_goals_half_time,
             home_goals_extra_time=home_goals_extra_time,

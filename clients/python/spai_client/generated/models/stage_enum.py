@@ -4,6 +4,7 @@ class StageEnum(StrEnum):
     CANDIDATE = "candidate"
     CHALLENGER = "challenger"
     CHAMPION = "champion"
+    DECLINED = "declined"
     FORMER_CHAMPION = "former champion"
     LABELLED = "labelled"
     PASSED_OVER = "passed over"
