@@ -52,8 +52,7 @@ class RedisAddress:
             return redis.ConnectionPool(host=host, port=port, **more)
         if self.tls is not None:
             more |= {"ssl": True, **self.tls}
-        # One that does not answer is not asked again: there are others.
-        asked = self.sentinel_options(**options) | {"retry": Retry(NoBackoff(), 0)}
+        asked = self.sentinel_options(**options)
         return SentinelConnectionPool(self.service, Sentinel(self.hosts, sentinel_kwargs=asked), **more)
 
     def sentinel_options(self, **options: Any) -> dict[str, Any]:
@@ -62,7 +61,9 @@ class RedisAddress:
             name: min(SENTINEL_SECONDS, options.get(name) or SENTINEL_SECONDS)
             for name in ("socket_timeout", "socket_connect_timeout")
         }
-        return waits | self.sentinel_login | ({} if self.tls is None else {"ssl": True, **self.tls})
+        # One that does not answer is not asked again: there are others.
+        once: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
+        return waits | once | self.sentinel_login | ({} if self.tls is None else {"ssl": True, **self.tls})
 
 
 def parse(address: str) -> RedisAddress:
