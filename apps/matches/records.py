@@ -296,7 +296,6 @@ class MatchRecord:
     status: MatchStatus = MatchStatus.SCHEDULED
     home_goals: int | None = None
     away_goals: int | None = None
-    minute: int | None = None
     home_goals_half_time: int | None = None
     away_goals_half_time: int | None = None
     home_goals_extra_time: int | None = None
@@ -315,6 +314,7 @@ class MatchRecord:
     stats: StatsRecord | None = None
     odds: tuple[OddsRecord, ...] = ()
     details: MatchDetails | None = None
+    minute: int | None = None  # last, because readers of many rows pass the others by position
 
     def __post_init__(self) -> None:
         if not self.home_team or not self.away_team:

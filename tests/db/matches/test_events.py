@@ -72,7 +72,8 @@ def test_a_wake_up_starts_its_tasks_after_the_commit(monkeypatch, django_capture
     with django_capture_on_commit_callbacks(execute=True):
         events.start_tasks_after_commit("promoted")
         assert started == []
-    assert started == ["ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases", "ml.drift_due"]
+    tasks = ("predict_due", "simulate_due", "compare_due", "mirror_aliases", "drift_due", "summarize_due", "rate_due")
+    assert started == [f"ml.{task}" for task in tasks]
 
 
 @pytest.mark.django_db
