@@ -18,9 +18,9 @@ from tests.e2e.states import every_state
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 SELECT_A_NAME = """
-() => {
+(row) => {
   const range = document.createRange();
-  range.selectNodeContents(document.querySelector("main .fx .name"));
+  range.selectNodeContents(document.querySelector(`${row} .name`));
   getSelection().removeAllRanges();
   getSelection().addRange(range);
   return getSelection().toString();
@@ -171,7 +171,7 @@ def test_what_is_selected_stays_and_is_replaced_when_it_is_let_go(states, open_p
     number = next(each.number for each in rounds if match.pk in {found.pk for found in each.matches})
     page = open_page(f"/competitions/aldermark-crown-league/?round={number}")
     live(page)
-    selected = page.evaluate(SELECT_A_NAME)
+    selected = page.evaluate(SELECT_A_NAME, f"#row-{match.pk}")
     change_all()
     row = page.locator(f"#row-{match.pk}")
     page.evaluate("id => { document.getElementById(id).dataset.old = 'yes'; }", f"row-{match.pk}")

@@ -36,7 +36,7 @@ def match(build):
 
 
 def test_the_pictures_show_what_the_documentation_says_of_them(match, open_page, renew):
-    pictures = {"fixtures": ("/", "svg.bar", 720), "match": (f"/matches/{match.pk}/", ".heat td.best", 840)}
+    pictures = {"fixtures": ("/", "svg.bar", 720), "match": (f"/matches/{match.pk}/", ".heat td.top1", 840)}
     for name, (path, shows, height) in pictures.items():
         page = open_page(path, width=1200)
         page.emulate_media(color_scheme="light", reduced_motion="reduce")
