@@ -63,7 +63,7 @@ OUTSIDE = """
 
 # Text that is wider than its box and neither wraps nor is cut off with an ellipsis, so that it lies on its neighbour.
 OVERLAPS = """
-() => [...document.querySelectorAll(".fx > *, .hero > *, .days > *, .grid4 > *")]
+() => [...document.querySelectorAll(".fx > *, .hero > *, .days > *, .facts > *")]
   .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 6 && each.tagName !== "svg")
   .map((each) => each.textContent.trim().replace(/\\s+/g, " "))
 """

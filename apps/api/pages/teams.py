@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from apps.api import selectors
 from apps.api.methods import read_only
-from apps.api.pages.context import followed_teams, page_context, render_page
+from apps.api.pages.context import page_context, render_page
 from apps.api.pages.sharing import share_of_team
 from apps.api.rating_charts import rating_history
 from apps.api.services import league as leagues
@@ -42,7 +42,6 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
         "history": rating_history(found, ml_selectors.rating_history(found.pk)),
         "squad_value": matches.squad_value_of(found),
         "absences": _absences(found, coming[0]) if coming else [],
-        "followed": followed_teams(request),
     }
     return render_page(request, page, "pages/team.html", context)
 

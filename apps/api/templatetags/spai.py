@@ -81,18 +81,9 @@ def _segments(parts: Sequence[charts.BarSegment], happened: str) -> SafeString:
 
 
 @register.simple_tag
-def bar(p: Sequence[float]) -> SafeString:
-    """Draw the bar of a forecast alone."""
-    return _bars(tuple(p), None, "")
-
-
-@register.simple_tag
 def code(team: Team) -> SafeString:
     """Draw a team's three letters on its first colour, with a stripe of the second; without colours on a plain one."""
     return _code(team.display_code, team.first_colour, team.second_colour)
-
-
-register.simple_tag(code, name="mark")
 
 
 @lru_cache(maxsize=8192)

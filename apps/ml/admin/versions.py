@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -249,13 +250,7 @@ class ModelVersionAdmin(SideBySideAdmin):
         },
     )
     def decline_version(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
-        version = selectors.versions().get(pk=object_id)
-        reason, now = form.cleaned_data["reason"], timezone.now()
-        if services.decline(version=version, user=request.user, reason=reason, now=now):
-            messages.success(request, f"{capfirst(str(version))} is declined.")
-        else:
-            messages.warning(request, f"{capfirst(str(version))} had been declined before.")
-        return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
+        return _decide(request, form, object_id, services.decline, "is declined", "had been declined before")
 
     @action(
         description="Consider again",
@@ -269,13 +264,7 @@ class ModelVersionAdmin(SideBySideAdmin):
         },
     )
     def reconsider_version(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
-        version = selectors.versions().get(pk=object_id)
-        reason, now = form.cleaned_data["reason"], timezone.now()
-        if services.reconsider(version=version, user=request.user, reason=reason, now=now):
-            messages.success(request, f"{capfirst(str(version))} may take over again.")
-        else:
-            messages.warning(request, f"{capfirst(str(version))} is not declined.")
-        return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
+        return _decide(request, form, object_id, services.reconsider, "may take over again", "is not declined")
 
     @action(
         description="Roll back to this version",
@@ -426,6 +415,18 @@ class ModelVersionAdmin(SideBySideAdmin):
                 "mlflow_address": mlflow_address(version),
             }
         return super().change_view(request, object_id, form_url, context)
+
+
+def _decide(
+    request: HttpRequest, form: ReasonForm, version_id: int, decide: Callable[..., bool], done: str, not_done: str
+) -> HttpResponse:
+    """Decline a version or consider it again, and say what came of it."""
+    version = selectors.versions().get(pk=version_id)
+    if decide(version=version, user=request.user, reason=form.cleaned_data["reason"], now=timezone.now()):
+        messages.success(request, f"{capfirst(str(version))} {done}.")
+    else:
+        messages.warning(request, f"{capfirst(str(version))} {not_done}.")
+    return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
 
 
 def mlflow_address(version: ModelVersion) -> str:
