@@ -238,7 +238,7 @@ class AlertAdmin(FactAdmin):
         permissions=["decide"],
         dialog={
             "title": "Acknowledge the alert",
-            "description": "You look after it: it is not told again while it fires. Its end is told.",
+            "description": "You look after it: no message is repeated while it fires. One comes when it ends.",
             "form_class": AcknowledgeForm,
             "form_submit_text": "Acknowledge",
         },

@@ -71,7 +71,7 @@ def _added(function: str, selectors: Sequence[Selector], window: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """One alert: when it fires, how bad that is, and what is told."""
+    """One alert: when it fires, how bad that is, and what its message says."""
 
     name: str
     severity: str
@@ -92,7 +92,7 @@ class AlertRule:
         """Return the value of each set of labels for which the condition holds now."""
         return self.condition.found(snapshot) if self.condition else {}
 
-    def told(self, labels: Mapping[str, str], value: float) -> str:
+    def summary_of(self, labels: Mapping[str, str], value: float) -> str:
         """Return the summary of an alert of this rule."""
         words = dict(labels) | {"value": formatted(value, self.unit)}
         return _PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), self.summary)

@@ -194,7 +194,7 @@ def _evaluate(snapshot: MetricsSnapshot, rules: Sequence[AlertRule]) -> tuple[li
             if row.state == State.PENDING and row.seen_at and now - row.seen_at > GAP:
                 row.began_at = now
             row.severity, row.seen_at, row.value = rule.severity, now, value
-            row.summary = rule.told(row.labels, value)
+            row.summary = rule.summary_of(row.labels, value)
             if row.state == State.PENDING and now - row.began_at >= rule.hold:
                 row.state, row.fired_at = State.FIRING, now
                 fired.append(row)
@@ -280,7 +280,7 @@ def _text_of(row: Alert) -> str:
 def _body_of(alerts: Sequence[Alert]) -> dict[str, Any]:
     """Return the message in the form of Alertmanager's webhooks, version 4, which many receivers can read."""
 
-    def told(row: Alert) -> dict[str, Any]:
+    def as_alert(row: Alert) -> dict[str, Any]:
         return {
             "status": row.state,
             "labels": {"alertname": row.name, "severity": row.severity} | row.labels,
@@ -302,7 +302,7 @@ def _body_of(alerts: Sequence[Alert]) -> dict[str, Any]:
         "commonLabels": {},
         "commonAnnotations": {},
         "externalURL": f"{settings.SPAI_ADMIN_URL}/admin/",
-        "alerts": [told(row) for row in alerts],
+        "alerts": [as_alert(row) for row in alerts],
     }
 
 

@@ -53,12 +53,12 @@ def _store(
     recorded = set(rows.exclude(recorded_by="").filter(undone_at__isnull=True).values_list(*columns))
     new, changed = [], []
     for number, values in wanted.items():
-        told = {f"{name}_id" if f"{name}_id" in columns else name: value for name, value in values.items()}
+        fields = {f"{name}_id" if f"{name}_id" in columns else name: value for name, value in values.items()}
         row = stored.get(number)
         if row is None and number not in recorded:
-            new.append(model(**told, recorded_at=now))
-        elif row and row.undone_at is None and any(getattr(row, name) != value for name, value in told.items()):
-            for name, value in told.items():
+            new.append(model(**fields, recorded_at=now))
+        elif row and row.undone_at is None and any(getattr(row, name) != value for name, value in fields.items()):
+            for name, value in fields.items():
                 setattr(row, name, value)
             changed.append(row)
     gone = [row.pk for number, row in stored.items() if number not in wanted and row.undone_at is None]

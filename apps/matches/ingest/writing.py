@@ -71,9 +71,9 @@ class Writer:
         tables.mark_changed(counted, ingest_id=ingest_id, now=now)
         touched = with_stats | tables.upsert_odds(list(_odds_rows(old))) | self._write_details(new, old)
         live = store_live_scores(items, source=source, now=now)
-        told = {row.id: row for row in [item.row for item in new] + [row for row, _ in facts]}
-        told |= {item.row.id: item.row for item in items if item.row.id in live}
-        publish_matches(told.values(), live=live, now=now)
+        published = {row.id: row for row in [item.row for item in new] + [row for row, _ in facts]}
+        published |= {item.row.id: item.row for item in items if item.row.id in live}
+        publish_matches(published.values(), live=live, now=now)
         outcomes = dict.fromkeys((item.position for item in new), RecordOutcome.CREATED)
         for item in old:
             is_changed = item.position in changed or item.row.id in touched

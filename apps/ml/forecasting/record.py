@@ -49,7 +49,7 @@ CALLS: Final = 3
 """Best calls, and worst ones."""
 
 MONTHS: Final = 24
-"""Most months that are told apart; a longer record is told by year."""
+"""Most months that are shown one by one; a longer record is shown by year."""
 
 GUESS: Final = 1.0 / 3.0
 

@@ -10,7 +10,7 @@ from apps.ml.models.versions import ModelVersion
 
 
 class BackTest(models.Model):
-    """What a version forecast of a past match out of sample: trained on and told of nothing after `as_of`.
+    """What a version forecast of a past match out of sample, from what was known before `as_of`.
 
     Only the champion of a world has rows. They are copies of its evaluation artifacts, stored and deleted with one
     another and never changed.
