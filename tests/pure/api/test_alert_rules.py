@@ -50,7 +50,7 @@ def test_every_placeholder_of_a_summary_is_a_label_or_the_value():
     for rule in RULES:
         if rule.condition is not None:
             labels = dict.fromkeys(getattr(rule.condition, "by", ()), "x")
-            assert "{" not in rule.told(labels, 1.0), rule.name
+            assert "{" not in rule.summary_of(labels, 1.0), rule.name
 
 
 @pytest.mark.slow
