@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -83,6 +82,7 @@ def forecast(first: int, latest: int, profile: str) -> Path:
     first, latest : int
         Years in which the first and the latest tested season began.
     """
+    from apps.ml.models import PipelineRun
     from apps.ml.pipeline import files
     from apps.ml.services import workspaces
 
@@ -90,7 +90,7 @@ def forecast(first: int, latest: int, profile: str) -> Path:
     params = workspaces.read_params()
     # A season may reach into the summer after it; the steps of that summer are described, and not looked at.
     params["split"] |= {"test_refits": latest - first + 2, "enough_tested": {}}
-    run = SimpleNamespace(
+    run = PipelineRun(
         pk=0, params=params, world="real", profile=profile, as_of=min(datetime(latest + 1, 9, 1, tzinfo=UTC), now)
     )
     root = workspaces.make(run)
