@@ -74,7 +74,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     atexit.register(running.stop)
     temporary.isolate(running.folder)
     os.environ.update(NOWHERE | UNLIMITED | INSIDE)
-    # Workers and the processes that tests start import the same modules: each is compiled once, whatever the shell says.
+    # Workers and the processes that tests start import the same modules: each is compiled once, not in every process.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     options = early_config.known_args_namespace
