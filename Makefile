@@ -39,6 +39,10 @@ test-scale: setup  ## what queries read at 300,000 matches
 	$(RUN) -m pytest -m scale
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
+test-benchmarks: setup  ## commands of benchmarks/ on files and servers of their own
+	$(RUN) -m pytest -m benchmarks
+test-real: setup  ## what real files hold, in the folder that SPAI_REAL_DATA names
+	$(RUN) -m pytest -n auto --dist worksteal -m real_data
 test-services: setup  ## RabbitMQ, Redis Sentinel, object storage and a replica, where they are installed
 	$(RUN) -m pytest -m services
 test-faults: setup  ## a whole stack whose processes are killed and frozen

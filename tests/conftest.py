@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
-APART = ("e2e", "scale", "faults", "ha", "images", "services")
+APART = ("e2e", "scale", "faults", "ha", "images", "services", "real_data", "benchmarks")
 """Markers of tests that take minutes or need more than a fresh machine has; `make test` leaves them out."""
 
 # The time that an example takes, or its generation, depends on the machine and not on the code.

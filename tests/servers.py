@@ -74,6 +74,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     atexit.register(running.stop)
     temporary.isolate(running.folder)
     os.environ.update(NOWHERE | UNLIMITED | INSIDE)
+    # Workers and the processes that tests start import the same modules: each is compiled once, not in every process.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     options = early_config.known_args_namespace
     if is_coordinator(options) and not options.collectonly:
         compile_kernels(early_config)

@@ -37,7 +37,7 @@ def run(name: str, *arguments: object) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.benchmarks
 def test_an_import_is_measured_without_a_stack_and_what_it_refused_is_named(files, tmp_path):
     document = tmp_path / "ingest.json"
     code, said, errors = run("ingest", "--data", files, "--json", document)
@@ -52,7 +52,7 @@ def test_an_import_is_measured_without_a_stack_and_what_it_refused_is_named(file
     assert (counts["files refused"], counts["rows refused"], counts["matches stored"]) == (1, 1, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.benchmarks
 def test_what_is_refused_is_named_before_seasons_are_chosen(files):
     code, said, errors = run("forecast_quality", "--data", files, "--test-from", "2020-21", "--test-to", "2020-21")
     assert code == 1
@@ -61,7 +61,7 @@ def test_what_is_refused_is_named_before_seasons_are_chosen(files):
     assert errors.splitlines()[-1] == "no match of the seasons 2020 to 2020: the files hold 2023-24 to 2023-24"
 
 
-@pytest.mark.slow
+@pytest.mark.benchmarks
 @pytest.mark.parametrize("name", ["pipeline", "season_quality"])
 def test_files_of_which_none_can_be_read_are_named_and_end_it(files, name):
     (files / "2023-24" / "E0.csv").unlink()

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from kombu import pools
 
 from apps.api.services.admission import shared_counter
 from apps.api.throttle import Throttle
@@ -43,7 +42,8 @@ def sender(server, monkeypatch) -> Iterator[App]:
         app.conf.update(broker.celery_settings(server.address))
         monkeypatch.setattr(events, "current_app", app)
         yield app
-    pools.reset()
+        # Its connections alone: other tests use the pools of the site's app again.
+        app.pool.force_close_all()
 
 
 def test_with_a_full_redis_the_limit_holds_in_each_process(full):

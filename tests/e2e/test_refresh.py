@@ -88,12 +88,12 @@ def test_a_page_that_changed_goes_on_asking(build, open_page, site):
 def test_a_row_of_a_list_of_several_days_keeps_its_day_when_it_is_requested_anew(build, open_page, site):
     match = build.match("Northgate", "Old Mill")
     page = with_clock(open_page, site, "/teams/northgate/")
-    day = page.locator(f"#row-{match.pk} .day").inner_text()
+    day = page.locator(f"#row-{match.pk} .t small").inner_text()
     Match.objects.filter(pk=match.pk).update(status="cancelled")
     hide(page, True)
     hide(page, False)
     page.wait_for_selector(f"#row-{match.pk} :text('Cancelled')")
-    assert page.locator(f"#row-{match.pk} .day").inner_text() == day
+    assert page.locator(f"#row-{match.pk} .t small").inner_text() == day
 
 
 def test_a_hidden_page_asks_for_nothing_and_catches_up_when_it_is_seen(build, open_page, site):

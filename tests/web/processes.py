@@ -62,7 +62,9 @@ def start_push(port: int, log: Path, *, origin: str, **more: str) -> subprocess.
 
 def start_web(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
     """Compile the kernels, then start a web process with the command of the stack."""
-    warm_up.run()
+    # The process that started a worker has compiled them.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        warm_up.run()
     return start(granian_command(port, "spai.front:application"), port, log, environment_of("web", **more))
 
 

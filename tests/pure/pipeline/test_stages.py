@@ -37,6 +37,7 @@ from apps.ml.pipeline import (
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.featurize import MARKET
 from tests.pure.pipeline.small_world import AS_OF, write_export
+from tests.shared import made_once
 
 HOUR = pd.Timedelta(hours=1)
 
@@ -316,25 +317,40 @@ def test_nothing_that_a_run_writes_is_pickled(built):
     }
 
 
-@pytest.fixture
-def stopped(copy, monkeypatch):
-    """The stage in the folder `copy`, stopped in its last fit; returns the numbers of the steps fitted later."""
-    fit_step, last, fitted_since = train.fit_step, len(files.read_json(copy / files.FOLDS)["folds"]), []
+@pytest.fixture(scope="session")
+def stopped_workspace(built, tmp_path_factory):
+    """A workspace whose training was stopped in its last fit; tests do not write into it."""
 
-    def interrupted(step, *more):
-        if step.number == last:
-            raise KeyboardInterrupt
-        return fit_step(step, *more)
+    def make(root: Path) -> None:
+        shutil.copytree(built, root, dirs_exist_ok=True)
+        shutil.rmtree(root / files.TRAINED)
+        (root / files.OUT_OF_SAMPLE).unlink()
+        fit_step, last = train.fit_step, len(files.read_json(root / files.FOLDS)["folds"])
+
+        def interrupted(step, *more):
+            if step.number == last:
+                raise KeyboardInterrupt
+            return fit_step(step, *more)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(train, "fit_step", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                train.main(root)
+
+    return made_once("stopped", tmp_path_factory, make)
+
+
+@pytest.fixture
+def stopped(copy, stopped_workspace, monkeypatch):
+    """Leave the stopped training in the folder `copy`; returns the numbers of the steps fitted later."""
+    fit_step, fitted_since = train.fit_step, []
 
     def noted(step, *more):
         fitted_since.append(step.number)
         return fit_step(step, *more)
 
-    shutil.rmtree(copy / files.TRAINED)
-    (copy / files.OUT_OF_SAMPLE).unlink()
-    monkeypatch.setattr(train, "fit_step", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        train.main(copy)
+    shutil.rmtree(copy)
+    shutil.copytree(stopped_workspace, copy)
     monkeypatch.setattr(train, "fit_step", noted)
     return fitted_since
 
