@@ -47,6 +47,9 @@ LEAST_LATELY: Final = 20
 LEAST_BEFORE: Final = 200
 """Matches of a competition, lately and before, from which on its counts are compared."""
 
+LEAST_COUNTED: Final = 8
+"""Latest matches of a competition from which on the height of its counts is compared: few are enough for that."""
+
 FACTOR: Final = 2.5
 """Largest plausible ratio of the mean of a count to that of earlier years, or of that to it …"""
 
@@ -163,16 +166,23 @@ def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 
 
 def counts_in_other_units(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
-    """Return the latest matches of competitions whose counts are far higher or lower than in earlier years."""
+    """Return the latest matches of competitions whose counts are far higher or lower than in earlier years.
+
+    A change may be older than four weeks or have come yesterday: all matches of these weeks, and the last few of them.
+    """
 
     def is_odd(own: pd.Series, usual: pd.Series) -> bool:
-        if len(own) < LEAST_LATELY or len(usual) < LEAST_BEFORE:
+        if len(own) < LEAST_COUNTED or len(usual) < LEAST_BEFORE:
             return False
         error = np.sqrt(usual.var() * (1 / len(own) + 1 / len(usual)))
         high, low = max(own.mean(), usual.mean()), min(own.mean(), usual.mean())
         return bool(high > FACTOR * low and high - low > ERRORS * error)
 
-    return _compared(matches, as_of, lambda own, usual: is_odd(own.dropna(), usual.dropna()))
+    def is_either(own: pd.Series, usual: pd.Series) -> bool:
+        own, usual = own.dropna(), usual.dropna()
+        return is_odd(own, usual) or is_odd(own.tail(LEAST_COUNTED), usual)
+
+    return _compared(matches.sort_values("kickoff_at", kind="stable"), as_of, is_either).reindex(matches.index)
 
 
 def counts_gone(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:

@@ -156,6 +156,13 @@ LINEUP_ROWS: list[tuple[str, Spoil]] = [
 ]
 
 
+def in_hours(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the rest days of the latest results in hours."""
+    latest = frame[frame["outcome"].notna()].nlargest(50, "as_of").index
+    frame.loc[latest, "rest_home"] *= 24
+    return frame
+
+
 def feature_rows(root: Path) -> list[tuple[str, Spoil]]:
     """Return a bad row for every expectation of the features, by what the catalogue says of their units."""
     catalogue = files.read_catalogue(root)
@@ -164,6 +171,7 @@ def feature_rows(root: Path) -> list[tuple[str, Spoil]]:
         ("each match is there once", again()),
         ("the outcome is 0, 1 or 2", put("outcome", 3)),
         *((f"{row['name']} is there", put(row["name"], np.nan)) for row in catalogue if row["unit"] == "probability"),
+        ("no feature is in other units than before", in_hours),
     ]
     for unit, name in name_of.items():
         rows += [(f"no {unit} is too small", put(name, -np.inf)), (f"no {unit} is too large", put(name, np.inf))]
@@ -245,6 +253,25 @@ def test_a_bad_feature_stops_the_gate_and_is_named(good, spoiled, capsys):
         assert_names_the_row(capsys, spoiled("features", files.FEATURES, name, spoil), name, files.FEATURES)
 
 
+@pytest.mark.parametrize("factor", [1 / 1000, 1 / 100, 10, 24, 60, 100])
+def test_a_unit_that_changes_by_any_usual_factor_is_seen_in_every_feature_that_has_values(good, tmp_path, factor):
+    """In the frame that the gate looks at: for the latest results all columns at once, and none of the fixtures."""
+    catalogue, frame = files.read_catalogue(good), pd.read_parquet(good / files.FEATURES)
+    names = [row["name"] for row in catalogue if row["name"] in frame]
+    latest = frame[frame["outcome"].notna()].nlargest(43, "as_of").index
+    are_told = frame[names].fillna(0) != 0
+    counted = are_told.columns[(are_told.mean() > 0.7) & (are_told.loc[latest].sum() >= 20)]
+    frame.loc[latest, names] *= factor
+    files.write_frame(tmp_path / "features.parquet", frame, columns.features(tuple(names)))
+    found = expectations.ranges(tmp_path / "features.parquet", [row for row in catalogue if row["name"] in names])
+    told = found[expectations.OTHER_UNITS].dropna()
+    assert told.index.isin(latest).all()
+    assert told.nunique() == 1
+    seen = {words.split()[0] for words in told.iloc[0].split("; ")}
+    assert len(counted) > 100
+    assert seen >= set(counted)
+
+
 @pytest.mark.parametrize(
     ("gate", "path", "name", "rows"),
     [
@@ -306,5 +333,6 @@ def test_an_unknown_gate_is_refused(capsys):
 
 
 def test_a_unit_without_bounds_of_its_own_must_be_finite():
-    check = expectations.features(["furlongs"], [], 1)[0].checks[-1]
+    checks = expectations.features(["furlongs"], [], 1)[0].checks
+    check = next(check for check in checks if check.name == "no furlongs is too large")
     assert check.expectation.max_value == expectations.WIDEST[1]
