@@ -59,8 +59,9 @@ def units_of(matches: pd.DataFrame, days: pd.DatetimeIndex) -> list[Measure]:
         found = units.sizes(values, [slice(one - WINDOW, one) for one in [*ends, min(end + WINDOW, len(values))]])
         current, past, next_ones = found[0], found[1:-1], found[-1]
         for what, own in (("results", current), ("fixtures", next_ones)):
-            factors = units.factors(past, own)
-            told = [f"{names[at]} {units.in_words(factors[at])}" for at in np.flatnonzero(units.are_changed(factors))]
+            change = units.size_change(past, own)
+            places = np.flatnonzero(change.is_other_unit)
+            told = [f"{names[place]} {units.in_words(change.factors[place])}" for place in places]
             for words in told:
                 print(f"  {day:%Y-%m-%d}, {what}: {words}")
             stopped += bool(told) and what == "results"
@@ -69,7 +70,7 @@ def units_of(matches: pd.DataFrame, days: pd.DatetimeIndex) -> list[Measure]:
         tried += int(can_be.sum())
         for name, factor in FACTORS.items():
             for which, by in (("up", factor), ("down", 1.0 / factor)):
-                seen[f"{name}, {which}"] += int(units.are_changed(units.factors(past, current * by))[can_be].sum())
+                seen[f"{name}, {which}"] += int(units.size_change(past, current * by).is_other_unit[can_be].sum())
     measures = [
         Measure("batches stopped by features in other units", stopped, "", f"0 of {len(days[days >= BEGINS + FIRST])}"),
         Measure("  by the 300 matches that followed", fixtures, "", "0"),

@@ -189,16 +189,15 @@ def compare(values: Floats, of: Integers, names: Sequence[str], made: Plan, leve
     mean, spread = past.mean(axis=0), np.maximum(past.std(axis=0, ddof=1), LEAST_SPREAD)
     limit = _quantile(_standardized(past).max(axis=1), level)
     thresholds = np.exp(mean + limit * spread)
-    factors = _factors(values, made)
-    is_changed = units.are_changed(factors)
-    order = np.lexsort((-(current - mean) / spread, ~is_changed))
+    change = _size_change(values, made)
+    order = np.lexsort((-(current - mean) / spread, ~change.is_other_unit))
     measured = []
     for column in order:
         statistic, threshold = float(found.distances[-1, column]), float(min(thresholds[column], 1.0))
         direction = _direction(found.observed[column], found.expected[column])
-        if is_changed[column]:
-            factor = float(factors[column])
-            statistic, threshold = max(factor, 1.0 / factor), units.FACTOR
+        if change.is_other_unit[column]:
+            factor = float(change.factors[column])
+            statistic, threshold = max(factor, 1.0 / factor), float(change.limits[column])
             direction += f": {units.in_words(factor)}"
         measured.append(MeasuredDrift(names[column], statistic, threshold, direction))
     return DriftTest(tuple(measured), made.n, made.reference, len(made.starts))
@@ -256,11 +255,11 @@ class _Distances:
     expected: Floats
 
 
-def _factors(values: Floats, made: Plan) -> Floats:
-    """Return by which factor the values of each column left the sizes of the past windows; shape (columns,)."""
+def _size_change(values: Floats, made: Plan) -> units.SizeChange:
+    """Compare the sizes of the columns in the current window with those in the past ones."""
     starts = [*made.starts, len(values) - made.n]
     found = units.sizes(values, [slice(start, start + made.n) for start in starts])
-    return units.factors(found[:-1], found[-1])
+    return units.size_change(found[:-1], found[-1])
 
 
 def _binned(values: Floats, reference: int) -> tuple[NDArray[np.uint8], int]:

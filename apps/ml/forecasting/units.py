@@ -10,6 +10,7 @@ are at their cap when a season begins; the threshold of their distance is then n
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +19,10 @@ from numpy.typing import NDArray
 from apps.ml.forecasting.arrays import Floats
 
 FACTOR: Final = 1.5
-"""Largest plausible ratio of a size to the largest one of earlier windows, or of the smallest one to it.
+"""Largest plausible ratio of a size to the largest one of earlier windows, or of the smallest one to it …"""
 
-Below the usual factors between units (miles and kilometres 1.6, inches and centimetres 2.5, days and hours 24).
-"""
+SPREAD: Final = 0.25
+"""… times this power of the ratio of these two: where they lie far apart, the next may lie beyond them by more."""
 
 LEAST_VALUES: Final = 20
 """Values other than zero from which on a window has a size."""
@@ -50,11 +51,22 @@ def sizes(values: NDArray[Any], windows: Iterable[slice | NDArray[np.int64]]) ->
     return np.array(found).reshape(len(found), values.shape[1])
 
 
-def factors(past: Floats, current: Floats) -> Floats:
-    """Return by which factor the size of each column left those of earlier windows, shape (columns,).
+@dataclass(frozen=True, slots=True)
+class SizeChange:
+    """By which factors the sizes of columns left those of earlier windows; arrays of shape (columns,)."""
 
-    Above 1 it is the ratio to the largest of them, below 1 to the smallest one; 1 where the size lies between them, or
-    where there is too little to compare.
+    factors: Floats  # above 1 the ratio to the largest size, below 1 to the smallest; 1 between them
+    limits: Floats  # largest plausible factor; the smallest one is its inverse
+
+    @property
+    def is_other_unit(self) -> NDArray[np.bool_]:
+        """Which factors tell of another unit, shape (columns,)."""
+        found: NDArray[np.bool_] = np.maximum(self.factors, 1.0 / self.factors) > self.limits
+        return found
+
+
+def size_change(past: Floats, current: Floats) -> SizeChange:
+    """Compare the size of each column with those of earlier windows; one with too little to compare did not change.
 
     Parameters
     ----------
@@ -65,18 +77,13 @@ def factors(past: Floats, current: Floats) -> Floats:
     """
     known = np.isfinite(past)
     compared = (known.sum(axis=0) >= LEAST_WINDOWS) & np.isfinite(current)
-    largest = np.where(known, past, -np.inf).max(axis=0, initial=-np.inf)
+    largest = np.where(known, past, 0.0).max(axis=0, initial=0.0)
     smallest = np.where(known, past, np.inf).min(axis=0, initial=np.inf)
-    found = np.ones(current.shape)
+    found, apart = np.ones(current.shape), np.ones(current.shape)
     np.divide(current, largest, out=found, where=compared & (current > largest))
     np.divide(current, smallest, out=found, where=compared & (current < smallest))
-    return found
-
-
-def are_changed(found: Floats) -> NDArray[np.bool_]:
-    """Return which of the `factors` tell of another unit."""
-    changed: NDArray[np.bool_] = (found > FACTOR) | (found < 1.0 / FACTOR)
-    return changed
+    np.divide(largest, smallest, out=apart, where=compared)
+    return SizeChange(found, FACTOR * apart**SPREAD)
 
 
 def in_words(factor: float) -> str:

@@ -16,11 +16,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 from great_expectations import expectations as gxe
 from great_expectations.expectations.row_conditions import Column
-from numpy.typing import NDArray
 
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus
 from apps.ml.forecasting import units
-from apps.ml.forecasting.arrays import Floats, Integers
+from apps.ml.forecasting.arrays import Integers
 from apps.ml.forecasting.features.schema import ROLES, STATS
 from apps.ml.forecasting.prices import LARGEST_SUM, LEAST_SUM, OUTCOMES, are_lines, inverses
 from apps.ml.pipeline import files
@@ -313,9 +312,11 @@ def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                 values = np.column_stack([column.to_numpy() for column in file.read(columns=some).columns])
                 for column in values.T:
                     least, most = np.fmin(least, column), np.fmax(most, column)
-                for own, factors in zip(changed, _factors(values, past, looked_at), strict=True):
-                    places = np.flatnonzero(units.are_changed(factors))
-                    own += [f"{some[place]} {units.in_words(factors[place])}" for place in places]
+                sizes = units.sizes(values, [*past, *looked_at])
+                for own, current in zip(changed, sizes[len(past) :], strict=True):
+                    change = units.size_change(sizes[: len(past)], current)
+                    places = np.flatnonzero(change.is_other_unit)
+                    own += [f"{some[place]} {units.in_words(change.factors[place])}" for place in places]
             found |= {f"{LEAST} {unit}": least.astype(np.float64), f"{MOST} {unit}": most.astype(np.float64)}
     in_other_units = pd.Series(None, index=frame.index, dtype=object)
     for rows, names_of in zip(looked_at, changed, strict=True):
@@ -333,12 +334,6 @@ def _windows(keys: pd.DataFrame) -> tuple[list[Integers], list[Integers]]:
     ends = range(len(results), n - 1, -n)
     windows = [results[end - n : end] for end in ends[: WINDOWS.stop]]
     return windows[1:], [rows for rows in (*windows[:1], fixtures[:n]) if len(rows)]
-
-
-def _factors(values: NDArray[Any], past: Sequence[Integers], looked_at: Sequence[Integers]) -> list[Floats]:
-    """Return by which factor the size of each column left that of the earlier windows, in each that is looked at."""
-    found = units.sizes(values, [*past, *looked_at])
-    return [units.factors(found[: len(past)], current) for current in found[len(past) :]]
 
 
 def _as_many(what: str, rows: int) -> Check:

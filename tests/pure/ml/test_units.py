@@ -25,15 +25,23 @@ def test_a_window_with_few_values_has_no_size():
 
 def test_a_factor_is_the_ratio_to_the_nearest_size_of_earlier_windows():
     past = np.column_stack([np.linspace(2.0, 6.0, 30)] * 4)
-    found = units.factors(past, np.array([24.0, 0.5, 5.0, np.nan]))
-    assert found.tolist() == [4.0, 0.25, 1.0, 1.0]
-    assert units.are_changed(found).tolist() == [True, True, False, False]
+    change = units.size_change(past, np.array([24.0, 0.5, 5.0, np.nan]))
+    assert change.factors.tolist() == [4.0, 0.25, 1.0, 1.0]
+    assert change.is_other_unit.tolist() == [True, True, False, False]
+
+
+def test_beyond_sizes_that_lie_far_apart_more_is_plausible():
+    """The fourth root of 16 is 2: up to 3 times the largest size, in place of 1.5."""
+    alike, apart = np.full(30, 16.0), np.r_[1.0, np.full(29, 16.0)]
+    change = units.size_change(np.column_stack([alike, apart]), np.array([40.0, 40.0]))
+    assert change.limits.tolist() == [1.5, 3.0]
+    assert change.is_other_unit.tolist() == [True, False]
 
 
 def test_a_column_without_enough_earlier_windows_is_not_compared():
     past = np.full((units.LEAST_WINDOWS + 5, 2), 3.0)
-    past[: 2 * 5 + 1, 1] = np.nan
-    assert units.factors(past, np.array([72.0, 72.0])).tolist() == [24.0, 1.0]
+    past[:6, 1] = np.nan
+    assert units.size_change(past, np.array([72.0, 72.0])).factors.tolist() == [24.0, 1.0]
 
 
 @pytest.mark.parametrize("factor", [1 / 100, 1 / 24, 2.54, 24.0])
@@ -47,10 +55,10 @@ def test_a_factor_is_seen_in_columns_of_any_shape(kind, factor):
         "shares": generator.beta(4.0, 5.0, 6000),
     }[kind][:, None]
     sound = units.sizes(column, windows(column, 200))
-    assert not units.are_changed(units.factors(sound[:-1], sound[-1])).any()
+    assert not units.size_change(sound[:-1], sound[-1]).is_other_unit.any()
     column[-200:] *= factor
     found = units.sizes(column, windows(column, 200))
-    assert units.are_changed(units.factors(found[:-1], found[-1])).all()
+    assert units.size_change(found[:-1], found[-1]).is_other_unit.all()
 
 
 def test_the_words_say_how_far_above_or_below():
