@@ -39,6 +39,9 @@ BEFORE: Final = 3 * 365 * DAY
 SILENT: Final = 60 * DAY
 """A competition without any match for so long, though it had some in this part of the last three years, is missing."""
 
+GOES_ON: Final = 0.25
+"""Share of the competitions that must be sound: with fewer there is no football, or files were not renewed."""
+
 AHEAD: Final = 14 * DAY
 
 YEAR: Final = 364 * DAY
@@ -139,7 +142,7 @@ def without_results(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     share = lacks.groupby(rows["competition_id"]).agg(["mean", "size"])
     share = share[share["size"] >= LEAST_LATELY / 2]
     missing = share.index[share["mean"] > 0.5]
-    if 2 * len(missing) > len(share):
+    if not _others_go_on(len(missing), len(share)):
         return _none(matches)
     return _marked(matches, rows.index[lacks & rows["competition_id"].isin(missing)])
 
@@ -147,7 +150,7 @@ def without_results(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     """Return the last match of each competition that has none now, but had some at this time of the last three years.
 
-    Where more than one in ten is silent, there is no football, or files were not renewed.
+    Several that fall silent at once are named together, unless hardly any other one goes on.
     """
 
     def playing(years: int) -> set[int]:
@@ -159,7 +162,7 @@ def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 
     expected = playing(1) & playing(2) & playing(3)
     silent = expected - playing(0)
-    if len(silent) > max(1, len(expected) // 10):
+    if not _others_go_on(len(silent), len(expected)):
         return _none(matches)
     rows = matches[matches["competition_id"].isin(silent)]
     return _marked(matches, rows.groupby("competition_id")["kickoff_at"].idxmax())
@@ -225,6 +228,10 @@ CHECKS: Final[Mapping[str, Callable[[pd.DataFrame, pd.Timestamp], Rows]]] = {
     "counts that a competition has are there": counts_gone,
 }
 """What must hold → the rows for which it does not."""
+
+
+def _others_go_on(faulty: int, competitions: int) -> bool:
+    return competitions - faulty >= max(1.0, GOES_ON * competitions)
 
 
 def _recent(matches: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

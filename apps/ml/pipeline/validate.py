@@ -24,7 +24,7 @@ GATES: Final = ("raw", "finished", "upcoming", "features")
 ROWS_SHOWN: Final = 20
 """Rows that are listed for each broken expectation."""
 
-TITLE: Final = ("kickoff_at", "home_team", "away_team")
+TITLE: Final = ("competition", "kickoff_at", "home_team", "away_team")
 """Columns that identify a match for people, shown with its id."""
 
 
