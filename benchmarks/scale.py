@@ -1,8 +1,9 @@
-"""What more matches cost: `python -m benchmarks.scale [--matches N …] [--profile NAME] [--json FILE]`.
+"""What more matches cost: `python -m benchmarks.scale [--matches N …] [--profile NAME] [--processes N …]`.
 
 For each N (default: 100,000, 300,000 and a million) simulated matches of 40 leagues are imported into a PostgreSQL of
 their own and exported, and every stage up to the training runs on them, each in a process of its own as in a run:
-seconds by the clock and of processors, and the largest memory of the process. On a busy machine the clock says little.
+seconds by the clock and of processors, and the largest memory of a process. On a busy machine the clock says little.
+With `--processes 1 2` the training runs once for each number of processes, and whether its files are equal is told.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SIZES: Final = (100_000, 300_000, 1_000_000)
 BUDGET: Final = 4096
 """MiB that no process of a million matches may take."""
 
-STAGES: Final = ("preprocess", "featurize", "split", "train")
+STAGES: Final = ("preprocess", "featurize", "split")
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -83,9 +84,9 @@ def import_and_export(matches: int, root: Path) -> None:
     print(f"export {took.clock} {took.here} {took.database or 0.0}")
 
 
-def run(command: Sequence[str], folder: Path) -> tuple[str, Cost]:
+def run(command: Sequence[str], folder: Path, **variables: str) -> tuple[str, Cost]:
     """Run a command in a folder; return what it printed, and its cost with that of the processes that it waited for."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
@@ -100,7 +101,7 @@ def run(command: Sequence[str], folder: Path) -> tuple[str, Cost]:
     return text, Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def measures_of(matches: int, profile: str) -> list[Measure]:
+def measures_of(matches: int, profile: str, processes: Sequence[int]) -> list[Measure]:
     """Measure one size."""
 
     def lines(name: str, cost: Cost) -> list[Measure]:
@@ -129,6 +130,14 @@ def measures_of(matches: int, profile: str) -> list[Measure]:
             text, cost = run(["-m", f"apps.ml.pipeline.{stage}"], root)
             print(f"  {matches:,} {stage}: {cost.seconds:.1f} s, {cost.cpu:.1f} s of processors", flush=True)
             measures += lines(stage, cost)
+        made = set()
+        for number in processes:
+            _, cost = run(["-m", "apps.ml.pipeline.train"], root, SPAI_TRAIN_PROCESSES=str(number))
+            print(f"  {matches:,} train, {number} processes: {cost.seconds:.1f} s", flush=True)
+            measures += lines(f"train, {number} processes", cost)
+            trained = (path for path in (root / files.TRAINED).rglob("*") if path.is_file())
+            made.add(files.sha256(root / files.OUT_OF_SAMPLE, *sorted(trained)))
+        measures.append(Measure(f"{matches:,}: different trainings", len(made), "", "1"))
         size = (root / files.FEATURES).stat().st_size / 2**20
         measures.append(Measure(f"{matches:,}: file of features", size, "MiB"))
     return measures
@@ -139,6 +148,7 @@ def main() -> int:
     options = parser(__doc__ or "")
     options.add_argument("--matches", type=int, nargs="+", default=SIZES)
     options.add_argument("--profile", choices=("smoke", "production"), default="smoke")
+    options.add_argument("--processes", type=int, nargs="+", default=(1,), help="that train")
     options.add_argument("--child", type=int, help="import and export so many matches in this process, and end")
     options.add_argument("--root", type=Path, help="where a child exports to")
     given = options.parse_args()
@@ -147,7 +157,9 @@ def main() -> int:
         with own_servers():
             import_and_export(given.child, given.root)
         return 0
-    measures = [measure for matches in given.matches for measure in measures_of(matches, given.profile)]
+    measures = [
+        measure for matches in given.matches for measure in measures_of(matches, given.profile, given.processes)
+    ]
     tell(f"cost of simulated matches, profile {given.profile}", measures, given.json)
     return 0
 

@@ -585,6 +585,7 @@ SPECTACULAR_SETTINGS = {
             "teams": "Teams by their slugs and by what people call them.",
             "scores": "Published forecasts, compared with the results.",
             "models": "Model versions and how good they are.",
+            "live-comparisons": "Versions in shadow against the champion, on matches that were graded.",
             "features": "What the champion is told about a match.",
             "bookmakers": "Whose prices are stored.",
             "sources": "Where matches come from.",

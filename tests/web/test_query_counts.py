@@ -63,6 +63,7 @@ PAGES = {
     "REST season forecasts": "/api/v1/season-forecasts/",
     "REST models": "/api/v1/models/",
     "REST model": "/api/v1/models/sandbox/1/",
+    "REST live comparisons": "/api/v1/live-comparisons/",
     "REST sources": "/api/v1/sources/",
     "REST bookmakers": "/api/v1/bookmakers/",
     "REST teams": "/api/v1/teams/",

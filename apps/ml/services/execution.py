@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
-from apps.matches import connections, events, tracing
-from apps.matches.locks import Lock, try_take
+from apps.matches import connections, events, locks, tracing
+from apps.matches.locks import Lock, try_take_while_active
 from apps.matches.log_fields import logged_as
 from apps.matches.models import Topic, World
 from apps.matches.selectors import data_snapshot
@@ -185,7 +186,7 @@ class Execution:
         Raise `RunTakenOverError` when another process has taken the run over meanwhile.
         """
         if not self._is_locked:
-            self._is_locked = try_take(Lock.RUN)
+            self._is_locked = try_take_while_active(Lock.RUN, connection, pause=locks.RUN_PAUSE)
             if not PipelineRun.objects.filter(pk=self.run.pk, executor=self.run.executor).exists():
                 raise RunTakenOverError(f"{self.run} was cancelled, or taken over by another process; this one stops")
         return self._is_locked

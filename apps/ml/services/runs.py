@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import transaction
 
-from apps.matches import events, tracing
+from apps.matches import events, locks, tracing
 from apps.matches.locks import Lock, try_lock, wait_for
 from apps.matches.log_fields import logged_as
 from apps.matches.models import World
@@ -122,7 +122,7 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
     """
     if is_stopping():
         return None
-    with try_lock(Lock.RUN) as is_ours:
+    with try_lock(Lock.RUN, pause=locks.RUN_PAUSE) as is_ours:
         if not is_ours:
             return None
         run = _next(now)
