@@ -5,7 +5,7 @@ A broken expectation stops the pipeline and lists the rows that break it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -77,6 +77,9 @@ WINDOW: Final = 300
 
 WINDOWS: Final = range(30, 301)
 """Earlier windows: at least and at most; in a short history they are smaller."""
+
+OF_THE_CALENDAR: Final = ("context",)
+"""Families that follow the pace of the calendar. That of the sandbox changes: from a week between matches to minutes."""
 
 OTHER_UNITS: Final = "in other units"
 """A column that `ranges` adds: the features that are, in the rows where they are; null in all others."""
@@ -292,16 +295,18 @@ def odds(path: Path) -> pd.DataFrame:
     return frame.assign(**{INVERSE: inverses(frame).where(~is_single)})
 
 
-def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]], *, not_compared: Container[str] = ()) -> pd.DataFrame:
     """Return the keys, the required features and, for each unit, the smallest and largest value of each row.
 
     An expectation for each of more than a thousand columns would take minutes; those of one unit share their bounds.
     Great Expectations compares 64-bit numbers at once and others one by one. The column `OTHER_UNITS` names the
-    features that the latest results, or the first fixtures, have in other units.
+    features that the latest results, or the first fixtures, have in other units; features of the families
+    `not_compared` are left out there.
     """
     frame = files.read_frame(path, [*KEYS.names, *required(catalogue)])
     past, looked_at = _windows(frame)
     changed: list[list[str]] = [[] for _ in looked_at]
+    compared = {str(row["name"]) for row in catalogue if row["family"] not in not_compared}
     found: dict[str, Any] = {}
     with pq.ParquetFile(path) as file:
         for unit in dict.fromkeys(str(row["unit"]) for row in catalogue):
@@ -315,8 +320,11 @@ def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                 sizes = units.sizes(values, [*past, *looked_at])
                 for own, current in zip(changed, sizes[len(past) :], strict=True):
                     change = units.size_change(sizes[: len(past)], current)
-                    places = np.flatnonzero(change.is_other_unit)
-                    own += [f"{some[place]} {units.in_words(change.factors[place])}" for place in places]
+                    own += [
+                        f"{some[place]} {units.in_words(change.factors[place])}"
+                        for place in np.flatnonzero(change.is_other_unit)
+                        if some[place] in compared
+                    ]
             found |= {f"{LEAST} {unit}": least.astype(np.float64), f"{MOST} {unit}": most.astype(np.float64)}
     in_other_units = pd.Series(None, index=frame.index, dtype=object)
     for rows, names_of in zip(looked_at, changed, strict=True):
