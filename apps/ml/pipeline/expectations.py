@@ -79,7 +79,7 @@ WINDOWS: Final = range(30, 301)
 """Earlier windows: at least and at most; in a short history they are smaller."""
 
 OF_THE_CALENDAR: Final = ("context",)
-"""Families that follow the pace of the calendar. That of the sandbox changes: from a week between matches to minutes."""
+"""Families that follow the calendar. The pace of the sandbox changes, from a week between matches to minutes."""
 
 OTHER_UNITS: Final = "in other units"
 """A column that `ranges` adds: the features that are, in the rows where they are; null in all others."""
