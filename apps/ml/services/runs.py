@@ -23,7 +23,7 @@ from apps.ml.models import PipelineRun
 from apps.ml.pipeline.progress import FAILED, RUNNING
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM
-from apps.ml.services.execution import execute_run, publish, running_stage
+from apps.ml.services.execution import execute_run, publish, running_stage, waits_for_restart
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +126,8 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
         if not is_ours:
             return None
         run = _next(now)
+        if run is not None and waits_for_restart(run):
+            return None
         if run is not None:
             execute_run(run, is_stopping=is_stopping)
         return run

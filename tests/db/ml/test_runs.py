@@ -604,6 +604,28 @@ def test_an_executor_that_is_frozen_loses_the_lock_and_goes_on_only_when_it_is_f
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_stage_that_fails_after_its_code_was_replaced_waits_for_the_restart_and_goes_on(
+    toy, version, wakes, monkeypatch
+):
+    """Between `git pull` and the restart of an upgrade stages run new code on the tables of the old one."""
+    version(created=True)
+    run = queued()
+    script = toy / "toy.py"
+    sound = script.read_text()
+    script.write_text("raise SystemExit('column ml_modelversion.declined_at does not exist')")
+    monkeypatch.setattr(execution, "LOADED_CODE", "of before")
+    runs.run_due(now=timezone.now())
+    found = _fresh(run)
+    assert (found.status, found.interruptions[-1]["cause"]) == ("interrupted", execution.NEW_CODE)
+    assert runs.run_due(now=timezone.now()) is None, "this process still has the code of before"
+    assert len(_fresh(run).interruptions) == 1
+    script.write_text(sound)
+    monkeypatch.setattr(execution, "LOADED_CODE", execution.run_code_sha256())
+    runs.run_due(now=timezone.now())
+    assert _fresh(run).status == "succeeded"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_a_lost_database_cut_short_is_repeated_under_the_lock_only(toy, version, wakes, monkeypatch):
     version(created=True)
     run = queued()
