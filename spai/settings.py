@@ -474,6 +474,12 @@ if _stage_minutes < 1:
         f"SPAI_STAGE_LIMIT_MINUTES is {_stage_minutes}; it must be a number of minutes from 1 on"
     )
 SPAI_STAGE_LIMIT = timedelta(minutes=_stage_minutes)
+SPAI_TRAIN_PROCESSES = env.int("SPAI_TRAIN_PROCESSES", default=0)
+"""Processes that fit models at once, each with one thread; 0: one for each processor, and one for short histories."""
+if SPAI_TRAIN_PROCESSES < 0:
+    raise ImproperlyConfigured(f"SPAI_TRAIN_PROCESSES is {SPAI_TRAIN_PROCESSES}; it must be a number, or 0")
+SPAI_DASK_SCHEDULER: str = env.str("SPAI_DASK_SCHEDULER", default="")
+"""Scheduler of a Dask cluster that fits models, such as `tcp://scheduler:8786`; empty: processes of this machine."""
 SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)
 """Whether the web site of the simulated world runs and its matches are kept up to date."""
 
@@ -579,6 +585,7 @@ SPECTACULAR_SETTINGS = {
             "teams": "Teams by their slugs and by what people call them.",
             "scores": "Published forecasts, compared with the results.",
             "models": "Model versions and how good they are.",
+            "live-comparisons": "Versions in shadow against the champion, on matches that were graded.",
             "features": "What the champion is told about a match.",
             "bookmakers": "Whose prices are stored.",
             "sources": "Where matches come from.",

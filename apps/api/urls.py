@@ -24,6 +24,7 @@ from apps.api.rest import (
     FormatNegotiation,
     InclusionProofViewSet,
     LedgerViewSet,
+    LiveComparisonViewSet,
     MatchViewSet,
     ModelViewSet,
     PredictionJobViewSet,
@@ -155,6 +156,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "api/v1/competitions/<slug:slug>/table/", CompetitionViewSet.as_view({"get": "table"}), name="competition-table"
     ),
     path("api/v1/models/", ModelViewSet.as_view({"get": "list"}), name="api-models"),
+    path("api/v1/live-comparisons/", LiveComparisonViewSet.as_view({"get": "list"}), name="api-live-comparisons"),
+    path(
+        "api/v1/live-comparisons/<str:world>/<int:version>/",
+        LiveComparisonViewSet.as_view({"get": "retrieve"}),
+        name="api-live-comparison",
+    ),
     path("api/v1/models/<str:world>/<int:version>/", ModelViewSet.as_view({"get": "retrieve"}), name="api-model"),
     path("api/v1/predictions/", PredictionViewSet.as_view({"get": "list"}), name="api-predictions"),
     path("api/v1/predictions/batch/", BatchView.as_view(), name="api-predictions-batch"),

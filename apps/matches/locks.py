@@ -21,6 +21,12 @@ POLL: Final = 0.05
 LONGEST_PAUSE: Final = 15
 """Seconds without a query after which PostgreSQL ends a session that holds a lock of `try_take_while_active`."""
 
+TIMEOUTS: Final = ("idle_session_timeout", "idle_in_transaction_session_timeout")
+"""Settings of PostgreSQL that end a session without a query."""
+RUN_PAUSE: Final = 300
+"""Seconds without a query after which the executor of a pipeline run loses `Lock.RUN`; it makes one each second while
+a stage runs, and none while it compares versions."""
+
 
 class StillBusyError(Exception):
     """A lock stayed taken for longer than the caller waits."""
@@ -62,20 +68,24 @@ class LockClass(IntEnum):
 
 def try_take(lock: Lock) -> bool:
     """Take a lock for this database session; False while another session holds it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
-        return bool(cursor.fetchone()[0])
+    return _take(lock, connection)
 
 
-def try_take_while_active(lock: Lock, session: BaseDatabaseWrapper) -> bool:
+def try_take_while_active(lock: Lock, session: BaseDatabaseWrapper, *, pause: float | None = None) -> bool:
     """Take a lock for a session that makes a query every few seconds; False while another session holds it.
 
-    After `LONGEST_PAUSE` without one PostgreSQL ends the session, also within a transaction: its process is frozen or
-    cut off, and another one gets the lock.
+    After `pause` seconds (default: `LONGEST_PAUSE`) without one PostgreSQL ends the session, also within a transaction:
+    its process is frozen or cut off, and another one gets the lock.
     """
+    longest = LONGEST_PAUSE if pause is None else pause
     with session.cursor() as cursor:
-        for timeout in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
-            cursor.execute("SELECT set_config(%s, %s, false)", [timeout, f"{LONGEST_PAUSE * 1000:.0f}ms"])
+        for timeout in TIMEOUTS:
+            cursor.execute("SELECT set_config(%s, %s, false)", [timeout, f"{longest * 1000:.0f}ms"])
+    return _take(lock, session)
+
+
+def _take(lock: Lock, session: BaseDatabaseWrapper) -> bool:
+    with session.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
         return bool(cursor.fetchone()[0])
 
@@ -93,15 +103,22 @@ def is_taken(lock: Lock) -> bool:
 
 
 @contextmanager
-def try_lock(lock: Lock) -> Iterator[bool]:
-    """Hold a lock of this database session, which goes with it when the process dies; yield False when it is taken."""
-    taken = try_take(lock)
+def try_lock(lock: Lock, *, pause: float | None = None) -> Iterator[bool]:
+    """Hold a lock of this database session, which goes with it when the process dies; yield False when it is taken.
+
+    With `pause` it also goes after so many seconds without a query, see `try_take_while_active`.
+    """
+    taken = try_take(lock) if pause is None else try_take_while_active(lock, connection, pause=pause)
     try:
         yield taken
     finally:
-        if taken and connection.is_usable():
+        if (taken or pause is not None) and connection.is_usable():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
+                if pause is not None:
+                    for timeout in TIMEOUTS:
+                        cursor.execute(f"RESET {timeout}")
+                if taken:
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
 
 
 @contextmanager

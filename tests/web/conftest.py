@@ -27,6 +27,7 @@ from apps.ml.models import (
     RecordSummary,
     Score,
     SeasonForecast,
+    ShadowForecast,
     TeamRating,
 )
 from apps.ml.services import LiveForecast
@@ -214,6 +215,23 @@ class Builder:
         )
         match.save(force_update=True)
         return found
+
+    def shadow(
+        self, champion: ModelVersion, challenger: ModelVersion, *, p: tuple[float, float, float], **fields
+    ) -> Match:
+        """Play a match that the champion forecast and a challenger in shadow with `p`; the home side won."""
+        match = self.match(kickoff_at=self.now + timedelta(hours=1), **fields)
+        prediction = self.prediction(match, champion)
+        # By its own clock the database leaves out a shadow after kick-off.
+        Match.objects.filter(pk=match.pk).update(kickoff_at=datetime.now(UTC) + timedelta(hours=1))
+        named = dict(zip(("p_home", "p_draw", "p_away"), p, strict=True))
+        ShadowForecast.objects.create(prediction=prediction, version=challenger, made_at=self.now, **named)
+        result = {"status": "finished", "home_goals": 1, "away_goals": 0, "revision": 1}
+        known_at = match.kickoff_at + timedelta(hours=3)
+        Match.objects.filter(pk=match.pk).update(kickoff_at=match.kickoff_at, known_at=known_at, **result)
+        prediction.match.refresh_from_db()
+        self.score(prediction)
+        return match
 
     def score(self, prediction: Prediction, *, rps: float = 0.19, base_rps: float = 0.23) -> Score:
         match = prediction.match

@@ -18,6 +18,7 @@ from apps.api.rest.serializers import (
     WhatIfSerializer,
 )
 from apps.matches.models import Match, MatchStats, World
+from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
 from apps.ml.models import ServedWorld
 from tests.web.conftest import made_now
@@ -487,3 +488,57 @@ def test_the_schema_and_its_two_faces_are_served(client, db):
         plain = response.content.decode().split("<noscript>")[1].split("</noscript>")[0]
         assert "<code>/api/v1/matches/{id}/prediction/</code>" in plain
     assert "'unsafe-inline'" not in client.get("/api/docs/")["Content-Security-Policy"]
+
+
+class TestLiveComparisons:
+    def test_a_challenger_is_compared_with_the_champion_as_on_the_page_of_models(self, client, build, champion):
+        challenger = build.version(2)
+        build.comparison(challenger, champion)
+        address = "/api/v1/live-comparisons/sandbox/2/"
+        before = client.get("/api/v1/live-comparisons/?world=sandbox").json()["results"]
+        assert [(each["version"], each["role"], each["n"], each["log_loss"]) for each in before] == [
+            (2, "challenger", 0, None)
+        ]
+        build.shadow(champion, challenger, p=(0.6, 0.2, 0.2))
+        (found,) = client.get("/api/v1/live-comparisons/?world=sandbox").json()["results"]
+        # −ln 0.6 = 0.5108; the scores of the champion are given as 0.69 and 0.19.
+        # RPS of a home win: ((1 − 0.6)² + (1 − 0.8)²) / 2 = 0.1.
+        assert found == {
+            "world": "sandbox",
+            "version": 2,
+            "role": "challenger",
+            "champion": 1,
+            "n": 1,
+            "log_loss": pytest.approx(0.510826, abs=1e-6),
+            "champion_log_loss": 0.69,
+            "difference": pytest.approx(-0.179174, abs=1e-6),
+            "low": None,
+            "high": None,
+            "rps": pytest.approx(0.1),
+            "champion_rps": 0.19,
+            "url": f"http://testserver{address}",
+        }
+        assert client.get(address).json() == found
+
+    def test_the_champion_before_is_told_from_a_challenger_and_an_interval_comes_with_thirty_matches(
+        self, client, build, champion
+    ):
+        later = build.version(2)
+        build.promote(later)
+        for number in range(30):
+            p = 0.5 + 0.01 * number
+            build.shadow(later, champion, p=(p, 0.7 - p / 2 - 0.2, 0.5 - p / 2))
+        found = client.get("/api/v1/live-comparisons/sandbox/1/").json()
+        (row,) = ml_selectors.live_comparison(World.SANDBOX)
+        assert (found["role"], found["champion"], found["n"]) == ("champion before", 2, 30)
+        assert (found["low"], found["high"]) == (row.scores.interval.low, row.scores.interval.high)
+        assert found["low"] is not None
+
+    @pytest.mark.parametrize(
+        ("world", "version", "kind"),
+        [("mars", 1, "unknown-world"), ("sandbox", 1, "not-in-shadow"), ("real", 1, "not-in-shadow")],
+    )
+    def test_what_is_not_in_shadow_is_not_found(self, client, champion, world, version, kind):
+        body = problem_of(client.get(f"/api/v1/live-comparisons/{world}/{version}/"), 404)
+        assert body["type"] == f"urn:spai:problem:{kind}"
+        assert client.get(f"/api/v1/live-comparisons/?world={world}").status_code == (400 if world == "mars" else 200)

@@ -43,6 +43,8 @@ def address_of(client, build, champion, answers, settings):
     season = build.season()
     matches = build.round(season, finished=2, coming=2, version=champion)
     build.season_end(season, champion, ["Crown League 1", "Crown League 2"])
+    challenger = build.version(2)
+    build.comparison(challenger, champion)
     prediction = Prediction.objects.earliest("published_at")
     ml_services.close_due(now=prediction.published_at + timedelta(days=2))
 
@@ -64,7 +66,7 @@ def address_of(client, build, champion, answers, settings):
                 "sources": "sandbox",
             }.get(route.removeprefix("api/v1/").partition("/")[0], ""),
             "world": "sandbox",
-            "version": champion.number,
+            "version": (challenger if "live-comparisons" in route else champion).number,
             "day": prediction.published_at.date(),
             "prediction_id": prediction.pk,
             "job_id": job.uuid,

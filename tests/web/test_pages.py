@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.api.selectors import days_around, nearest_day
 from apps.matches.models import Match, World
-from apps.ml.models import ServedWorld, ShadowForecast
+from apps.ml.models import ServedWorld
 from tests.factories import ContradictionFactory
 
 HTMX = {"HX-Request": "true"}
@@ -531,18 +531,7 @@ class TestOtherPages:
         challenger = build.version(2)
         build.comparison(challenger, champion)
         assert "2 challenger 0 No match that both forecast has been graded yet." in text_of(client.get("/models/"))
-        match = build.match(kickoff_at=build.now + timedelta(hours=1))
-        prediction = build.prediction(match, champion)
-        # By its own clock the database leaves out a shadow after kick-off.
-        Match.objects.filter(pk=match.pk).update(kickoff_at=datetime.now(UTC) + timedelta(hours=1))
-        ShadowForecast.objects.create(
-            prediction=prediction, version=challenger, p_home=0.6, p_draw=0.2, p_away=0.2, made_at=build.now
-        )
-        result = {"status": "finished", "home_goals": 1, "away_goals": 0, "revision": 1}
-        known_at = match.kickoff_at + timedelta(hours=3)
-        Match.objects.filter(pk=match.pk).update(kickoff_at=match.kickoff_at, known_at=known_at, **result)
-        prediction.match.refresh_from_db()
-        build.score(prediction)
+        build.shadow(champion, challenger, p=(0.6, 0.2, 0.2))
         # −ln 0.6 = 0.5108; the score of the champion is given as 0.69.
         assert "2 challenger 1 0.5108 0.6900 −0.1792 too few matches" in text_of(client.get("/models/"))
 

@@ -38,7 +38,7 @@ PAGES = {
     "follow": "/follow/",
     "calendar of a team": "/teams/crown-league-1/calendar.ics",
     "calendar of a competition": "/competitions/aldermark-crown-league/calendar.ics",
-    "calendar of teams": "/follow/calendar.ics?teams=1,2,3",
+    "calendar of teams": "/follow/calendar.ics?teams={home},{away}",
     "feed": "/feed/",
     "feed of a team": "/teams/crown-league-1/feed/",
     "widget of a match": "/embed/match/{match}/",
@@ -63,6 +63,7 @@ PAGES = {
     "REST season forecasts": "/api/v1/season-forecasts/",
     "REST models": "/api/v1/models/",
     "REST model": "/api/v1/models/sandbox/1/",
+    "REST live comparisons": "/api/v1/live-comparisons/",
     "REST sources": "/api/v1/sources/",
     "REST bookmakers": "/api/v1/bookmakers/",
     "REST teams": "/api/v1/teams/",
@@ -84,7 +85,8 @@ def counted(client, match) -> dict[str, int]:
         # What a process does that has not kept a part of the page yet.
         caches["parts"].clear()
         with CaptureQueriesContext(connection) as queries:
-            response = client.get(address.format(match=match.pk), headers=headers)
+            ids = {"match": match.pk, "home": match.home_team_id, "away": match.away_team_id}
+            response = client.get(address.format(**ids), headers=headers)
         assert response.status_code == 200, name
         found[name] = len(queries)
     return found

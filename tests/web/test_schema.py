@@ -49,6 +49,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ledger": {"address": "/api/v1/ledger/?world=sandbox"},
     "ledger_day": {"address": "/api/v1/ledger/2026-11-22/?world=sandbox"},
     "ledger_leaves": {"address": "/api/v1/ledger/2026-11-22/leaves/?world=sandbox"},
+    "live_comparison": {"address": "/api/v1/live-comparisons/sandbox/2/"},
+    "live_comparisons": {"address": "/api/v1/live-comparisons/?world=sandbox"},
     "matches_list": {"address": "/api/v1/matches/?competition=aldermark-crown-league&page_size=1"},
     "matches_prediction_retrieve": {"address": "/api/v1/matches/1001/prediction/"},
     "matches_retrieve": {"address": "/api/v1/matches/1001/"},
@@ -90,7 +92,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 A route that is not here has no example, and a test says so.
 """
 
-MATCHES = (1000, 1001, 1002)
+MATCHES = (1000, 1001, 1002, 1003)
 """Ids of the matches of these tests; other ids count what was stored before."""
 
 ANY_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -118,6 +120,9 @@ def world(build, champion, answers, settings):
     build.prediction(match, champion)
     build.score(build.prediction(played, champion, pk=PREDICTION))
     build.season_end(match.season, champion, ["Northgate", "Old Mill"])
+    challenger = build.version(2)
+    build.comparison(challenger, champion)
+    build.shadow(champion, challenger, p=(0.6, 0.2, 0.2), pk=MATCHES[3])
     key = services.create_key(
         name="Ada", source="feed", worlds=["real"], scopes=ApiKeyScope.values, created_by="ada", now=build.now
     )

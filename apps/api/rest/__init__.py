@@ -10,6 +10,7 @@ from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.formats import FormatNegotiation
 from apps.api.rest.kept import keep
 from apps.api.rest.ledger import InclusionProofViewSet, LedgerViewSet
+from apps.api.rest.live_comparisons import LiveComparisonViewSet
 from apps.api.rest.matches import PREDICTION_PATH, PREDICTION_VIEW, MatchViewSet
 from apps.api.rest.models import ModelViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
@@ -44,6 +45,7 @@ __all__ = [
     "HasScope",
     "InclusionProofViewSet",
     "LedgerViewSet",
+    "LiveComparisonViewSet",
     "MatchViewSet",
     "ModelViewSet",
     "PredictionJobViewSet",

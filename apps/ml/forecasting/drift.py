@@ -15,6 +15,8 @@ The method, for data and predictions:
   world"). So it depends on the number of matches, on the number of columns and on how they hang together, and needs
   no assumption about their distribution. Textbook thresholds do: a population stability index of 0.1 raises an alarm
   in a third or more of the undrifted windows of 100 matches.
+- *Units.* A distance says little of a column whose past windows lie far apart. So a column has drifted too when its
+  values are larger or smaller than in any past window by more than a factor, see `units`.
 
 Concept drift is the excess of the log loss of graded forecasts over their entropy, which is what a calibrated
 forecaster expects (as in Spiegelhalter, 1986, "Probabilistic prediction in patient management and clinical trials",
@@ -31,7 +33,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from apps.ml.forecasting import scoring
+from apps.ml.forecasting import scoring, units
 from apps.ml.forecasting.arrays import Floats, Integers
 
 TESTS: Final = 3
@@ -55,7 +57,7 @@ class MeasuredDrift:
     """How far one column, or the log loss, lies from what was expected; it has drifted above the threshold."""
 
     name: str
-    statistic: float  # a distance in [0, 1]; for the log loss its excess in nats
+    statistic: float  # a distance in [0, 1]; a factor where the units changed; for the log loss its excess in nats
     threshold: float
     direction: str  # in words, such as "higher"
 
@@ -165,6 +167,8 @@ def plan(rows: int, trained: int, section: dict[str, Any], *, at_most: int | Non
 def compare(values: Floats, of: Integers, names: Sequence[str], made: Plan, level: float) -> DriftTest:
     """Compare the last rows of a history with the first ones, column by column.
 
+    The measure of a column in other units is the factor, of any other column its distance.
+
     Parameters
     ----------
     values : ndarray, shape (rows, columns)
@@ -185,17 +189,18 @@ def compare(values: Floats, of: Integers, names: Sequence[str], made: Plan, leve
     mean, spread = past.mean(axis=0), np.maximum(past.std(axis=0, ddof=1), LEAST_SPREAD)
     limit = _quantile(_standardized(past).max(axis=1), level)
     thresholds = np.exp(mean + limit * spread)
-    order = np.argsort(-(current - mean) / spread, kind="stable")
-    measured = tuple(
-        MeasuredDrift(
-            names[column],
-            float(found.distances[-1, column]),
-            float(min(thresholds[column], 1.0)),
-            _direction(found.observed[column], found.expected[column]),
-        )
-        for column in order
-    )
-    return DriftTest(measured, made.n, made.reference, len(made.starts))
+    change = _size_change(values, made)
+    order = np.lexsort((-(current - mean) / spread, ~change.is_other_unit))
+    measured = []
+    for column in order:
+        statistic, threshold = float(found.distances[-1, column]), float(min(thresholds[column], 1.0))
+        direction = _direction(found.observed[column], found.expected[column])
+        if change.is_other_unit[column]:
+            factor = float(change.factors[column])
+            statistic, threshold = max(factor, 1.0 / factor), float(change.limits[column])
+            direction += f": {units.in_words(factor)}"
+        measured.append(MeasuredDrift(names[column], statistic, threshold, direction))
+    return DriftTest(tuple(measured), made.n, made.reference, len(made.starts))
 
 
 def expected_loss(p: ArrayLike) -> Floats:
@@ -248,6 +253,13 @@ class _Distances:
     distances: Floats  # (windows, columns)
     observed: Floats  # (columns, bins)
     expected: Floats
+
+
+def _size_change(values: Floats, made: Plan) -> units.SizeChange:
+    """Compare the sizes of the columns in the current window with those in the past ones."""
+    starts = [*made.starts, len(values) - made.n]
+    found = units.sizes(values, [slice(start, start + made.n) for start in starts])
+    return units.size_change(found[:-1], found[-1])
 
 
 def _binned(values: Floats, reference: int) -> tuple[NDArray[np.uint8], int]:

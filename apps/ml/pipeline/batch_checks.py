@@ -39,6 +39,9 @@ BEFORE: Final = 3 * 365 * DAY
 SILENT: Final = 60 * DAY
 """A competition without any match for so long, though it had some in this part of the last three years, is missing."""
 
+GOES_ON: Final = 0.25
+"""Share of the competitions that must be sound: with fewer there is no football, or files were not renewed."""
+
 AHEAD: Final = 14 * DAY
 
 YEAR: Final = 364 * DAY
@@ -46,6 +49,9 @@ YEAR: Final = 364 * DAY
 LEAST_LATELY: Final = 20
 LEAST_BEFORE: Final = 200
 """Matches of a competition, lately and before, from which on its counts are compared."""
+
+LEAST_COUNTED: Final = 8
+"""Latest matches of a competition from which on the height of its counts is compared: few are enough for that."""
 
 FACTOR: Final = 2.5
 """Largest plausible ratio of the mean of a count to that of earlier years, or of that to it …"""
@@ -136,7 +142,7 @@ def without_results(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     share = lacks.groupby(rows["competition_id"]).agg(["mean", "size"])
     share = share[share["size"] >= LEAST_LATELY / 2]
     missing = share.index[share["mean"] > 0.5]
-    if 2 * len(missing) > len(share):
+    if not _others_go_on(len(missing), len(share)):
         return _none(matches)
     return _marked(matches, rows.index[lacks & rows["competition_id"].isin(missing)])
 
@@ -144,7 +150,7 @@ def without_results(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     """Return the last match of each competition that has none now, but had some at this time of the last three years.
 
-    Where more than one in ten is silent, there is no football, or files were not renewed.
+    Several that fall silent at once are named together, unless hardly any other one goes on.
     """
 
     def playing(years: int) -> set[int]:
@@ -156,23 +162,30 @@ def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 
     expected = playing(1) & playing(2) & playing(3)
     silent = expected - playing(0)
-    if len(silent) > max(1, len(expected) // 10):
+    if not _others_go_on(len(silent), len(expected)):
         return _none(matches)
     rows = matches[matches["competition_id"].isin(silent)]
     return _marked(matches, rows.groupby("competition_id")["kickoff_at"].idxmax())
 
 
 def counts_in_other_units(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
-    """Return the latest matches of competitions whose counts are far higher or lower than in earlier years."""
+    """Return the latest matches of competitions whose counts are far higher or lower than in earlier years.
+
+    A change may be older than four weeks or have come yesterday: all matches of these weeks, and the last few of them.
+    """
 
     def is_odd(own: pd.Series, usual: pd.Series) -> bool:
-        if len(own) < LEAST_LATELY or len(usual) < LEAST_BEFORE:
+        if len(own) < LEAST_COUNTED or len(usual) < LEAST_BEFORE:
             return False
         error = np.sqrt(usual.var() * (1 / len(own) + 1 / len(usual)))
         high, low = max(own.mean(), usual.mean()), min(own.mean(), usual.mean())
         return bool(high > FACTOR * low and high - low > ERRORS * error)
 
-    return _compared(matches, as_of, lambda own, usual: is_odd(own.dropna(), usual.dropna()))
+    def is_either(own: pd.Series, usual: pd.Series) -> bool:
+        own, usual = own.dropna(), usual.dropna()
+        return is_odd(own, usual) or is_odd(own.tail(LEAST_COUNTED), usual)
+
+    return _compared(matches.sort_values("kickoff_at", kind="stable"), as_of, is_either).reindex(matches.index)
 
 
 def counts_gone(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
@@ -215,6 +228,10 @@ CHECKS: Final[Mapping[str, Callable[[pd.DataFrame, pd.Timestamp], Rows]]] = {
     "counts that a competition has are there": counts_gone,
 }
 """What must hold → the rows for which it does not."""
+
+
+def _others_go_on(faulty: int, competitions: int) -> bool:
+    return competitions - faulty >= max(1.0, GOES_ON * competitions)
 
 
 def _recent(matches: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

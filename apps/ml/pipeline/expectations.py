@@ -5,7 +5,7 @@ A broken expectation stops the pipeline and lists the rows that break it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,8 @@ from great_expectations import expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus
+from apps.ml.forecasting import units
+from apps.ml.forecasting.arrays import Integers
 from apps.ml.forecasting.features.schema import ROLES, STATS
 from apps.ml.forecasting.prices import LARGEST_SUM, LEAST_SUM, OUTCOMES, are_lines, inverses
 from apps.ml.pipeline import files
@@ -69,6 +71,18 @@ WIDEST: Final = (-1e9, 1e9)
 
 COLUMNS: Final = 64
 """Columns that are read at once, so that a wide file is never in memory as a whole."""
+
+WINDOW: Final = 300
+"""Most matches of a window, for features in other units: the latest one is compared with earlier ones."""
+
+WINDOWS: Final = range(30, 301)
+"""Earlier windows: at least and at most; in a short history they are smaller."""
+
+OF_THE_CALENDAR: Final = ("context",)
+"""Families that follow the calendar. The pace of the sandbox changes, from a week between matches to minutes."""
+
+OTHER_UNITS: Final = "in other units"
+"""A column that `ranges` adds: the features that are, in the rows where they are; null in all others."""
 
 LEAST: Final = "smallest"
 MOST: Final = "largest"
@@ -236,11 +250,11 @@ def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
     return [CheckedFile(files.UPCOMING, ("match_id",), checks)]
 
 
-def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[CheckedFile]:
+def features(of_units: Sequence[str], required: Sequence[str], rows: int) -> list[CheckedFile]:
     """Return the checks of the features: a row for each match, and plausible values.
 
-    `ranges` has added the smallest and largest value of each of the `units` to the frame; the `required` features must
-    not be missing in any row.
+    `ranges` has added to the frame the smallest and largest value of each unit in `of_units`, and which features are
+    in other units; the `required` features must not be missing in any row.
     """
     checks = [
         Check("there is a row for each match", gxe.ExpectTableRowCountToEqual(value=rows)),
@@ -249,9 +263,10 @@ def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[C
         *(Check(f"{name} is there", gxe.ExpectColumnValuesToNotBeNull(column=name)) for name in required),
         *(
             Check(f"no {unit} is too {word}", _between(f"{which} {unit}", *BOUNDS.get(unit, WIDEST)))
-            for unit in units
+            for unit in of_units
             for word, which in (("small", LEAST), ("large", MOST))
         ),
+        Check("no feature is in other units than before", gxe.ExpectColumnValuesToBeNull(column=OTHER_UNITS)),
     ]
     return [CheckedFile(files.FEATURES, ("match_id",), checks)]
 
@@ -280,23 +295,53 @@ def odds(path: Path) -> pd.DataFrame:
     return frame.assign(**{INVERSE: inverses(frame).where(~is_single)})
 
 
-def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]], *, not_compared: Container[str] = ()) -> pd.DataFrame:
     """Return the keys, the required features and, for each unit, the smallest and largest value of each row.
 
     An expectation for each of more than a thousand columns would take minutes; those of one unit share their bounds.
-    Great Expectations compares 64-bit numbers at once and others one by one.
+    Great Expectations compares 64-bit numbers at once and others one by one. The column `OTHER_UNITS` names the
+    features that the latest results, or the first fixtures, have in other units; features of the families
+    `not_compared` are left out there.
     """
+    frame = files.read_frame(path, [*KEYS.names, *required(catalogue)])
+    past, looked_at = _windows(frame)
+    changed: list[list[str]] = [[] for _ in looked_at]
+    compared = {str(row["name"]) for row in catalogue if row["family"] not in not_compared}
     found: dict[str, Any] = {}
     with pq.ParquetFile(path) as file:
         for unit in dict.fromkeys(str(row["unit"]) for row in catalogue):
             names = [str(row["name"]) for row in catalogue if row["unit"] == unit]
             least = most = np.full(file.metadata.num_rows, np.nan, dtype=np.float32)
             for start in range(0, len(names), COLUMNS):
-                for column in file.read(columns=names[start : start + COLUMNS]).columns:
-                    values = column.to_numpy()
-                    least, most = np.fmin(least, values), np.fmax(most, values)
+                some = names[start : start + COLUMNS]
+                values = np.column_stack([column.to_numpy() for column in file.read(columns=some).columns])
+                for column in values.T:
+                    least, most = np.fmin(least, column), np.fmax(most, column)
+                sizes = units.sizes(values, [*past, *looked_at])
+                for own, current in zip(changed, sizes[len(past) :], strict=True):
+                    change = units.size_change(sizes[: len(past)], current)
+                    own += [
+                        f"{some[place]} {units.in_words(change.factors[place])}"
+                        for place in np.flatnonzero(change.is_other_unit)
+                        if some[place] in compared
+                    ]
             found |= {f"{LEAST} {unit}": least.astype(np.float64), f"{MOST} {unit}": most.astype(np.float64)}
-    return files.read_frame(path, [*KEYS.names, *required(catalogue)]).assign(**found)
+    in_other_units = pd.Series(None, index=frame.index, dtype=object)
+    for rows, names_of in zip(looked_at, changed, strict=True):
+        if names_of:
+            in_other_units.iloc[rows] = "; ".join(names_of)
+    return frame.assign(**found, **{OTHER_UNITS: in_other_units})
+
+
+def _windows(keys: pd.DataFrame) -> tuple[list[Integers], list[Integers]]:
+    """Return the rows of earlier windows, and of those that are looked at: the latest results, the first fixtures."""
+    order = np.lexsort((keys["match_id"], keys["as_of"]))
+    has_ended = keys["outcome"].notna().to_numpy()[order]
+    results, fixtures = order[has_ended], order[~has_ended]
+    n = max(1, min(WINDOW, len(results) // (WINDOWS.start + 1)))
+    ends = range(len(results), n - 1, -n)
+    windows = [results[end - n : end] for end in ends[: WINDOWS.stop]]
+    return windows[1:], [rows for rows in (*windows[:1], fixtures[:n]) if len(rows)]
 
 
 def _as_many(what: str, rows: int) -> Check:

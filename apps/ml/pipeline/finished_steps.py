@@ -28,7 +28,10 @@ KEYS_KEPT: Final = 4
 CODE: Final = Path(__file__).resolve().parents[1]
 DECIDES: Final = (
     CODE / "forecasting",
-    *(CODE / "pipeline" / f"{name}.py" for name in ("columns", "files", "finished_steps", "split", "train")),
+    *(
+        CODE / "pipeline" / f"{name}.py"
+        for name in ("columns", "files", "finished_steps", "parallel", "split", "train")
+    ),
 )
 """Code that determines the forecasts of a step."""
 
@@ -66,6 +69,9 @@ class FinishedSteps:
         others = sorted(self._folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in others[:-KEYS_KEPT]:
             shutil.rmtree(path, ignore_errors=True)
+        # A stage that was killed leaves its matrices, hundreds of megabytes; it writes them anew.
+        for path in self._folder.parent.glob("*/*.npy"):
+            path.unlink(missing_ok=True)
 
     def read(self, number: int) -> dict[str, StepForecast] | None:
         """Return the forecasts of a step by model; None when they are not saved or damaged."""
@@ -85,6 +91,10 @@ class FinishedSteps:
         with unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         unfinished.replace(self._path(number))
+
+    def matrix(self, name: str) -> Path:
+        """Return the file of features that the steps share while the stage runs."""
+        return self._folder / f"{name}.npy"
 
     def clear(self) -> None:
         """Delete the steps, when the stage has finished."""

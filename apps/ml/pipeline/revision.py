@@ -33,6 +33,11 @@ def sources_sha256() -> str:
     return files.sources_sha256(*(CODE / name for name in MODEL_CODE))
 
 
+def run_code_sha256() -> str:
+    """Return the hash over the code that determines what a run does, as the files are now."""
+    return files.sources_sha256(*RUN_CODE)
+
+
 def params_sha256(params: Mapping[str, Any], profile: str) -> str:
     """Return the hash over the parameters and the profile that a version was made with, without the policy."""
     made_of = {name: section for name, section in params.items() if name not in SECTIONS}
@@ -51,4 +56,4 @@ def code_revision(given: str = "") -> str:
             return found.stdout.strip()
         except (OSError, subprocess.SubprocessError):
             pass
-    return given or f"src-{files.sources_sha256(*RUN_CODE)[:16]}"
+    return given or f"src-{run_code_sha256()[:16]}"

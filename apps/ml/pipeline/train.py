@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from apps.ml.forecasting.arrays import Floats
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.estimators import REGISTRY, Estimator, NoPricesError, Pool, create
-from apps.ml.pipeline import columns, files
+from apps.ml.pipeline import columns, files, parallel
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.finished_steps import FinishedSteps, StepForecast, key_of
 from apps.ml.pipeline.split import test_rows, training_rows
@@ -29,6 +30,16 @@ class Matrix:
     X: Floats  # features, shape (n, k)
     names: tuple[str, ...]  # of the columns of `X`
     all_names: tuple[str, ...]  # of all columns of the files, as in served rows
+
+    @property
+    def y(self) -> Integers:
+        """Outcome of every row, shape (n,)."""
+        return self.keys["outcome"].to_numpy(dtype=np.int64)
+
+    def kept_in(self, path: Path) -> Matrix:
+        """Write `X` into a file and return the matrix with it, so that processes share one copy in memory."""
+        np.save(path, self.X, allow_pickle=False)
+        return replace(self, X=np.load(path, mmap_mode="r", allow_pickle=False))
 
     @classmethod
     def read(cls, root: Path, estimators: Iterable[Estimator], *paths: Path) -> Matrix:
@@ -64,18 +75,32 @@ class Fit:
     p: Floats  # its forecasts of the test rows, shape (test rows, 3)
     seconds: float  # duration of fit and forecast
 
-    @classmethod
-    def of(cls, model: Estimator, step: Step, matrix: Matrix, began: float) -> Fit:
-        """Forecast the test rows of a step."""
-        p = model.predict_proba(matrix.X[step.test.index]) if len(step.test) else np.zeros((0, 3))
-        return cls(model, p, time.perf_counter() - began)
+
+def fit_one(
+    name: str,
+    params: Mapping[str, Any],
+    seed: int,
+    X: Floats,
+    y: Integers,
+    names: Sequence[str],
+    train: Integers,
+    test: Integers,
+) -> Fit | NoPricesError:
+    """Fit a model to the rows `train` and forecast the rows `test`, on its own: the task of a process.
+
+    Return the error of a model without prices to learn from; such a model is left out.
+    """
+    began = time.perf_counter()
+    try:
+        model = create(name, params, seed=seed).fit(X[train], y[train], names=names)
+    except NoPricesError as error:
+        return error
+    return Fit(model, forecast(model, X, test), time.perf_counter() - began)
 
 
-def fitted(name: str, params: Mapping[str, Any], seed: int, rows: pd.DataFrame, matrix: Matrix) -> Estimator:
-    """Return an estimator fitted to the rows of the matrix at the index of `rows`."""
-    estimator = create(name, params, seed=seed)
-    outcomes = rows["outcome"].to_numpy(dtype=np.int64)
-    return estimator.fit(matrix.X[rows.index], outcomes, names=matrix.names)
+def forecast(model: Estimator, X: Floats, test: Integers) -> Floats:
+    """Return the forecasts of some rows, shape (rows, 3)."""
+    return model.predict_proba(X[test]) if len(test) else np.zeros((0, 3))
 
 
 def pooled(
@@ -106,31 +131,44 @@ def forecasts(model: str, fold: int, rows: pd.DataFrame, p: Floats) -> pd.DataFr
     return keys.assign(model=model, fold=fold, **found)
 
 
+def tasks(
+    steps: Iterable[Step],
+    names: Sequence[str],
+    sections: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    matrices: Mapping[str, Matrix],
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the arguments of `fit_one` for each step and model, in this order."""
+    for step in steps:
+        train, test = (rows.index.to_numpy(dtype=np.int64) for rows in (step.train, step.test))
+        for name in names:
+            matrix = matrices[name]
+            yield name, sections[name], seed, matrix.X, matrix.y, matrix.names, train, test
+
+
 def fit_step(
     step: Step,
+    fits: Mapping[str, Fit | NoPricesError],
     names: Sequence[str],
     sections: Mapping[str, Mapping[str, Any]],
     seed: int,
     matrices: Mapping[str, Matrix],
     past: Mapping[str, Sequence[pd.DataFrame]],
 ) -> dict[str, Fit]:
-    """Fit the models of a step and forecast with them; models without prices to learn from are left out."""
-
-    def fit(name: str) -> Fit | None:
-        began = time.perf_counter()
-        try:
-            model = fitted(name, sections[name], seed, step.train, matrices[name])
-        except NoPricesError as error:
-            files.log_line(f"left out: {error}")
-            return None
-        return Fit.of(model, step, matrices[name], began)
-
-    single = [name for name in names if name != Pool.kind]
-    found = {name: one for name in single if (one := fit(name)) is not None}
+    """Return the fits of the models in `names`, and the pool of them; models without prices are left out."""
+    found = {}
+    for name, fit in fits.items():
+        if isinstance(fit, NoPricesError):
+            if name in names:
+                files.log_line(f"left out: {fit}")
+        elif name in names:
+            found[name] = fit
     if Pool.kind in names:
         began, section, matrix = time.perf_counter(), sections[Pool.kind], matrices[Pool.kind]
         members = {member: found[member].model for member in section["members"]}
-        found[Pool.kind] = Fit.of(pooled(section, seed, members, past, step.start, matrix), step, matrix, began)
+        pool = pooled(section, seed, members, past, step.start, matrix)
+        p = forecast(pool, matrix.X, step.test.index.to_numpy())
+        found[Pool.kind] = Fit(pool, p, time.perf_counter() - began)
     return found
 
 
@@ -140,7 +178,8 @@ def main(root: Path = Path()) -> None:
     seed, sections = params["train"]["seed"], params["train"][plan["profile"]]
     wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in sections}
     _check_pool(sections)
-    matrices = _matrices(root, wanted)
+    finished = FinishedSteps(root, key_of(root, params))
+    matrices = _matrices(root, wanted, finished)
     keys = next(iter(matrices.values())).keys
     latest = keys[keys["as_of"] >= _latest_begin(keys, params)]
     at_most = params["split"]["fit_rows"].get(plan["profile"])
@@ -150,27 +189,33 @@ def main(root: Path = Path()) -> None:
     everything = Step(len(steps), datetime.max.replace(tzinfo=latest["as_of"].dt.tz), latest, latest.head(0))
     out: dict[str, list[pd.DataFrame]] = {name: [] for name in wanted}
     took = dict.fromkeys(wanted, 0.0)
-    finished = FinishedSteps(root, key_of(root, params))
-    for step in (*steps, everything):
-        found = None if step is everything else finished.read(step.number)
-        line = f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.train)} matches"
-        if found is not None:
-            files.log_line(f"{line} before the stage was interrupted")
-        else:
-            fits = fit_step(step, list(out), sections, seed, matrices, out)
-            found = {name: StepForecast(fit.p, fit.seconds) for name, fit in fits.items()}
-            if step is everything:
-                for name, fit in fits.items():
-                    fit.model.for_columns(matrices[name].all_names).save(root / files.TRAINED / name)
+    single = [name for name in wanted if name != Pool.kind]
+    before = {step.number: found for step in steps if (found := finished.read(step.number)) is not None}
+    left = [step for step in (*steps, everything) if step.number not in before]
+    arguments = tasks(left, single, sections, seed, matrices)
+    with closing(parallel.results(fit_one, arguments, at_once=parallel.processes(len(latest)))) as fits:
+        for step in (*steps, everything):
+            line = f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.train)} matches"
+            if step.number in before:
+                found = before[step.number]
+                files.log_line(f"{line} before the stage was interrupted")
             else:
-                finished.write(step.number, found)
-            files.log_line(line)
-        # A model left out of one step is removed from all, because models are compared on the same matches.
-        out = {
-            name: [*out[name], forecasts(name, step.number, step.test, found[name].p)] for name in out if name in found
-        }
-        for name, forecast in found.items():
-            took[name] += forecast.seconds
+                own = fit_step(step, {name: next(fits) for name in single}, list(out), sections, seed, matrices, out)
+                found = {name: StepForecast(fit.p, fit.seconds) for name, fit in own.items()}
+                if step is everything:
+                    for name, fit in own.items():
+                        fit.model.for_columns(matrices[name].all_names).save(root / files.TRAINED / name)
+                else:
+                    finished.write(step.number, found)
+                files.log_line(line)
+            # A model left out of one step is removed from all, because models are compared on the same matches.
+            out = {
+                name: [*out[name], forecasts(name, step.number, step.test, found[name].p)]
+                for name in out
+                if name in found
+            }
+            for name, kept in found.items():
+                took[name] += kept.seconds
     for name in out:
         files.log_line(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s")
     all_forecasts = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
@@ -190,14 +235,14 @@ def _check_pool(sections: Mapping[str, Mapping[str, Any]]) -> None:
             )
 
 
-def _matrices(root: Path, wanted: Mapping[str, Estimator]) -> dict[str, Matrix]:
+def _matrices(root: Path, wanted: Mapping[str, Estimator], finished: FinishedSteps) -> dict[str, Matrix]:
     """Return the matrix of each model; models that use prices get their columns too."""
     blind = [estimator for estimator in wanted.values() if not estimator.uses_market]
     priced = [estimator for estimator in wanted.values() if estimator.uses_market]
-    plain = Matrix.read(root, blind, files.FEATURES)
+    plain = Matrix.read(root, blind, files.FEATURES).kept_in(finished.matrix("plain"))
     found = dict.fromkeys((estimator.kind for estimator in blind), plain)
     if priced:
-        both = Matrix.read(root, priced, files.FEATURES, files.PRICES)
+        both = Matrix.read(root, priced, files.FEATURES, files.PRICES).kept_in(finished.matrix("priced"))
         found |= dict.fromkeys((estimator.kind for estimator in priced), both)
     return found
 

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import pandas as pd
 
 from apps.ml.forecasting import scoring
 from apps.ml.forecasting.estimators import create
-from apps.ml.pipeline import files, split
+from apps.ml.pipeline import files, parallel, split
 from apps.ml.pipeline.train import Matrix
 
 if TYPE_CHECKING:
@@ -111,17 +112,24 @@ def losses(
         yield float(all_losses.mean())
 
 
+def prepare(storage: str) -> None:
+    """Create the tables of a database of studies; two searches that begin at once would both try."""
+    import optuna
+
+    optuna.storages.RDBStorage(storage).engine.dispose()
+
+
 def search(
     kind: str,
     params: Mapping[str, Any],
     profile: str,
     matrix: Matrix,
     steps: Sequence[TuningStep],
-    *,
     name: str,
     storage: str,
     seconds: float,
     trials: int | None,
+    *,
     say: Callable[[str], None] = files.log_line,
 ) -> dict[str, Any]:
     """Try parameters until the time is over; return the best ones of the study.
@@ -192,7 +200,8 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("estimator")
     parser.add_argument("--minutes", type=float, default=30.0, help="no trial begins after these")
-    parser.add_argument("--trials", type=int, help="most trials of this process")
+    parser.add_argument("--trials", type=int, help="most trials of each process")
+    parser.add_argument("--processes", type=int, default=1, help="searches at once; they need a database (default: 1)")
     parser.add_argument("--study", help="default: named after the estimator, the profile, the data and the space")
     parser.add_argument("--result", type=Path, default=root / RESULT, help=f"default: {RESULT}")
     given = parser.parse_args(arguments)
@@ -208,17 +217,17 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
     files.log_line(
         f"{len(steps)} steps from {steps[0].start:%Y-%m-%d}; the first tested one begins {tested['start'][:10]}"
     )
-    found = search(
-        given.estimator,
-        params,
-        profile,
-        matrix,
-        steps,
-        name=given.study or study_name(given.estimator, profile, [root / path for path in paths], params),
-        storage=os.environ.get(STUDY_URL, IN_MEMORY),
-        seconds=60.0 * given.minutes,
-        trials=given.trials,
-    )
+    storage = os.environ.get(STUDY_URL, IN_MEMORY)
+    if given.processes > 1 and storage == IN_MEMORY:
+        parser.error(f"--processes needs a database that they share: set {STUDY_URL}")
+    prepare(storage)
+    name = given.study or study_name(given.estimator, profile, [root / path for path in paths], params)
+    with tempfile.TemporaryDirectory() as folder:
+        shared = matrix.kept_in(Path(folder) / "X.npy")
+        one = (given.estimator, params, profile, shared, steps, name, storage, 60.0 * given.minutes, given.trials)
+        searches = parallel.results(search, [one] * given.processes, at_once=given.processes)
+        # The one that ended last has seen all trials.
+        found = max(searches, key=lambda result: int(result["trials"]))
     files.write_json(given.result, found)
     files.log_line(f"log loss {found['log_loss_before']:.5f} before, {found['log_loss']:.5f} with {found['values']}")
 

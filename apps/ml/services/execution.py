@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
-from apps.matches import connections, events, tracing
-from apps.matches.locks import Lock, try_take
+from apps.matches import connections, events, locks, tracing
+from apps.matches.locks import Lock, try_take_while_active
 from apps.matches.log_fields import logged_as
 from apps.matches.models import Topic, World
 from apps.matches.selectors import data_snapshot
@@ -31,7 +32,7 @@ from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun, StageLog
 from apps.ml.pipeline import files
 from apps.ml.pipeline.progress import Progress, signal_of, stage_names, storable
-from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256
+from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256, run_code_sha256
 from apps.ml.services import workspaces
 from apps.ml.services.champion import promote_first_champion
 from apps.ml.services.comparison import compare_due
@@ -59,6 +60,11 @@ STOPPED: Final = "its worker was stopped (SIGTERM), for example by `make down` o
 
 DIED: Final = "its worker ended unexpectedly: it was killed, or the machine stopped"
 
+NEW_CODE: Final = "its code was replaced while it ran, as an upgrade does; it goes on after the restart"
+
+LOADED_CODE: Final = run_code_sha256()
+"""Hash of the code of runs when this process loaded it; stages are processes of their own and load what is there."""
+
 BUSY: Final = "another process is still working in its folder"
 
 WRITTEN_WHILE_RUNNING: Final = ("heartbeat_at", "stages", "log")
@@ -76,6 +82,18 @@ class RunInterruptedError(Exception):
 
 class RunTakenOverError(Exception):
     """The run belongs to this process no more: it was cancelled, or another process executes it."""
+
+
+def code_was_replaced() -> bool:
+    """Whether stages load other code than this process has, which may not go with the tables until the restart."""
+    return run_code_sha256() != LOADED_CODE
+
+
+def waits_for_restart(run: PipelineRun) -> bool:
+    """Whether a run was interrupted because its code was replaced, and this process still has the code of before."""
+    is_interrupted = run.status == PipelineRun.RunStatus.INTERRUPTED
+    causes = [noted["cause"] for noted in run.interruptions[-1:]]
+    return is_interrupted and causes == [NEW_CODE] and code_was_replaced()
 
 
 class StageTimeoutError(RuntimeError):
@@ -185,7 +203,7 @@ class Execution:
         Raise `RunTakenOverError` when another process has taken the run over meanwhile.
         """
         if not self._is_locked:
-            self._is_locked = try_take(Lock.RUN)
+            self._is_locked = try_take_while_active(Lock.RUN, connection, pause=locks.RUN_PAUSE)
             if not PipelineRun.objects.filter(pk=self.run.pk, executor=self.run.executor).exists():
                 raise RunTakenOverError(f"{self.run} was cancelled, or taken over by another process; this one stops")
         return self._is_locked
@@ -296,6 +314,8 @@ class Execution:
                     self._succeed(folder, handle)
                     return
                 crash = progress.ended_by or signal_of(status)
+                if crash is None and code_was_replaced():
+                    raise RunInterruptedError(NEW_CODE)
                 if crash is None:
                     self._fail(error_of(folder, progress))
                     return

@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import transaction
 
-from apps.matches import events, tracing
+from apps.matches import events, locks, tracing
 from apps.matches.locks import Lock, try_lock, wait_for
 from apps.matches.log_fields import logged_as
 from apps.matches.models import World
@@ -23,7 +23,7 @@ from apps.ml.models import PipelineRun
 from apps.ml.pipeline.progress import FAILED, RUNNING
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM
-from apps.ml.services.execution import execute_run, publish, running_stage
+from apps.ml.services.execution import execute_run, publish, running_stage, waits_for_restart
 
 logger = logging.getLogger(__name__)
 
@@ -122,10 +122,12 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
     """
     if is_stopping():
         return None
-    with try_lock(Lock.RUN) as is_ours:
+    with try_lock(Lock.RUN, pause=locks.RUN_PAUSE) as is_ours:
         if not is_ours:
             return None
         run = _next(now)
+        if run is not None and waits_for_restart(run):
+            return None
         if run is not None:
             execute_run(run, is_stopping=is_stopping)
         return run

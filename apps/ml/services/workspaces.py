@@ -17,7 +17,7 @@ import yaml
 from django.conf import settings
 
 from apps.ml.models import PipelineRun
-from apps.ml.pipeline import files, finished_steps
+from apps.ml.pipeline import files, finished_steps, parallel
 
 QUIET: Final = {
     "DVC_NO_ANALYTICS": "true",
@@ -162,7 +162,11 @@ def read_params() -> dict[str, Any]:
 def environment() -> dict[str, str]:
     """Return the environment of the stages of a run."""
     places = {"PYTHONPATH": str(settings.BASE_DIR), "DVC_SITE_CACHE_DIR": str(_site_cache())}
-    return os.environ | QUIET | places
+    scale = {
+        parallel.PROCESSES: str(settings.SPAI_TRAIN_PROCESSES),
+        parallel.SCHEDULER: settings.SPAI_DASK_SCHEDULER,
+    }
+    return os.environ | QUIET | places | scale
 
 
 def _site_cache() -> Path:

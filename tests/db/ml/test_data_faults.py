@@ -229,6 +229,55 @@ def test_a_league_that_is_silent_beside_all_others_is_not_missing():
     assert set(frame.loc[silent(frame, NOW), "competition"]) == {"league-0"}
 
 
+def many_leagues(frame: pd.DataFrame, copies: int = 4) -> pd.DataFrame:
+    """Return the three leagues several times, each time with clubs and names of their own."""
+    parts = []
+    for number in range(copies):
+        part = frame.copy()
+        for name in ("competition_id", "season_id", "home_team_id", "away_team_id", "match_id"):
+            part[name] += 100_000 * number
+        for name in ("competition", "home_team", "away_team"):
+            part[name] += f" {number}"
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("silent", [3, 5, 9])
+def test_leagues_that_fall_silent_at_once_are_one_finding_that_names_them_all(silent, tmp_path):
+    frame = many_leagues(matches())
+    leagues = sorted(frame["competition"].unique())
+    assert len(leagues) == 12
+    gone = frame["competition"].isin(leagues[:silent]) & (frame["kickoff_at"] > NOW - pd.Timedelta(days=61))
+    found = broken(write_export(tmp_path, frame[~gone].reset_index(drop=True)))
+    assert set(found) == {"a competition that plays at this time of the year is there"}
+    (finding,) = found.values()
+    assert sorted(row["competition"] for row in finding["rows"]) == leagues[:silent]
+    assert finding["count"] == silent
+
+
+@pytest.mark.parametrize("lacking", [3, 7])
+def test_leagues_whose_results_stay_away_at_once_are_all_named(lacking):
+    frame = dense(many_leagues(matches()))
+    leagues = sorted(frame["competition"].unique())
+    own = (
+        lately(frame)
+        & (frame["kickoff_at"] < NOW - pd.Timedelta(days=3))
+        & frame["competition"].isin(leagues[:lacking])
+    )
+    frame.loc[own, "status"] = "unknown"
+    frame.loc[own, ["home_goals", "away_goals", *STATS]] = np.nan
+    frame.loc[own, "known_at"] = pd.NaT
+    found = frame.loc[batch_checks.without_results(frame, NOW), "competition"]
+    assert sorted(set(found)) == leagues[:lacking]
+
+
+def test_where_hardly_a_league_plays_there_is_no_football():
+    frame = many_leagues(matches())
+    leagues = sorted(frame["competition"].unique())
+    gone = frame["competition"].isin(leagues[:10]) & (frame["kickoff_at"] > NOW - pd.Timedelta(days=61))
+    assert not batch_checks.silent_competitions(frame[~gone], NOW).any()
+
+
 def test_two_meetings_at_each_ground_are_a_format_and_no_swap():
     frame = matches()
     again = frame.assign(

@@ -156,6 +156,16 @@ LINEUP_ROWS: list[tuple[str, Spoil]] = [
 ]
 
 
+def times_24(column: str) -> Spoil:
+    """Return what gives a feature of the latest results in another unit, as hours are for days."""
+
+    def spoil(frame: pd.DataFrame) -> pd.DataFrame:
+        frame.loc[frame[frame["outcome"].notna()].nlargest(50, "as_of").index, column] *= 24
+        return frame
+
+    return spoil
+
+
 def feature_rows(root: Path) -> list[tuple[str, Spoil]]:
     """Return a bad row for every expectation of the features, by what the catalogue says of their units."""
     catalogue = files.read_catalogue(root)
@@ -164,6 +174,7 @@ def feature_rows(root: Path) -> list[tuple[str, Spoil]]:
         ("each match is there once", again()),
         ("the outcome is 0, 1 or 2", put("outcome", 3)),
         *((f"{row['name']} is there", put(row["name"], np.nan)) for row in catalogue if row["unit"] == "probability"),
+        ("no feature is in other units than before", times_24("elo_diff")),
     ]
     for unit, name in name_of.items():
         rows += [(f"no {unit} is too small", put(name, -np.inf)), (f"no {unit} is too large", put(name, np.inf))]
@@ -245,6 +256,41 @@ def test_a_bad_feature_stops_the_gate_and_is_named(good, spoiled, capsys):
         assert_names_the_row(capsys, spoiled("features", files.FEATURES, name, spoil), name, files.FEATURES)
 
 
+@pytest.mark.parametrize(("world", "status"), [("real", 1), ("sandbox", 0)])
+def test_rest_days_in_hours_stop_the_real_world_while_the_sandbox_changes_its_pace(
+    good, tmp_path, world, status, capsys
+):
+    root = Path(shutil.copytree(good, tmp_path / "root"))
+    replace(files.RawManifest.read(root), world=world).write(root / files.MANIFEST)
+    frame = times_24("rest_home")(pd.read_parquet(root / files.FEATURES))
+    names = tuple(name for name in frame if name not in KEYS.names)
+    files.write_frame(root / files.FEATURES, frame, columns.features(names))
+    assert validate.main(["features"], root) == status
+    assert ("in other units=rest_home " in capsys.readouterr().out) == (status == 1)
+
+
+@pytest.mark.parametrize("factor", [1 / 1000, 1 / 100, 10, 24, 60, 100])
+def test_a_unit_that_changes_by_any_usual_factor_is_seen_in_nearly_all_features_that_have_values(
+    good, tmp_path, factor
+):
+    """In the frame that the gate looks at: for the latest results all columns at once, and none of the fixtures."""
+    catalogue, frame = files.read_catalogue(good), pd.read_parquet(good / files.FEATURES)
+    names = [row["name"] for row in catalogue if row["name"] in frame]
+    latest = frame[frame["outcome"].notna()].nlargest(43, "as_of").index
+    are_told = frame[names].fillna(0) != 0
+    counted = are_told.columns[(are_told.mean() > 0.7) & (are_told.loc[latest].sum() >= 20)]
+    frame.loc[latest, names] *= factor
+    files.write_frame(tmp_path / "features.parquet", frame, columns.features(tuple(names)))
+    found = expectations.ranges(tmp_path / "features.parquet", [row for row in catalogue if row["name"] in names])
+    told = found[expectations.OTHER_UNITS].dropna()
+    assert told.index.isin(latest).all()
+    assert told.nunique() == 1
+    seen = {words.split()[0] for words in told.iloc[0].split("; ")}
+    assert len(counted) > 100
+    # Counts that began at 0 a few windows ago may be anything.
+    assert len(seen.intersection(counted)) > 0.9 * len(counted)
+
+
 @pytest.mark.parametrize(
     ("gate", "path", "name", "rows"),
     [
@@ -306,5 +352,6 @@ def test_an_unknown_gate_is_refused(capsys):
 
 
 def test_a_unit_without_bounds_of_its_own_must_be_finite():
-    check = expectations.features(["furlongs"], [], 1)[0].checks[-1]
+    checks = expectations.features(["furlongs"], [], 1)[0].checks
+    check = next(check for check in checks if check.name == "no furlongs is too large")
     assert check.expectation.max_value == expectations.WIDEST[1]

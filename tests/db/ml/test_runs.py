@@ -24,6 +24,7 @@ from django.conf import settings as real_settings
 from django.db import connection
 from django.utils import timezone
 
+from apps.matches import locks
 from apps.matches.locks import Lock, is_taken, try_lock
 from apps.matches.models import Event, World
 from apps.ml import selectors, tasks
@@ -569,6 +570,59 @@ def test_a_run_that_was_taken_over_while_the_database_was_away_repeats_nothing(t
     runs.run_due(now=timezone.now())
     assert tried == ["promote"]
     assert (_fresh(run).status, _fresh(run).log) == ("running", "its log")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_executor_that_is_frozen_loses_the_lock_and_goes_on_only_when_it_is_free(toy, version, wakes, monkeypatch):
+    version(created=True)
+    run = queued()
+    monkeypatch.setattr(locks, "RUN_PAUSE", 2.0)
+    held = []
+
+    def freeze(**_) -> None:
+        held.append(_holds(connection.connection.info.backend_pid))
+        if len(held) == 1:
+            end = time.monotonic() + 60
+            while not other.execute("SELECT pg_try_advisory_lock(%s)", [Lock.RUN]).fetchone()[0]:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            connection.cursor().execute("SELECT 1")
+
+    def release() -> bool:
+        if held and not other.closed and _holds(other.info.backend_pid):
+            other.close()
+        return False
+
+    monkeypatch.setattr(execution, "promote_first_champion", freeze)
+    with psycopg.connect(database_url(), autocommit=True) as other:
+        runs.run_due(now=timezone.now(), is_stopping=release)
+    assert held == [True, True]
+    assert _fresh(run).status == "succeeded"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('idle_session_timeout')")
+        assert cursor.fetchone() == ("0",), "the session that is used on has no limit"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stage_that_fails_after_its_code_was_replaced_waits_for_the_restart_and_goes_on(
+    toy, version, wakes, monkeypatch
+):
+    """Between `git pull` and the restart of an upgrade stages run new code on the tables of the old one."""
+    version(created=True)
+    run = queued()
+    script = toy / "toy.py"
+    sound = script.read_text()
+    script.write_text("raise SystemExit('column ml_modelversion.declined_at does not exist')")
+    monkeypatch.setattr(execution, "LOADED_CODE", "of before")
+    runs.run_due(now=timezone.now())
+    found = _fresh(run)
+    assert (found.status, found.interruptions[-1]["cause"]) == ("interrupted", execution.NEW_CODE)
+    assert runs.run_due(now=timezone.now()) is None, "this process still has the code of before"
+    assert len(_fresh(run).interruptions) == 1
+    script.write_text(sound)
+    monkeypatch.setattr(execution, "LOADED_CODE", execution.run_code_sha256())
+    runs.run_due(now=timezone.now())
+    assert _fresh(run).status == "succeeded"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,3 +138,26 @@ def test_a_search_in_a_workspace_writes_what_it_found(copy, params, monkeypatch,
     assert "trial 1:" in capsys.readouterr().out
     with pytest.raises(NothingToTuneError, match="no search space"):
         tune.main(copy, ["pool"])
+
+
+def test_searches_at_once_share_a_study_and_the_result_is_that_of_all(copy, params, monkeypatch, capsys):
+    import optuna
+    import yaml
+
+    files.write_text(copy / files.PARAMS, yaml.safe_dump(params))
+    storage = f"sqlite:///{copy}/study.db"
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.setenv(tune.STUDY_URL, storage)
+    tune.main(copy, ["logit", "--trials", "2", "--minutes", "5", "--processes", "2"])
+    found = files.read_json(copy / tune.RESULT)
+    kept = optuna.storages.RDBStorage(storage)
+    try:
+        study = optuna.load_study(study_name=found["study"], storage=kept)
+        assert len(study.trials) == found["trials"] == 4
+        assert found["log_loss"] == study.best_value
+    finally:
+        kept.engine.dispose()
+    monkeypatch.delenv(tune.STUDY_URL)
+    with pytest.raises(SystemExit):
+        tune.main(copy, ["logit", "--processes", "2"])
+    assert "--processes needs a database that they share" in capsys.readouterr().err

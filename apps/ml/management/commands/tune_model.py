@@ -37,7 +37,8 @@ class Command(BaseCommand):
 
     help = (
         "Search better parameters of one estimator on walk-forward steps before the first tested one.\n"
-        "Run it several times, also on several machines, to search faster: all share a study in PostgreSQL.\n"
+        "With --processes, or run several times, also on several machines, it searches faster: all share a study in "
+        "PostgreSQL. Where SPAI_DASK_SCHEDULER is set, the processes are tasks of that cluster.\n"
         "A stopped search continues where it was. On a later day give the day of the first search as --as-of, because "
         "other facts make another study. --apply writes the result into apps/ml/params.yaml, for you to commit."
     )
@@ -49,7 +50,8 @@ class Command(BaseCommand):
         parser.add_argument("--profile", choices=("smoke", "production"), default="production")
         parser.add_argument("--as-of", metavar="ISO", help="facts known before it; default: the latest 00:00 UTC")
         parser.add_argument("--minutes", type=float, default=30.0, help="no trial begins after these (default: 30)")
-        parser.add_argument("--trials", type=int, help="most trials of this process")
+        parser.add_argument("--trials", type=int, help="most trials of each process")
+        parser.add_argument("--processes", type=int, default=1, help="searches at once, one thread each (default: 1)")
         parser.add_argument("--apply", action="store_true", help="write what was found into apps/ml/params.yaml")
 
     def handle(self, **options: Any) -> None:
@@ -62,6 +64,7 @@ class Command(BaseCommand):
         root = self._prepared(world, profile, as_of, params)
         command = [sys.executable, "-m", "apps.ml.pipeline.tune", kind, "--minutes", str(options["minutes"])]
         command += ["--trials", str(options["trials"])] if options["trials"] else []
+        command += ["--processes", str(options["processes"])]
         # Searches of one study share the folder, and each has its own result.
         with tempfile.TemporaryDirectory() as own:
             result = Path(own) / tune.RESULT.name

@@ -46,6 +46,10 @@ from .line_refusal import LineRefusal
 from .listed_competition import ListedCompetition
 from .listed_season_forecast import ListedSeasonForecast
 from .listed_team import ListedTeam
+from .live_comparison import LiveComparison
+from .live_comparison_world import LiveComparisonWorld
+from .live_comparisons import LiveComparisons
+from .live_comparisons_world import LiveComparisonsWorld
 from .locked_result import LockedResult
 from .markets import Markets
 from .match import Match
@@ -102,6 +106,7 @@ from .push_problem import PushProblem
 from .quote_line import QuoteLine
 from .reason import Reason
 from .result_enum import ResultEnum
+from .role_enum import RoleEnum
 from .root_response_200 import RootResponse200
 from .score_row import ScoreRow
 from .scoreline import Scoreline
@@ -189,6 +194,10 @@ __all__ = (
     "ListedCompetition",
     "ListedSeasonForecast",
     "ListedTeam",
+    "LiveComparison",
+    "LiveComparisons",
+    "LiveComparisonsWorld",
+    "LiveComparisonWorld",
     "LockedResult",
     "Markets",
     "Match",
@@ -245,6 +254,7 @@ __all__ = (
     "QuoteLine",
     "Reason",
     "ResultEnum",
+    "RoleEnum",
     "RootResponse200",
     "Scoreline",
     "ScoreRow",

@@ -1,0 +1,17 @@
+from enum import StrEnum
+
+class RoleEnum(StrEnum):
+    CHALLENGER = "challenger"
+    CHAMPION_BEFORE = "champion before"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    @classmethod
+    def _missing_(cls, value: object) -> "RoleEnum | None":
+        """Take a value that a newer server has and this package does not know."""
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return member
