@@ -103,18 +103,19 @@ class StoredForecasts:
                 found = ml_selectors.match_with_prediction(match_id)
         finally:
             request_finished.send(type(self))
-        if found is None or found[1] is None:
+        if found is None or found.prediction is None:
             return None
         # Access comes last, because it counts the request against the limit, which Django would do again.
         access = access_to_kept(environ)
         if access is None:
             return None
-        match, details = found[0], services.forecast_details(*found, now=now)
+        match = found.match
+        details = services.forecast_details(match, found.prediction, live=found.live, now=now)
         body = JSONRenderer().render(services.forecast_shape(match, details, now=now))
         request = WSGIRequest(environ)
         response: Any = conditional(request, HttpResponse(body))
         response = self._compress.process_response(request, response)
-        keep(environ, match=match, view=PREDICTION_VIEW, now=now)
+        keep(environ, match=match, live=details.live_score, view=PREDICTION_VIEW, now=now)
         has_content = response.status_code == HTTPStatus.OK
         for name, value in (
             *(pair for pair in shared if has_content or pair[0].lower() not in OF_CONTENT),

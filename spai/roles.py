@@ -18,6 +18,7 @@ SHOWN: Final = ("matches", "scraping", "ml", "api", "django_celery_beat")
 OPERATES: Final = (
     *("matches.add_correction", "matches.add_pointsadjustment", "matches.add_awardedresult"),
     *("matches.change_teamalias", "matches.add_teammerge", "matches.change_retentionperiod"),
+    "matches.change_competition",
     *("ml.add_pipelinerun", "ml.add_comparison", "ml.add_promotion", "ml.add_policyrevision", "ml.change_servedworld"),
     *("scraping.add_scraperun", "scraping.change_source"),
     *("api.add_apikey", "api.change_apikey", "api.change_predictionjob", "api.change_alert"),

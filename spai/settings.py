@@ -307,6 +307,13 @@ DJANGO_GUID = {
     "UUID_FORMAT": "hex",
 }
 
+if SPAI_ROLE == "web":
+    # After the headers of Django and before everything that writes texts.
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware"),
+        "apps.api.pages.languages.language_middleware",
+    )
+
 ROOT_URLCONF = "spai.urls"
 WSGI_APPLICATION = "spai.wsgi.application"
 ASGI_APPLICATION = "spai.asgi.application"
@@ -323,6 +330,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["django.templatetags.i18n"],
         },
     }
 ]
@@ -390,12 +398,6 @@ CACHES = {
             # By default values are pickles: who can write to Redis could run code here.
             "serializer": "django.core.signing.JSONSerializer",
         },
-    },
-    # Parts of pages that are the same for all readers of a zone; see `kept_part`.
-    "parts": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "LOCATION": "parts",
-        "OPTIONS": {"MAX_ENTRIES": 100},
     },
 }
 
@@ -508,8 +510,14 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SYNC_EVERY = 1
 
 # ── Language, time, files ────────────────────────────────────────────────────────────────────────────────────────────
-LANGUAGE_CODE = "en-gb"
-USE_I18N = False
+LANGUAGE_CODE = "en"
+# Of the pages; admin, API and commands are English. docs/how-to/add-a-language.md says how another one comes in.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+# Templates write numbers for readers by filters, which `apps.api.written` makes; those for SVG stay as they are.
+FORMAT_MODULE_PATH = "spai.formats"
+USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"

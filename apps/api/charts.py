@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from apps.api import written
 from apps.ml.forecasting.contributions import in_points
 from apps.ml.forecasting.goals import ScorelineGrid
 
@@ -268,12 +269,6 @@ LABEL_APART: Final = 8.0
 """Distance between two labels at the ends of lines, in per cent of the height."""
 
 
-def percent_text(share: float) -> str:
-    """Write a share as ``66%``, below 10 with one decimal."""
-    percent = 100.0 * share
-    return f"{percent:.0f}%" if percent >= 9.95 or percent == 0.0 else f"{percent:.1f}%"
-
-
 def line_chart(
     series: Sequence[Series],
     *,
@@ -282,7 +277,7 @@ def line_chart(
     x_ticks: Sequence[tuple[float, str]] = (),
     notes: Sequence[tuple[int, float, str]] = (),
     names: Sequence[str] = (),
-    write: Callable[[float], str] = percent_text,
+    write: Callable[[float], str] = written.percent,
     is_stepped: bool = False,
     is_low: bool = False,
 ) -> LineChart:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -33,7 +34,7 @@ def with_own_form(view: View) -> View:
 
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "POST" and not _is_from_here(request):
-            raise PermissionDenied("This form was sent from another site. Open the page here and try again.")
+            raise PermissionDenied(gettext("This form was sent from another site. Open the page here and try again."))
         return view(request, *args, **kwargs)
 
     guarded: Any = csrf_exempt(require_http_methods(["GET", "HEAD", "POST"])(checked))

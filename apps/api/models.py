@@ -81,6 +81,13 @@ class ReaderProfile(models.Model):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reader")
     zone = models.CharField(max_length=64, blank=True, help_text="Name of a time zone; empty for that of the device.")
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Code of a language of the pages; empty for that of the device.",
+    )
     followed_teams = ArrayField(models.BigIntegerField(), default=list, blank=True, help_text="Ids, at most 50.")
     updated_at = models.DateTimeField()
 

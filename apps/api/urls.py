@@ -111,6 +111,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("zone/", pages.choose_zone, name="zone"),
     path("follow/", pages.follow, name="follow"),
     path("theme/", pages.choose_theme, name="theme"),
+    path("language/", pages.choose_language, name="language"),
     path("matches/<int:match_id>/", pages.match, name="match"),
     path("competitions/", pages.competitions, name="competitions"),
     path("competitions/<slug:slug>/", pages.competition, name="competition"),

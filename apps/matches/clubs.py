@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import unicodedata
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -112,6 +112,7 @@ def _words() -> frozenset[str]:
     return frozenset(word for name in (*names, *(key[1] for key in clubs())) for word in plain(name).split())
 
 
+@lru_cache(maxsize=4096)
 def code_of(name: str) -> str:
     """Return three letters made of a name."""
     words = _bare(name).split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
@@ -19,6 +20,9 @@ Row = TypeVar("Row", bound=Model)
 
 ERRORS: Final = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 """Errors that a lost connection raises; COPY raises those of psycopg itself. They have other causes too."""
+
+SHARED: Final = 4096
+"""Objects that `SharedColumns` keep."""
 
 PAUSE: Final = 1.0
 """Seconds between two tries."""
@@ -39,7 +43,21 @@ class Columns(Generic[Row]):
 
     def take(self, values: Iterator[Any]) -> Row:
         """Return the object of the next values."""
-        return self.model.from_db("default", self.names, tuple(islice(values, len(self.names))))
+        return self._make(tuple(islice(values, len(self.names))))
+
+    def _make(self, values: tuple[Any, ...]) -> Row:
+        return self.model.from_db("default", self.names, values)
+
+
+class SharedColumns(Columns[Row]):
+    """Columns of rows that most statements return: of equal rows a process keeps one object.
+
+    Requests share these objects. Nobody may change one, or use a column that it has not.
+    """
+
+    def __init__(self, columns: Columns[Row]) -> None:
+        super().__init__(columns.model, " ".join(columns.names))
+        self._make = lru_cache(maxsize=SHARED)(super()._make)  # type: ignore[method-assign]
 
 
 def prepared(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from django.db.models import BigIntegerField, Q
+from django.db.models import BigIntegerField, Q, QuerySet
 
+from apps.matches.composed import composed_once
 from apps.matches.models import Event, Topic, World
 
 MOST_VALUES: Final = 100
@@ -135,7 +136,13 @@ def _values(name: str, wanted: Any) -> Iterable[str]:
 
 def newest_event_number() -> int:
     """Return the number of the newest numbered event; 0 before the first."""
-    return Event.objects.filter(number__isnull=False).order_by("-number").values_list("number", flat=True).first() or 0
+    return _newest_number.first() or 0
+
+
+@composed_once
+def _newest_number() -> QuerySet[Event, int | None]:
+    numbered = Event.objects.filter(number__isnull=False)
+    return numbered.order_by("-number").values_list("number", flat=True)[:1]
 
 
 def oldest_event_number() -> int:

@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple, TypeVar
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import (
     BooleanField,
-    Case,
     Count,
     Exists,
     Func,
@@ -26,14 +25,13 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Value,
-    When,
 )
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce, NullIf
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
 from apps.matches.clubs import plain, respelled
-from apps.matches.connections import Columns
+from apps.matches.composed import composed_once
+from apps.matches.connections import Columns, prepared
 from apps.matches.models import (
     Absence,
     AuditEntry,
@@ -169,6 +167,18 @@ def matches(world: World | None = None) -> QuerySet[Match]:
     return found if world is None else found.filter(world=world)
 
 
+@composed_once
+def matches_with_ids(match_ids: list[int]) -> QuerySet[Match]:
+    """Return some matches as `matches` does, by kick-off."""
+    return matches().filter(pk__in=match_ids).order_by("kickoff_at", "id")
+
+
+@composed_once
+def match_with_stats(match_id: int) -> QuerySet[Match]:
+    """Return a match as `matches` does, with its statistics and what is at stake."""
+    return matches().select_related("stats", "stakes").filter(pk=match_id)
+
+
 def merged(branches: Iterable[QuerySet[Match]], *order: str, limit: int) -> QuerySet[Match]:
     """Return the first matches that any of some queries finds, in an order that is that of an index for each of them.
 
@@ -227,11 +237,36 @@ def of_team(found: QuerySet[Match], team: Team) -> list[QuerySet[Match]]:
     return [found.filter(home_team=team), found.filter(away_team=team)]
 
 
+@composed_once
+def team_of_slug(slug: str) -> QuerySet[Team]:
+    """Return the team with a slug, with its region."""
+    return Team.objects.filter(slug=slug).select_related("region")
+
+
+@composed_once
+def competition_of_slug(slug: str) -> QuerySet[Competition]:
+    """Return the competition with a slug, with its region."""
+    return Competition.objects.filter(slug=slug).select_related("region")
+
+
+@composed_once
+def competitions_of(world: World) -> QuerySet[Competition]:
+    """Return the competitions of a world, with their regions."""
+    return Competition.objects.filter(world=world).select_related("region")
+
+
 def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> dict[int, list[FormEntry]]:
     """Return the latest finished matches of each team whose results were known before an instant, newest first.
 
     Two queries, whatever the number of teams.
     """
+    ids = recent_results(team_ids, before, limit)
+    found = {match.pk: match for match in matches_with_ids([pk for of_team in ids.values() for pk in of_team])}
+    return {team_id: [form_entry(found[pk], team_id) for pk in of_team] for team_id, of_team in ids.items()}
+
+
+def recent_results(team_ids: Iterable[int], before: datetime, limit: int) -> dict[int, list[int]]:
+    """Return the ids of the latest finished matches of each team, as `recent_form` does, newest first."""
     wanted = list(dict.fromkeys(team_ids))
     with reading().cursor() as cursor:
         cursor.execute(
@@ -243,23 +278,25 @@ def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> di
                 (SELECT id, kickoff_at FROM matches_match WHERE away_team_id = t.team_id AND kickoff_at < %s
                     AND known_at < %s AND status = 'finished' ORDER BY kickoff_at DESC LIMIT %s)
                 ORDER BY kickoff_at DESC, id DESC LIMIT %s
-            ) AS f
+            ) AS f ORDER BY f.kickoff_at DESC, f.id DESC
             """,
             [wanted, before, before, limit, before, before, limit, limit],
         )
         pairs = cursor.fetchall()
-    found = matches().in_bulk({match_id for _, match_id in pairs})
-    form: dict[int, list[FormEntry]] = {team_id: [] for team_id in wanted}
+    found: dict[int, list[int]] = {team_id: [] for team_id in wanted}
     for team_id, match_id in pairs:
-        form[team_id].append(_form_entry(found[match_id], team_id))
-    for entries in form.values():
-        entries.sort(key=lambda entry: (entry.match.kickoff_at, entry.match.pk), reverse=True)
-    return form
+        found[team_id].append(match_id)
+    return found
 
 
 def squad_value_of(team: Team) -> SquadValue | None:
     """Return the latest estimate of what the squad of a team is worth."""
-    return team.squad_values.order_by("-known_on", "source").first()
+    return _squad_value_of.first(team.pk)
+
+
+@composed_once
+def _squad_value_of(team_id: int) -> QuerySet[SquadValue]:
+    return SquadValue.objects.filter(team=team_id).order_by("-known_on", "source")[:1]
 
 
 class TeamName(NamedTuple):
@@ -351,6 +388,19 @@ def seasons(competition: Competition) -> QuerySet[Season]:
     return competition.seasons.select_related("competition__region").order_by("-label")
 
 
+def seasons_listed(competition: Competition) -> list[Season]:
+    """Return the seasons of a competition, newest first, each with this competition."""
+    found = _seasons_listed(competition.pk)
+    for season in found:
+        season.competition = competition
+    return found
+
+
+@composed_once
+def _seasons_listed(competition_id: int) -> QuerySet[Season]:
+    return Season.objects.filter(competition=competition_id).order_by("-label")
+
+
 def season_matches(season: Season) -> QuerySet[Match]:
     """Return all matches of a season in the order of kick-off."""
     return matches().filter(season=season).order_by("kickoff_at", "id")
@@ -426,6 +476,30 @@ def table_matches(season: Season) -> list[TableMatch]:
     return found
 
 
+_STATE: Final = """
+    SELECT count(*), sum(hashtext(version)) FROM (
+        SELECT 'match' || xmin || ctid AS version FROM matches_match WHERE season_id = %s
+        UNION ALL SELECT 'stage' || xmin || ctid FROM matches_stage WHERE season_id = %s
+        UNION ALL SELECT 'points' || xmin || ctid FROM matches_pointsadjustment WHERE season_id = %s
+        UNION ALL SELECT 'verdict' || xmin || ctid FROM matches_awardedresult WHERE season_id = %s
+        UNION ALL SELECT 'team' || xmin || ctid FROM matches_team WHERE id IN (
+            SELECT home_team_id FROM matches_match WHERE season_id = %s
+            UNION SELECT away_team_id FROM matches_match WHERE season_id = %s
+            UNION SELECT team_id FROM matches_pointsadjustment WHERE season_id = %s
+        )
+    ) AS versions"""
+
+
+def state_of_season(season: Season) -> tuple[int, int]:
+    """Return a state that any change of a season's matches, decisions and teams replaces by another one.
+
+    PostgreSQL gives each version of a row a place (ctid) and the number of the transaction that wrote it (xmin); the
+    state counts these and sums their hashes. It costs a small part of reading the rows.
+    """
+    ((count, hashes),) = prepared(_STATE, [season.pk] * 7)
+    return count, hashes or 0
+
+
 def league_table(season: Season, at: datetime | None = None) -> list[Standing[Team]]:
     """Return the table of a season by the rules of its region, as it was known at an instant or is now.
 
@@ -498,16 +572,43 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
     return []
 
 
+_FOUND_TEAM: Final = Columns(Team, " ".join(each.attname for each in Team._meta.concrete_fields))
+
+# Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
+_NAMED_TEAMS: Final = f"""
+    SELECT {_FOUND_TEAM.sql("t")}, {REGION.sql("r")}
+    FROM (
+        SELECT team_id, min(CASE WHEN search_text LIKE %s THEN 0 WHEN search_text LIKE %s THEN 1
+            WHEN search_text LIKE ALL (%s::text[]) THEN 2 ELSE 3 END) AS rank
+        FROM (
+            SELECT id AS team_id, search_text FROM matches_team
+            UNION ALL SELECT team_id, search_text FROM matches_teamalias
+        ) AS names
+        WHERE search_text LIKE ALL (%s::text[]) GROUP BY team_id
+    ) AS named
+    JOIN matches_team t ON t.id = named.team_id JOIN matches_region r ON r.id = t.region_id,
+        (SELECT %s::text AS world) AS asked
+    WHERE asked.world = ''
+        OR EXISTS (SELECT FROM matches_competition c WHERE c.region_id = t.region_id AND c.world = asked.world)
+    ORDER BY rank, t.code = '', coalesce(nullif(t.short_name, ''), t.name) LIMIT %s"""
+
+
 def _named_teams(wanted: str, world: World | None, limit: int) -> list[Team]:
-    found = Team.objects.filter(named(wanted)).select_related("region")
-    if world is not None:
-        of_world = Competition.objects.filter(region=OuterRef("region"), world=world)
-        found = found.filter(Exists(of_world))
-    # Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
-    ranks = [f"| {wanted} |"], [f"| {wanted}"], [f" {word}" for word in wanted.split()]
-    rank = Case(*(When(_holding(texts), then=Value(n)) for n, texts in enumerate(ranks)), default=Value(len(ranks)))
-    shown = Coalesce(NullIf("short_name", Value("")), "name")
-    return list(found.order_by(rank, Case(When(code="", then=1), default=0), shown)[:limit])
+    words = wanted.split()
+    begun, held = [_pattern(f" {word}") for word in words], [_pattern(word) for word in words]
+    values = [_pattern(f"| {wanted} |"), _pattern(f"| {wanted}"), begun, held, world.value if world else "", limit]
+    found = []
+    for row in prepared(_NAMED_TEAMS, values):
+        columns = iter(row)
+        team = _FOUND_TEAM.take(columns)
+        team.region = REGION.take(columns)
+        found.append(team)
+    return found
+
+
+def _pattern(text: str) -> str:
+    """Return the pattern of LIKE for texts that hold another."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
 
 
 MARKET_CONDITION: Final = f"bookmaker <> '{TRUTH}' AND home IS NOT NULL AND draw IS NOT NULL AND away IS NOT NULL"
@@ -557,22 +658,37 @@ class MissingPlayer(NamedTuple):
 
 def lineups_of(match_id: int) -> list[SquadMember]:
     """Return the players in the squads of a match, those who begin first."""
+    return [SquadMember(*row) for row in _lineups_of(match_id)]
+
+
+@composed_once
+def _lineups_of(match_id: int) -> QuerySet[Lineup, tuple[Any, ...]]:
     rows = Lineup.objects.filter(match=match_id).order_by("-is_starter", "shirt_number", "player__name", "pk")
-    return [SquadMember(*row) for row in rows.values_list("side", "player__name", "is_starter", "known_at")]
+    return rows.values_list("side", "player__name", "is_starter", "known_at")
 
 
 def absences_of(match_id: int) -> list[MissingPlayer]:
     """Return the players who were reported missing from a match."""
+    return [MissingPlayer(*row) for row in _absences_of(match_id)]
+
+
+@composed_once
+def _absences_of(match_id: int) -> QuerySet[Absence, tuple[Any, ...]]:
     rows = Absence.objects.filter(match=match_id).order_by("player__name", "pk")
-    return [MissingPlayer(*row) for row in rows.values_list("side", "player__name", "reason", "status")]
+    return rows.values_list("side", "player__name", "reason", "status")
 
 
 def live_scores(match_ids: Iterable[int], now: datetime) -> dict[int, LiveScore]:
     """Return the score of each match in play of which there is fresh news."""
-    found = LiveScore.objects.in_bulk(list(match_ids))
-    return {match_id: score for match_id, score in found.items() if score.is_fresh(now)}
+    return {score.match_id: score for score in _live_scores(list(match_ids)) if score.is_fresh(now)}
 
 
+@composed_once
+def _live_scores(match_ids: list[int]) -> QuerySet[LiveScore]:
+    return LiveScore.objects.filter(match__in=match_ids)
+
+
+@composed_once
 def contradictions_of(match_id: int) -> QuerySet[Contradiction]:
     """Return the open contradictions of a match, ordered by source."""
     return Contradiction.objects.filter(match=match_id, resolved_at__isnull=True).order_by("source")
@@ -617,7 +733,8 @@ def match_counts(team_ids: Iterable[int]) -> dict[int, int]:
     return counts
 
 
-def _form_entry(match: Match, team_id: int) -> FormEntry:
+def form_entry(match: Match, team_id: int) -> FormEntry:
+    """Return a finished match as one of its teams saw it."""
     is_home = match.home_team_id == team_id
     goals: Sequence[int | None] = (match.home_goals, match.away_goals)
     ours, theirs = goals if is_home else (goals[1], goals[0])

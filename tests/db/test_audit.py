@@ -283,6 +283,13 @@ def _(room):
 
 
 # ── Matches ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+@case("matches.competition.change")
+def _(room):
+    row = CompetitionFactory()
+    room.save(row, position=2)
+    return row
+
+
 @case("matches.match.correct")
 def _(room):
     match = FinishedMatchFactory()

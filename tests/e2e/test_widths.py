@@ -54,7 +54,7 @@ OUTSIDE = """
     const at = each.getBoundingClientRect();
     if (!at.width || (at.right <= innerWidth + 1 && at.left >= -1)) continue;
     const scroller = each.closest(".scroll[data-more]");
-    if (scroller && getComputedStyle(scroller, "::before").content.includes("sideways")) continue;
+    if (scroller && scroller.dataset.more === document.body.dataset.sideways) continue;
     found.push(`${each.tagName} ${each.getAttribute("class") ?? ""} ${each.textContent.trim().slice(0, 30)}`);
   }
   return found;
@@ -89,12 +89,14 @@ def resize(page, width: int) -> None:
     page.evaluate(LAID_OUT)
 
 
-def test_at_every_width_every_page_shows_its_names_and_fits(states, open_page, site):
+@pytest.mark.parametrize(("language", "widths"), [("en", WIDTHS), ("de", (320, 390, 1440))])
+def test_at_every_width_every_page_shows_its_names_and_fits(states, open_page, site, language, widths):
     page = open_page("/about/", push=False)
+    page.context.add_cookies([{"name": "language", "value": language, "url": site}])
     faults = {}
     for path in states.pages:
-        visit(page, site, path, WIDTHS[0])
-        for width in WIDTHS:
+        visit(page, site, path, widths[0])
+        for width in widths:
             resize(page, width)
             found = {
                 "sideways": page.evaluate("document.documentElement.scrollWidth > innerWidth"),

@@ -8,9 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.core.cache import caches
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import trans_real
 
+from apps.api import written
+from apps.api.templatetags import league, spai
 from apps.matches.models import Competition, Event, Ingest, Match, Odds, Region, Season, Team, World
 from apps.matches.records import result_known_at
 from apps.ml import selectors as ml_selectors
@@ -31,6 +35,7 @@ from apps.ml.models import (
     TeamRating,
 )
 from apps.ml.services import LiveForecast
+from tests import missed_texts
 
 HERE = Path(__file__).resolve().parent
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -355,6 +360,22 @@ class Builder:
             self.odds(match)
             found.append(match)
         return found
+
+
+@pytest.fixture
+def marked(monkeypatch):
+    """German is English in marks, so that a text without them did not come through gettext."""
+    kept = (written.number_forms, spai._bars, spai._row, league._strip)
+
+    def forget() -> None:
+        caches["parts"].clear()
+        for function in kept:
+            function.cache_clear()
+
+    monkeypatch.setitem(trans_real._translations, "de", missed_texts.Marked())
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from apps.api.models import ApiKey, ReaderProfile
 from apps.api.pages.forms import MAILER
 from apps.matches.models import AuditEntry
 from spai import urls
+from tests import missed_texts
 from tests.web.test_following import HERE
 from tests.web.test_pages import text_of
 
@@ -216,11 +217,47 @@ class TestAccount:
         with pytest.raises(PermissionError):
             services.delete_account(user=user, now=timezone.now())
 
-    def test_the_zone_is_kept_and_shown_at_once(self, client, ann):
-        client.post("/account/", {"change": "zone", "zone": "Europe/Oslo"})
-        assert ReaderProfile.objects.get().zone == client.cookies["zone"].value == "Europe/Oslo"
-        client.post("/account/", {"change": "zone", "zone": "Nowhere/At_All"})
-        assert ReaderProfile.objects.get().zone == ""
+    def test_zone_and_language_are_kept_and_shown_at_once(self, client, ann):
+        client.post("/account/", {"change": "choices", "zone": "Europe/Oslo", "language": "de"})
+        profile = ReaderProfile.objects.get()
+        assert profile.zone == client.cookies["zone"].value == "Europe/Oslo"
+        assert profile.language == client.cookies["language"].value == "de"
+        assert "Konto löschen" in text_of(client.get("/account/"))
+        client.post("/account/", {"change": "choices", "zone": "Nowhere/At_All", "language": "xx"})
+        profile = ReaderProfile.objects.get()
+        assert (profile.zone, profile.language, client.cookies["language"].value) == ("", "", "")
+
+    def test_another_device_gets_the_language_of_the_account(self, client, ann):
+        client.post("/account/", {"change": "choices", "language": "de"})
+        other = Client()
+        other.cookies["language"] = "en"
+        sign_in(other)
+        assert other.cookies["language"].value == "de"
+        other.post("/account/sign-out/")
+        assert other.cookies["language"].value == ""
+
+    def test_an_account_without_a_language_takes_that_of_the_browser(self):
+        browser = Client()
+        browser.cookies["language"] = "de"
+        sign_up(browser)
+        assert ReaderProfile.objects.get().language == "de"
+
+    def test_every_text_of_its_pages_can_be_translated(self, client, ann, sends_mail, marked):
+        german, stranger = {"Accept-Language": "de"}, Client()
+        wrong = [
+            client.post("/account/", {"change": name, "password": "no", "name": ""}, headers=german)
+            for name in ("delete", "password", "key")
+        ]
+        pages = [
+            *(client.get(path, headers=german) for path in ("/account/", "/account/?changed=password")),
+            *(stranger.get(f"/account/{path}/", headers=german) for path in ("sign-in", "sign-up", "password")),
+            *wrong,
+            stranger.post("/account/sign-in/", {"username": "ann", "password": "no"}, headers=german),
+            stranger.post("/account/sign-up/", {"username": "ann", "password1": "a", "password2": "b"}, headers=german),
+            stranger.post("/account/password/", {"email": "nobody@example.org"}, headers=german),
+        ]
+        missed = [missed_texts.in_html(page.text, {"ann", "English", "Deutsch", "London"}) for page in pages]
+        assert [found for found in missed if found] == []
 
     def test_its_page_is_kept_by_no_cache(self, client, ann):
         assert "no-store" in client.get("/account/")["Cache-Control"]
@@ -238,6 +275,14 @@ class TestForgotten:
         assert Client().post(path, form)["Location"] == "/account/sign-in/"
         assert Client().get(path).status_code == 404
         assert sign_in(Client(), password=OTHER).status_code == 302
+
+    def test_the_mail_is_in_the_language_of_the_page(self, client, sends_mail):
+        sign_up(client, email="ann@example.org")
+        Client().post("/account/password/", {"email": "ann@example.org"}, headers={"Accept-Language": "de"})
+        MAILER.submit(int).result()
+        (sent,) = mail.outbox
+        assert sent.subject.startswith("Ein neues Passwort bei ")
+        assert "innerhalb von drei Tagen" in sent.body
 
     @pytest.mark.parametrize("address", ["nobody@example.org", "operator@example.org"])
     def test_the_answer_tells_nothing_and_staff_get_no_mail(self, sends_mail, address):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from apps.api import charts
 from apps.api.services import league
-from apps.api.templatetags.league import line_title, ordinal, strip
-from apps.api.templatetags.spai import bars, chance, code, duration, line_short, percent
+from apps.api.templatetags.league import line_title, strip
+from apps.api.templatetags.spai import bars, chance, code, duration, line_short, ordinal, percent
 from apps.matches.models import Team
 from apps.matches.standings import Standing
 from apps.ml.forecasting import goals

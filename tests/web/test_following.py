@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from apps.api.pages.context import FOLLOW_COOKIE, MOST_FOLLOWED
@@ -122,3 +124,24 @@ def test_a_team_page_has_a_star_that_is_pressed_when_the_team_is_followed(client
     page = client.get("/teams/northgate/").content.decode()
     assert 'aria-pressed="true"' in page
     assert 'name="on"' not in page
+
+
+def test_a_match_page_has_a_star_for_each_team_that_leads_back_to_it(client, build, teams):
+    match = build.match()
+    address = f"/matches/{match.pk}/"
+    page = client.get(address).content.decode()
+    assert 'aria-label="Follow Northgate"' in page
+    assert 'aria-label="Follow Old Mill"' in page
+    stars = re.findall(r'<form class="follow".*?</form>', page, re.DOTALL)
+    assert [f'name="next" value="{address}"' in star for star in stars] == [True, True]
+    send(client, match.home_team_id, on="on", next=address)
+    page = client.get(address).content.decode()
+    assert page.count('aria-pressed="true"\n    aria-label="Follow Northgate"') == 1
+    assert 'aria-pressed="true"\n    aria-label="Follow Old Mill"' not in page
+
+
+def test_the_followed_teams_of_today_lead_to_the_page_that_removes_them(client, build):
+    match = build.match()
+    send(client, match.home_team_id, on="on")
+    assert '<a id="followed-edit" class="text small end" href="/follow/">Edit</a>' in client.get("/").content.decode()
+    assert "Stop following Northgate" in client.get("/follow/").content.decode()

@@ -164,6 +164,22 @@ class TestGivenResults:
         assert re.search(r"Lakeside D W 4 \d+ \d+ to \d+ 9\d% \+\d+", text)
         assert "Clear Copy address" in text
 
+    def test_an_address_that_assumes_too_many_results_is_told_when_it_may_go_on(
+        self, client, settings, simulated, coming
+    ):
+        settings.SPAI_LIMIT_ANONYMOUS = 3 * settings.SPAI_COMPUTED_COST
+        stranger = {"REMOTE_ADDR": "203.0.113.77"}
+        given = f"{LEAGUE}?lock={coming[0].pk}:H"
+        statuses = [client.get(given, **stranger).status_code for _ in range(5)]
+        assert statuses == [200, 200, 200, 429, 429]
+        refused = client.get(given, **stranger)
+        assert re.search(r"Too many results were assumed from your address\. Try again in \d+ s", text_of(refused))
+        assert 1 <= int(refused["Retry-After"]) <= 60
+        assert refused["Cache-Control"] == "no-store"
+        # Nothing else is refused, and nobody else.
+        assert client.get(LEAGUE, **stranger).status_code == 200
+        assert client.get(given, REMOTE_ADDR="203.0.113.8").status_code == 200
+
     @pytest.mark.parametrize("lock", ["1:H", "x", "{over}:H", "{first}:X", "{first}", "9" * 30 + ":H", "½:H", "%00:H"])
     def test_a_result_that_cannot_be_given_is_left_out_with_a_note(self, client, simulated, played, coming, lock):
         lock = lock.format(over=played[0].pk, first=coming[0].pk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 
 import httpx
@@ -104,6 +104,17 @@ def made() -> tuple[int, str, str]:
 
 
 @elsewhere
+def in_play() -> int:
+    """Make a match in play of which Northgate were favourites with 50%; return its id."""
+    build = Builder(datetime.now(UTC))
+    match = build.match("Northgate", "Old Mill", kickoff_at=build.now - timedelta(minutes=80), status="live")
+    version = build.version()
+    build.promote(version)
+    build.prediction(match, version, (0.5, 0.3, 0.2))
+    return match.pk
+
+
+@elsewhere
 def write(topic: str, key: str, **payload) -> None:
     if topic.split(".")[0] in ("match", "prediction", "score"):
         events.publish_of_matches(topic=topic, events=[(int(key), payload)], now=datetime.now(UTC))
@@ -127,6 +138,26 @@ async def test_a_committed_event_reaches_a_client_of_another_process(push):
         event = await heard(socket)
     assert (event["type"], event["number"]) == ("event", 1)
     assert (event["topic"], event["key"], event["payload"]) == ("prediction.published", "7", {"version": 3})
+
+
+async def test_the_score_of_a_match_in_play_comes_with_its_chances_by_websocket_and_stream(push):
+    match_id = await in_play()
+    score = {"minute": 67, "home_goals": 0, "away_goals": 1}
+    facts = {"status": "live", "kickoff_at": "2026-11-23T12:00:00Z", "home_goals": None, "away_goals": None}
+    async with connected(f"{push}matches/{match_id}/") as (socket, _), streamed(push, "?after=0") as (_, messages):
+        await anext(messages)
+        await write("match.changed", str(match_id), **facts, live=score)
+        event = await heard(socket)
+        streamed_event = json.loads((await anext(messages))["data"])
+    validator_of(push_document(), "Event").validate(event)
+    assert streamed_event == event
+    probabilities = event["payload"]["live"].pop("probabilities")
+    assert event["payload"] == {**facts, "live": score}
+    assert sum(probabilities.values()) == pytest.approx(1.0)
+    assert probabilities["away"] > 0.5
+    # From memory above, from the database here.
+    async with connected(f"{push}events/?after=0&match={match_id}") as (socket, _):
+        assert (await heard(socket))["payload"]["live"]["probabilities"] == probabilities
 
 
 async def test_events_come_in_the_order_of_their_numbers_without_gaps(push):

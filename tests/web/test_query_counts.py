@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.api.pages.parts import PARTS
+from apps.api.services import league
 from tests.web.conftest import read_json, write_json
 
 PAGES = {
@@ -83,7 +84,8 @@ def counted(client, match) -> dict[str, int]:
         if "row" in name:
             headers["HX-Target"] = f"row-{match.pk}"
         # What a process does that has not kept a part of the page yet.
-        caches["parts"].clear()
+        PARTS.clear()
+        league.facts_of.cache_clear()
         with CaptureQueriesContext(connection) as queries:
             ids = {"match": match.pk, "home": match.home_team_id, "away": match.away_team_id}
             response = client.get(address.format(**ids), headers=headers)

@@ -101,6 +101,26 @@ class TestLeagues:
         keys = [importance(*each) for each in (*known, *unknown)]
         assert all(one < other for one, other in pairwise(keys))
 
+    def test_a_position_of_the_operator_comes_before_the_league_that_has_it_by_default(self):
+        second = ("Aldermark", "Crown League", 1, 2)
+        assert importance("England", "Premier League", 1) < importance(*second) < importance("Spain", "La Liga", 1)
+        assert importance("England", "Premier League", 1, 90) > importance("Scotland", "League Two", 4)
+
+    def test_pages_and_the_search_have_the_order_of_the_operator_at_once(self, client, build, champion, real, noon):
+        names = ["Premier League", "Alpha Division", "Zenith Division"]
+        for n, name in enumerate(names):
+            build.match(f"A{n}", f"B{n}", season=build.season(name, simulated=False), kickoff_at=noon)
+
+        def shown(address: str) -> list[str]:
+            page = client.get(address).content.decode()
+            return sorted(names, key=page.index)
+
+        for address in ("/", "/competitions/", "/search/?q=england"):
+            assert shown(address) == names
+        Competition.objects.filter(name="Zenith Division").update(position=1)
+        for address in ("/", "/competitions/", "/search/?q=england"):
+            assert shown(address) == ["Zenith Division", "Premier League", "Alpha Division"]
+
     def test_every_league_of_the_sources_has_a_row(self):
         from apps.scraping.sources.competitions import DIVISIONS, LEAGUES, OPENFOOTBALL_CODES
 

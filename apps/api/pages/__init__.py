@@ -2,7 +2,7 @@
 
 from apps.api.pages.accounts import account, new_password, reset_password, sign_in, sign_out, sign_up
 from apps.api.pages.competitions import competition, competitions
-from apps.api.pages.context import choose_theme, choose_zone
+from apps.api.pages.context import choose_language, choose_theme, choose_zone
 from apps.api.pages.crawling import manifest, robots, sitemap, sitemap_index
 from apps.api.pages.embed import embedded_match, embedded_table
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
@@ -27,6 +27,7 @@ __all__ = [
     "bad_request",
     "calendar",
     "calendar_feed",
+    "choose_language",
     "choose_theme",
     "choose_zone",
     "competition",

@@ -14,6 +14,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_decode
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -29,14 +30,16 @@ from apps.api.pages.context import (
     zone_names,
 )
 from apps.api.pages.forms import (
+    LanguageField,
     LocalPathField,
+    OwnChoicesForm,
     OwnKeyForm,
-    OwnZoneForm,
     ResetForm,
     SignUpForm,
     ZoneField,
     sends_mail,
 )
+from apps.api.pages.languages import LANGUAGE_COOKIE
 
 STAYS: Final = 30 * 24 * 3600
 """Seconds for which a reader stays signed in."""
@@ -59,7 +62,12 @@ def limited(cost: int) -> Callable[[Any], View]:
                 address = services.address_of(request.META) or "unknown"
                 admission = services.admit(address, cost=cost, now=timezone.now())
                 if not admission.allowed:
-                    text = f"Too many requests came from your address. Try again in {admission.reset_seconds} seconds."
+                    seconds = admission.reset_seconds
+                    text = ngettext(
+                        "Too many requests came from your address. Try again in {seconds} second.",
+                        "Too many requests came from your address. Try again in {seconds} seconds.",
+                        seconds,
+                    ).format(seconds=seconds)
                     headers = admission.headers
                     return HttpResponse(text, status=429, content_type="text/plain; charset=utf-8", headers=headers)
             answer: HttpResponse = view(request, *args, **kwargs)
@@ -91,11 +99,16 @@ def _enter(request: HttpRequest, user: User, back: str) -> HttpResponse:
     request.session.set_expiry(STAYS)
     chosen = ZoneField(required=False).clean(request.COOKIES.get(CHOSEN_COOKIE))
     profile = services.merge_into_profile(
-        user=user, followed=followed_teams(request), zone=chosen.key if chosen else "", now=timezone.now()
+        user=user,
+        followed=followed_teams(request),
+        zone=chosen.key if chosen else "",
+        language=LanguageField().clean(request.COOKIES.get(LANGUAGE_COOKIE)),
+        now=timezone.now(),
     )
     response = HttpResponseRedirect(back)
     set_choice(request, response, FOLLOW_COOKIE, ",".join(map(str, profile.followed_teams)))
     set_choice(request, response, CHOSEN_COOKIE, profile.zone)
+    set_choice(request, response, LANGUAGE_COOKIE, profile.language)
     return response
 
 
@@ -128,26 +141,28 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect("/")
     if was_reader:
         logout(request)
-        for cookie in (FOLLOW_COOKIE, CHOSEN_COOKIE):
+        for cookie in (FOLLOW_COOKIE, CHOSEN_COOKIE, LANGUAGE_COOKIE):
             set_choice(request, response, cookie, "")
     return response
 
 
 @limited(PASSWORD_COST)
 def account(request: HttpRequest) -> HttpResponse:
-    """Show what the account of a reader keeps; its forms change zone, keys and password, or delete it."""
+    """Show what the account of a reader keeps; its forms change choices, keys and password, or delete it."""
     user, now = reader_of(request), timezone.now()
     if user is None:
         return HttpResponseRedirect("/account/sign-in/?next=/account/")
     sent = {request.POST.get("change", ""): request.POST} if request.method == "POST" else {}
     form = PasswordChangeForm(user, sent.get("password"))
-    key_form, zone_form, confirm = OwnKeyForm(sent.get("key")), OwnZoneForm(sent.get("zone")), sent.get("delete")
+    key_form, choices, confirm = OwnKeyForm(sent.get("key")), OwnChoicesForm(sent.get("choices")), sent.get("delete")
     token = too_many = ""
     response: HttpResponse = HttpResponseRedirect("/account/")
-    if zone_form.is_valid():
-        zone = zone_form.cleaned_data["zone"]
-        services.keep_zone(user=user, zone=zone.key if zone else "", now=now)
-        set_choice(request, response, CHOSEN_COOKIE, zone.key if zone else "")
+    if choices.is_valid():
+        zone = choices.cleaned_data["zone"].key if choices.cleaned_data["zone"] else ""
+        language = choices.cleaned_data["language"]
+        services.keep_choices(user=user, zone=zone, language=language, now=now)
+        set_choice(request, response, CHOSEN_COOKIE, zone)
+        set_choice(request, response, LANGUAGE_COOKIE, language)
         return response
     if "revoke" in sent:
         services.revoke_reader_key(user=user, prefix=request.POST.get("prefix", ""), now=now)
@@ -164,7 +179,8 @@ def account(request: HttpRequest) -> HttpResponse:
             token = services.create_reader_key(user=user, name=key_form.cleaned_data["name"], now=now).token
             key_form = OwnKeyForm()
         except services.TooManyKeysError:
-            too_many = f"You have {services.MOST_KEYS} keys, which is the most. Revoke one first."
+            text = gettext("You have {keys} keys, which is the most. Revoke one first.")
+            too_many = text.format(keys=services.MOST_KEYS)
     context = {
         "profile": services.reader_profile(user=user, now=now),
         "keys": services.keys_in_force(user),
@@ -202,7 +218,7 @@ def new_password(request: HttpRequest, user: str, token: str) -> HttpResponse:
     """Set a new password by the address of a mail, which works once and for three days."""
     found = _user_of(user)
     if found is None or not default_token_generator.check_token(found, token):
-        raise Http404("This address was used before, or is too old. Ask for a new mail.")
+        raise Http404(gettext("This address was used before, or is too old. Ask for a new mail."))
     form = SetPasswordForm(found, request.POST if request.method == "POST" else None)
     if form.is_valid():
         form.save()

@@ -7,17 +7,21 @@ from itertools import groupby
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
-from apps.api import charts, selectors
+from apps.api import charts, selectors, services
 from apps.api.methods import read_only
-from apps.api.pages.context import PageContext, followed_teams, page_context, render_page
+from apps.api.pages.context import PageContext, followed_teams, kept_part, page_context, render_page
+from apps.api.pages.errors import too_many
 from apps.api.pages.forms import SeasonForm
 from apps.api.pages.sharing import share_of_competition
 from apps.api.services import league as leagues
 from apps.matches import selectors as matches
-from apps.matches.models import Competition, Season
+from apps.matches.models import Region, Season
 
 MATCHES_SHOWN = 8
 GIVEN_LETTERS: Final = "HDA"
@@ -73,25 +77,56 @@ def competitions(request: HttpRequest) -> HttpResponse:
     """List the competitions of a world, region by region."""
     page = page_context(request)
     found = selectors.listed_competitions(page.world, page.now)
-    regions = [(region, list(group)) for region, group in groupby(found, key=lambda each: each.competition.region)]
+    regions = [
+        _region(page, region, list(group)) for region, group in groupby(found, key=lambda each: each.competition.region)
+    ]
     return render_page(request, page, "pages/competitions.html", {"regions": regions})
+
+
+def _region(page: PageContext, region: Region, found: list[selectors.ListedCompetition]) -> SafeString:
+    """Return the competitions of a region as a part of the page."""
+    return kept_part(
+        page,
+        "partials/competition/region.html",
+        lambda: {"region": region, "found": found},
+        *(region.pk, region.name, *(each.shown for each in found)),
+    )
 
 
 @read_only
 def competition(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a season: the table with chances, how they moved, the matches of a round, and what given results change."""
-    found = Competition.objects.select_related("region").filter(slug=slug).first()
+    found = matches.competition_of_slug.first(slug)
     if found is None:
-        raise Http404("There is no such competition.")
+        raise Http404(gettext("There is no such competition."))
     page = page_context(request, world=found.world)
     query = SeasonForm.parse(request)
-    seasons = list(matches.seasons(found))
+    seasons = matches.seasons_listed(found)
     label = query["season"]
     season = next((each for each in seasons if each.label == label), None)
     if label and season is None:
-        raise Http404(f"{found.name} has no season {label[:24]}.")
+        raise Http404(
+            gettext("{competition} has no season {season}.").format(competition=found.name, season=label[:24])
+        )
     season = season or (seasons[0] if seasons else None)
-    context: dict[str, Any] = {"competition": found, "seasons": seasons, "season": season}
+    labels = [each.label for each in seasons]
+    if query["lock"].outcomes and season:
+        # A season with given results is ranked anew, which costs as much as a forecast that is made for a request.
+        address = services.address_of(request.META) or "unknown"
+        admission = services.admit(address, cost=settings.SPAI_COMPUTED_COST, now=page.now)
+        if not admission.allowed:
+            return too_many(request, admission)
+    context: dict[str, Any] = {
+        "competition": found,
+        "season": season,
+        "season_list": kept_part(
+            page,
+            "partials/competition/seasons.html",
+            lambda: {"seasons": seasons, "season": season},
+            *labels,
+            season and season.label,
+        ),
+    }
     if season and found.level >= 1:
         context |= _league(request, page, season, query)
     elif season:
@@ -113,56 +148,83 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
     given = leagues.given_of(league, query["lock"].outcomes)
     rest = {"round": request.GET.get("round", ""), "chances": query["chances"], "table": query["table"]}
     address = SeasonAddress(request.path, query["season"], {each.match.pk: each.outcome for each in given}, rest)
-    lines = league.columns
-    context: dict[str, Any] = {
+    lines, refused = league.columns, query["lock"].refused + len(query["lock"].outcomes) - len(given)
+    in_league = [pk for pk in followed if any(line.team.pk == pk for line in league.table)]
+    competition = season.competition
+    common: dict[str, Any] = {
+        "competition": competition,
+        "season": season,
         "league": league,
-        "rows": leagues.rows_of(league, given, followed),
         "lines": lines,
         "given": [
             (each, address.with_({k: v for k, v in address.given.items() if k != each.match.pk})) for each in given
         ],
-        "refused": query["lock"].refused + len(query["lock"].outcomes) - len(given),
+        "refused": refused,
         "address": address,
         "clear": address.with_({}),
-        "view": query["table"] or "all",
-        "views": [(key, address.with_(table=key)) for key in ("all", "home", "away", "form")],
     }
-    context["standings"] = leagues.view_of(league, context["view"]) if league.is_begun else []
-    if lines:
+    # All that the parts of the page are made of, the state of the matches and the latest simulation above all.
+    key = (
+        *(season.pk, league.state, league.end.forecast.pk if league.end else 0, len(league.left)),
+        *(str(address), refused, *in_league, competition.name, competition.slug, competition.level, season.label),
+    )
+
+    def table() -> dict[str, Any]:
+        return common | {"rows": leagues.rows_of(league, given, followed)}
+
+    def standings() -> dict[str, Any]:
+        view: leagues.View = query["table"] or "all"
+        views = [(each, address.with_(table=each)) for each in ("all", "home", "away", "form")]
+        return common | {"view": view, "views": views, "standings": leagues.view_of(league, view)}
+
+    def chances() -> dict[str, Any]:
         line = next((each for each in lines if each.key == query["chances"]), lines[0])
         history = leagues.history_of(league, line, followed)
-        context |= {
-            "history": history,
-            "line": line,
-            "chart": chances_chart(history, followed) if len(history.moments) > 1 else None,
-            "line_choices": [(each, address.with_(chances=each.key)) for each in lines],
-        }
-    return context | _round(league, query["round"], address, page)
+        chart = chances_chart(history, followed) if len(history.moments) > 1 else None
+        choices = [(each, address.with_(chances=each.key)) for each in lines]
+        return common | {"history": history, "line": line, "chart": chart, "line_choices": choices}
+
+    shown = _round(league, query["round"], address)
+    asked = [each.pk for each in shown["round"].matches] if "round" in shown else []
+    cards = list(selectors.cards_of(asked, now=page.now).values()) if asked else []
+
+    def matches_of_round() -> dict[str, Any]:
+        return shown | _questions(league, cards, address)
+
+    part = "partials/competition/{}.html".format
+    return {
+        "league": league,
+        "table": kept_part(page, part("table"), table, *key),
+        "standings": kept_part(page, part("standings"), standings, *key) if league.is_begun else "",
+        "chances": kept_part(page, part("chances"), chances, *key) if lines else "",
+        "round": kept_part(page, part("round"), matches_of_round, *key, *asked, *(card.shown for card in cards)),
+    }
 
 
-def _round(league: leagues.League, number: int | None, address: SeasonAddress, page: PageContext) -> dict[str, Any]:
-    """Return the matches of a round: those that may be given a result, and the others."""
+def _round(league: leagues.League, number: int | None, address: SeasonAddress) -> dict[str, Any]:
+    """Return the round that is shown, its neighbours and the addresses of all."""
     rounds = league.rounds
     numbers = [each.number for each in rounds]
     if number and number not in numbers:
-        raise Http404(f"This season has no round {number}.")
+        raise Http404(gettext("This season has no round {number}.").format(number=number))
     shown = rounds[numbers.index(number)] if number else league.current
     context: dict[str, Any] = {"rounds": [(each, address.with_(round=str(each.number))) for each in rounds]}
     if shown is None or number == 0:
         return context
     place = rounds.index(shown)
-    found = matches.matches().filter(pk__in=[match.pk for match in shown.matches]).order_by("kickoff_at", "id")
-    cards = selectors.cards(list(found), now=page.now)
-    questions = [_question(league, card, address) for card in cards if leagues.can_end(league, card.match)]
-    asked = {question.card.match.pk for question in questions}
     return context | {
         "round": shown,
         "earlier": context["rounds"][place - 1] if place else None,
         "later": context["rounds"][place + 1] if place + 1 < len(rounds) else None,
         "all_rounds": address.with_(round="all"),
-        "questions": questions,
-        "cards": [card for card in cards if card.match.pk not in asked],
     }
+
+
+def _questions(league: leagues.League, cards: list[selectors.MatchCard], address: SeasonAddress) -> dict[str, Any]:
+    """Return the matches of a round that may be given a result, and the others."""
+    questions = [_question(league, card, address) for card in cards if leagues.can_end(league, card.match)]
+    asked = {question.card.match.pk for question in questions}
+    return {"questions": questions, "cards": [card for card in cards if card.match.pk not in asked]}
 
 
 def _question(league: leagues.League, card: selectors.MatchCard, address: SeasonAddress) -> Question:
@@ -203,7 +265,7 @@ def chances_chart(history: leagues.ChanceHistory, followed: tuple[int, ...] = ()
             (teams.index(move.team.pk), move.played / history.per_round, _text("move", move=move))
             for move in history.moves
         ],
-        names=[*names[:-1], "Today"],
+        names=[*names[:-1], gettext("Today")],
     )
 
 
@@ -219,12 +281,14 @@ def _round_marks(at: list[float]) -> list[tuple[float, str]]:
     first, latest = at[0], at[-1]
     step = max(1, round((latest - first) / (TICKS - 1)))
     inner = [n for n in range(int(first) + step, int(latest) + 1, step) if first < n < latest - step / 3]
-    return [(first, _round_name(first)), *((float(n), _round_name(n)) for n in inner), (latest, "Today")]
+    return [(first, _round_name(first)), *((float(n), _round_name(n)) for n in inner), (latest, gettext("Today"))]
 
 
 def _round_name(played: float, per_round: int = 1) -> str:
     """Name the moment after so many matches."""
-    return f"Round {-int(-played // per_round)}" if played else "Start"
+    if not played:
+        return gettext("Start")
+    return gettext("Round {number}").format(number=-int(-played // per_round))
 
 
 def _text(name: str, **context: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -12,11 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import parse_etags, quote_etag, urlencode
 from django.utils.safestring import SafeString, mark_safe
@@ -24,7 +23,18 @@ from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors, services
 from apps.api.methods import View, read_only
-from apps.api.pages.forms import ThemeField, ThemeForm, WorldForm, ZoneField, ZoneForm, all_zones
+from apps.api.pages.forms import (
+    EmbeddedLanguageForm,
+    LanguageForm,
+    ThemeField,
+    ThemeForm,
+    WorldForm,
+    ZoneField,
+    ZoneForm,
+    all_zones,
+)
+from apps.api.pages.languages import DEFAULT, LANGUAGE_COOKIE, language_query
+from apps.api.pages.parts import PARTS
 from apps.api.rest import conditional
 from apps.matches.feed import newest_event_number
 from apps.matches.models import World
@@ -42,8 +52,6 @@ MOST_FOLLOWED = services.MOST_TEAMS
 CHOOSING = ("day", "season", "world")
 """Parameters that make another page of an address, for search engines."""
 YEAR_SECONDS = 31_536_000
-KEPT_SECONDS = 600
-"""Time for which a part of a page is kept: a corrected name is on it by then."""
 
 
 class HtmxRequest(HttpRequest):
@@ -57,7 +65,8 @@ class PageContext:
     """The context that all pages share.
 
     `served` is the world that is shown by default. The reader chose the zone, or it is that of the device, or UTC
-    before a script has reported one. `theme` is empty, light or dark. `now` is the moment of the request, UTC.
+    before a script has reported one. `theme` is empty, light or dark. `language` is the code of the language in which
+    the request is answered. `now` is the moment of the request, UTC.
     """
 
     world: World
@@ -65,6 +74,7 @@ class PageContext:
     zone: ZoneInfo
     zone_is_chosen: bool
     theme: str
+    language: str
     now: datetime
 
     @property
@@ -109,6 +119,7 @@ def page_context(request: HttpRequest, *, world: World | None = None) -> PageCon
         zone=zone,
         zone_is_chosen=chosen is not None,
         theme=ThemeField().clean(request.COOKIES.get(THEME_COOKIE)),
+        language=translation.get_language() or DEFAULT,
         now=timezone.now(),
     )
 
@@ -132,18 +143,18 @@ def canonical_path(request: HttpRequest, page: PageContext) -> str:
     return f"{request.path}?{urlencode(query)}" if query else request.path
 
 
-def kept_part(page: PageContext, template: str, make: Callable[[], dict[str, Any]], *key: object) -> SafeString:
+def kept_part(page: PageContext, template: str, make: Callable[[], dict[str, Any]], *key: Hashable) -> SafeString:
     """Return a rendered part of a page that this process keeps for some minutes.
 
-    `key` has all that the context of `make` depends on. World and zone are added to it and to the context.
+    `key` has all that the context of `make` depends on. World, zone and language are added to it.
     """
-    name = hashlib.sha256(repr((template, page.world_query, page.zone.key, key)).encode()).hexdigest()
-    html: str | None = caches["parts"].get(name)
-    if html is None:
+    name = template, page.world_query, page.zone.key, page.language, key
+    part = PARTS.find(name)
+    if part is None:
         with timezone.override(page.zone):
-            html = render_to_string(template, {"page": page, **make()})
-        caches["parts"].set(name, html, KEPT_SECONDS)
-    return mark_safe(html)  # noqa: S308 - a template made it
+            part = render_to_string(template, {"page": page, **make()})
+        PARTS.keep(name, part)
+    return part
 
 
 def render_page(
@@ -160,7 +171,13 @@ def render_page(
     only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
     context = {"page": page, "now": page.now, "followed": followed_teams(request), **context}
     context |= {"site_url": settings.SPAI_WEB_URL, "canonical": canonical_path(request, page)}
-    context["has_accounts"] = settings.SPAI_ACCOUNTS
+    context |= {
+        "has_accounts": settings.SPAI_ACCOUNTS,
+        "languages": settings.LANGUAGES,
+        "language_query": language_query(page.language),
+        "language_with_zone": language_query(page.language, sign="&"),
+        "language_with_world": language_query(page.language, sign="&" if page.world_query else "?"),
+    }
     response: HttpResponse
     with timezone.override(page.zone):
         part = render_to_string(partial, context, request) if partial else ""
@@ -181,16 +198,22 @@ def render_page(
                 "other_query": f"?world={other.value}" if other and other != page.served else "",
             }
             response = TemplateResponse(request, template, context).render()
-    patch_vary_headers(response, ["Cookie", "HX-Request", "HX-Target"])
+    patch_vary_headers(response, ["Cookie", "Accept-Language", "HX-Request", "HX-Target"])
     patch_cache_control(response, private=True, no_cache=True)
     return response
 
 
 def kept_for(period: timedelta) -> Callable[[View], View]:
-    """Let caches keep what a view returns, which is the same for all readers, and answer 304 to those who have it."""
+    """Let caches keep what a view returns, which is the same for all readers, and answer 304 to those who have it.
+
+    Its language is the one that the address names by ``lang``, else English: programs that fetch it send no cookie, and
+    caches would keep it once for each list of languages that browsers send.
+    """
 
     def decorator(view: Any) -> View:
         def revalidated(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            # An error that it raises is answered in this language too.
+            translation.activate(EmbeddedLanguageForm.parse(request)["lang"] or DEFAULT)
             response = view(request, *args, **kwargs)
             if response.status_code != 200:
                 return response
@@ -220,6 +243,13 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     """Store light or dark as the reader chose, or delete the choice, and redirect back."""
     query = ThemeForm.parse(request)
     return _choice(request, THEME_COOKIE, query["theme"], query["next"])
+
+
+@read_only
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Store the language that the reader chose, or delete the choice, and redirect back."""
+    query = LanguageForm.parse(request)
+    return _choice(request, LANGUAGE_COOKIE, query["language"], query["next"])
 
 
 def _choice(request: HttpRequest, cookie: str, value: str, back: str) -> HttpResponse:

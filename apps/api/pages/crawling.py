@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
+from django.utils.translation import gettext
 
 from apps.api.pages.context import kept_for
 from apps.matches.models import Competition, Match, Season, Team
@@ -144,9 +145,11 @@ def manifest(request: HttpRequest) -> HttpResponse:
     """Describe the site to phones and browsers that keep it like an app."""
     return JsonResponse(
         {
-            "name": "spai: football forecasts",
+            "name": gettext("spai: football forecasts"),
             "short_name": "spai",
-            "description": "The chance of every football result, published before kick-off and graded in public.",
+            "description": gettext(
+                "The chance of every football result, published before kick-off and graded in public."
+            ),
             "start_url": "/",
             "scope": "/",
             "display": "minimal-ui",

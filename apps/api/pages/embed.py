@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.clickjacking import xframe_options_exempt
 
 from apps.api import selectors
@@ -44,7 +45,7 @@ def embedded_match(request: HttpRequest, match_id: int) -> HttpResponse:
     """Show the forecast of one match, and after the match what it gave to the result."""
     found = matches.matches().filter(pk=match_id).first()
     if found is None:
-        raise Http404("There is no such match.")
+        raise Http404(gettext("There is no such match."))
     (card,) = selectors.cards([found], now=timezone.now())
     return _render(request, "embed/match.html", {"card": card, "match": found, "competition": found.season.competition})
 
@@ -55,7 +56,7 @@ def embedded_table(request: HttpRequest, slug: str) -> HttpResponse:
     found = Competition.objects.select_related("region").filter(slug=slug).first()
     season = matches.seasons(found).first() if found else None
     if season is None:
-        raise Http404("There is no such table.")
+        raise Http404(gettext("There is no such table."))
     context = {"season": season, "table": matches.league_table(season), "competition": season.competition}
     return _render(request, "embed/table.html", context)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext, pgettext
 
 from apps.api.methods import read_only
 from apps.api.pages.context import page_context, render_page
@@ -79,7 +80,7 @@ def features(request: HttpRequest) -> HttpResponse:
         rows = _sorted(rows, query.sort)
         start = PAGE * (query.page - 1)
         if start >= max(1, len(rows)):
-            raise Http404("The list has fewer pages.")
+            raise Http404(gettext("The list has fewer pages."))
         shown = rows[start : start + PAGE]
         in_families = query.sort == FEATURE_SORTS[0]
         groups = groupby(shown, key=lambda row: row["family"] if in_families else "")
@@ -89,9 +90,10 @@ def features(request: HttpRequest) -> HttpResponse:
             "groups": [(name, list(group)) for name, group in groups],
             "families": _families(catalogue, query, world),
             "choices": [
-                (name, _label(name), _values(catalogue.features, name), getattr(query, name)) for name in FILTERS
+                (name, _label(name).capitalize(), _values(catalogue.features, name), getattr(query, name))
+                for name in FILTERS
             ],
-            "sorts": [(name, query.address(world, sort=name), name == query.sort) for name in FEATURE_SORTS],
+            "sorts": [(_label(name), query.address(world, sort=name), name == query.sort) for name in FEATURE_SORTS],
             "first": start + 1,
             "latest": start + len(shown),
             "before": query.address(world, page=query.page - 1) if query.page > 1 else "",
@@ -125,4 +127,12 @@ def _values(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
 
 
 def _label(name: str) -> str:
-    return {"inputs": "Made of"}.get(name, name.capitalize())
+    labels = {
+        "family": pgettext("a feature", "family"),
+        "name": pgettext("a feature", "name"),
+        "side": pgettext("a feature", "side"),
+        "scope": pgettext("a feature", "scope"),
+        "window": pgettext("a feature", "window"),
+        "inputs": pgettext("a feature", "made of"),
+    }
+    return labels[name]

@@ -12,6 +12,7 @@ from django.contrib.syndication.views import Feed
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import get_template
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.translation import gettext
 
 from apps.api import charts, icalendar, selectors
 from apps.api.pages.context import kept_for, page_context, team_ids
@@ -48,20 +49,20 @@ def listed(request: HttpRequest, **about: str) -> Listed:
     if slug := about.get("team"):
         team = Team.objects.filter(slug=slug).first()
         if team is None:
-            raise Http404("There is no such team.")
+            raise Http404(gettext("There is no such team."))
         return Listed(team.display_name, f"/teams/{slug}/", selectors.of_teams([team.pk]))
     if slug := about.get("competition"):
         competition = Competition.objects.filter(slug=slug).first()
         if competition is None:
-            raise Http404("There is no such competition.")
+            raise Http404(gettext("There is no such competition."))
         return Listed(competition.name, f"/competitions/{slug}/", selectors.of_competition(competition))
     if "teams" in about:
         ids = team_ids(request.GET.get("teams", ""))
         if not ids:
-            raise Http404("The address names no team, as ?teams=1,2 does.")
-        return Listed("Teams you follow", "/follow/", selectors.of_teams(ids))
+            raise Http404(gettext("The address names no team, as ?teams=1,2 does."))
+        return Listed(gettext("Teams you follow"), "/follow/", selectors.of_teams(ids))
     page = page_context(request)
-    return Listed("Football forecasts", f"/{page.world_query}", selectors.of_world(page.world))
+    return Listed(gettext("Football forecasts"), f"/{page.world_query}", selectors.of_world(page.world))
 
 
 def described(card: MatchCard) -> dict[str, Any]:
@@ -107,11 +108,14 @@ class ForecastFeed(Feed):
     """The forecasts of the next matches, and results that had little chance."""
 
     feed_type = Atom1Feed
-    subtitle = "Chances of the next matches, and results that we gave little chance."
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> tuple[Listed, datetime, str]:
         """Return what the address is about, the moment, and the address with its query."""
         return listed(request, **kwargs), page_context(request).now, request.get_full_path()
+
+    def subtitle(self) -> str:
+        """Return what the entries are."""
+        return gettext("Chances of the next matches, and results that we gave little chance.")
 
     def title(self, found: tuple[Listed, datetime, str]) -> str:
         """Return the title of the feed."""

@@ -17,7 +17,7 @@ from apps.api.methods import read_only
 from apps.api.pages.context import PageContext, followed_teams, kept_part, page_context, render_page
 from apps.api.pages.forms import CalendarForm, FixturesForm, SearchForm
 from apps.api.pages.record import FAIR_FROM
-from apps.api.selectors import MatchCard
+from apps.api.selectors import CompetitionFixtures, MatchCard
 from apps.matches import selectors as matches
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
@@ -63,13 +63,19 @@ def fixtures(request: HttpRequest) -> HttpResponse:
     }
     forecast = [(card, card.prediction) for card in shown.values() if card.prediction]
     days = _days(page.world, day, page.zone)
-    champion = ml_selectors.champion(page.world)
+    today = page.now.astimezone(page.zone).date()
+    champion = ml_selectors.champion_shown(page.world)
     context = {
         "day": day,
-        "today": page.now.astimezone(page.zone).date(),
-        "days": days,
+        "today": today,
+        "days": kept_part(
+            page,
+            "partials/fixtures/days.html",
+            lambda: {"days": days, "day": day, "today": today, "request": request},
+            *(request.GET.urlencode(), day, today, *days),
+        ),
         "followed": found.followed,
-        "leagues": found.leagues,
+        "leagues": _leagues(request, page, found, day),
         "others": found.others,
         "whole": whole,
         "closest": _closest(forecast),
@@ -81,6 +87,29 @@ def fixtures(request: HttpRequest) -> HttpResponse:
         "has_matches": any(each.matches for each in days),
     }
     return render_page(request, page, "pages/fixtures.html", context, partial="partials/fixtures.html")
+
+
+def _leagues(request: HttpRequest, page: PageContext, found: selectors.DayFixtures, day: date) -> list[SafeString]:
+    """Return the leagues of a day as parts of the page."""
+    today = page.now.astimezone(page.zone).date()
+
+    def part(league: CompetitionFixtures, *, is_first: bool) -> SafeString:
+        competition = league.competition
+        whole = ""
+        if league.earlier or league.later:
+            query = request.GET.copy()
+            query["day"], query["competition"] = day.isoformat(), competition.slug
+            whole = f"?{query.urlencode()}"
+        return kept_part(
+            page,
+            "partials/fixtures/league.html",
+            lambda: {"league": league, "is_first": is_first, "whole": whole, "day": day, "today": today},
+            *(competition.pk, competition.name, competition.slug, competition.region.name, is_first),
+            *(league.earlier, league.later, whole, day == today),
+            *(card.shown for card in league.cards),
+        )
+
+    return [part(league, is_first=not n and not found.followed) for n, league in enumerate(found.leagues)]
 
 
 def _lede(page: PageContext) -> SafeString:
@@ -187,10 +216,11 @@ def calendar(request: HttpRequest) -> HttpResponse:
 def search(request: HttpRequest) -> HttpResponse:
     """Find teams, leagues and matches by any of their names."""
     page, text = page_context(request), SearchForm.parse(request)["q"]
+    teams = matches.search_teams(text, page.world)
     context = {
         "q": text,
-        "teams": matches.search_teams(text, page.world),
+        "teams": teams,
         "competitions_found": selectors.search_competitions(text, world=page.world),
-        "matches_found": selectors.search_matches(text, world=page.world, now=page.now),
+        "matches_found": selectors.search_matches(text, teams, world=page.world, now=page.now),
     }
     return render_page(request, page, "pages/search.html", context, partial="partials/search.html")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.api import services
 from apps.api.methods import with_own_form
@@ -20,6 +21,7 @@ from apps.api.pages.context import (
     set_choice,
 )
 from apps.api.pages.forms import FollowForm, LeftForm
+from apps.api.pages.languages import language_query
 from apps.matches.models import Team
 
 
@@ -30,7 +32,8 @@ def follow(request: HttpRequest) -> HttpResponse:
         return _change(request)
     left, ids = LeftForm.parse(request)["left"], followed_teams(request)
     teams = Team.objects.select_related("region").in_bulk({*ids, left} - {None})
-    query = f"?teams={','.join(map(str, ids))}"
+    page = page_context(request)
+    query = f"?teams={','.join(map(str, ids))}{language_query(page.language, sign='&')}"
     context = {
         # A program that keeps calendars opens this scheme, and subscribes instead of copying once.
         "calendar_url": f"webcal://{urlsplit(settings.SPAI_WEB_URL).netloc}/follow/calendar.ics{query}",
@@ -39,7 +42,7 @@ def follow(request: HttpRequest) -> HttpResponse:
         "left": teams.get(left) if left not in ids else None,
         "most": MOST_FOLLOWED,
     }
-    return render_page(request, page_context(request), "pages/follow.html", context)
+    return render_page(request, page, "pages/follow.html", context)
 
 
 def _change(request: HttpRequest) -> HttpResponse:
@@ -48,7 +51,7 @@ def _change(request: HttpRequest) -> HttpResponse:
     # A team that was merged into another one exists no more.
     known = set(Team.objects.filter(pk__in=[*followed_teams(request), wanted]).values_list("pk", flat=True))
     if wanted not in known:
-        raise Http404("There is no such team.")
+        raise Http404(gettext("There is no such team."))
     ids = tuple(each for each in followed_teams(request) if each in known - {wanted})
     if form.cleaned_data["on"]:
         ids = (*ids, wanted)

@@ -17,6 +17,8 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest
 from django.utils.dateparse import parse_date
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.text import format_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy, override
 
 from apps.api.services.league import MOST_GIVEN
 from apps.matches.models import World
@@ -58,7 +60,11 @@ class WorldChoiceField(forms.TypedChoiceField):
             coerce=World,
             empty_value=None,
             required=False,
-            error_messages={"invalid_choice": f"There is no such world; the worlds are {' and '.join(World.values)}."},
+            error_messages={
+                "invalid_choice": format_lazy(
+                    gettext_lazy("There is no such world; the worlds are {worlds}."), worlds=", ".join(World.values)
+                )
+            },
         )
 
 
@@ -77,7 +83,7 @@ class DayField(forms.Field):
         except ValueError:
             day = None
         if day is None or (self.years is not None and day.year not in self.years):
-            raise ValidationError("A day is written like 2026-11-23.")
+            raise ValidationError(gettext("A day is written like 2026-11-23."))
         return day
 
 
@@ -98,6 +104,16 @@ class ThemeField(forms.Field):
         return value if value in ("light", "dark") else ""
 
 
+class LanguageField(forms.Field):
+    """The code of a language of the pages; empty for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def to_python(self, value: str | None) -> str:
+        return value if value in dict(settings.LANGUAGES) else ""
+
+
 class LocalPathField(forms.Field):
     """A path on this site; the start page in place of any other address."""
 
@@ -114,7 +130,9 @@ class PageField(forms.IntegerField):
             required=False,
             min_value=1,
             max_value=9_999,
-            error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "A page is a whole number from 1."),
+            error_messages=dict.fromkeys(
+                ("invalid", "min_value", "max_value"), gettext_lazy("A page is a whole number from 1.")
+            ),
         )
 
     def clean(self, value: Any) -> int:
@@ -167,20 +185,21 @@ class LeftForm(QueryForm):
         required=False,
         min_value=1,
         max_value=2**63 - 1,
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "There is no such team."),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), gettext_lazy("There is no such team.")),
     )
 
 
-class OwnZoneForm(forms.Form):
-    """The zone that the account of a reader keeps."""
+class OwnChoicesForm(forms.Form):
+    """The zone and the language that the account of a reader keeps."""
 
     zone = ZoneField(required=False)
+    language = LanguageField()
 
 
 class OwnKeyForm(forms.Form):
     """The program for which a reader makes a key."""
 
-    name = forms.CharField(max_length=80, label="Program that will use it")
+    name = forms.CharField(max_length=80, label=gettext_lazy("Program that will use it"))
 
 
 class SignUpForm(BaseUserCreationForm):
@@ -192,8 +211,8 @@ class SignUpForm(BaseUserCreationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["username"].help_text = "Letters, digits and @ . + - _"
-        self.fields["email"].label = "Mail address, for a new password if you forget yours"
+        self.fields["username"].help_text = gettext("Letters, digits and @ . + - _")
+        self.fields["email"].label = gettext("Mail address, for a new password if you forget yours")
         if not sends_mail():
             del self.fields["email"]
 
@@ -207,7 +226,12 @@ class ResetForm(PasswordResetForm):
 
     def send_mail(self, *mail: Any, **more: Any) -> None:
         """Send the mail by a thread, so that the answer takes no longer for an address that is known."""
-        MAILER.submit(super().send_mail, *mail, **more)
+        MAILER.submit(self._send_in, get_language(), *mail, **more)
+
+    def _send_in(self, language: str | None, *mail: Any, **more: Any) -> None:
+        """Write a mail in the language of the request, which another thread answers."""
+        with override(language):
+            super().send_mail(*mail, **more)
 
 
 def sends_mail() -> bool:
@@ -220,6 +244,19 @@ class ThemeForm(QueryForm):
 
     theme = ThemeField()
     next = LocalPathField(required=False)
+
+
+class LanguageForm(QueryForm):
+    """The language that the reader chose, and the page to return to."""
+
+    language = LanguageField()
+    next = LocalPathField(required=False)
+
+
+class EmbeddedLanguageForm(QueryForm):
+    """The language that an address names, for programs that send no cookie."""
+
+    lang = LanguageField()
 
 
 class FixturesForm(QueryForm):
@@ -252,7 +289,9 @@ class RecordForm(QueryForm):
         choices=[(name, name) for name in RECORDS],
         required=False,
         empty_value=None,
-        error_messages={"invalid_choice": f"The record is of one of {', '.join(RECORDS)}."},
+        error_messages={
+            "invalid_choice": format_lazy(gettext_lazy("The record is of one of {names}."), names=", ".join(RECORDS))
+        },
     )
     competition = SearchTextField()
     until = DayField(years=YEARS)
@@ -260,7 +299,7 @@ class RecordForm(QueryForm):
         required=False,
         min_value=1,
         max_value=2**62,
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "There is no such match."),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), gettext_lazy("There is no such match.")),
     )
 
 
@@ -313,7 +352,7 @@ class RoundField(forms.Field):
         if value == "all":
             return 0
         if not (value.isascii() and value.isdigit() and len(value) < LONGEST_ROUND):
-            raise ValidationError("A round is a number, or all.")
+            raise ValidationError(gettext("A round is a number, or all."))
         return int(value)
 
 
@@ -340,7 +379,11 @@ class FeaturesForm(QueryForm):
         choices=[(name, name) for name in FEATURE_SORTS],
         required=False,
         empty_value=FEATURE_SORTS[0],
-        error_messages={"invalid_choice": f"Features are sorted by one of {', '.join(FEATURE_SORTS)}."},
+        error_messages={
+            "invalid_choice": format_lazy(
+                gettext_lazy("Features are sorted by one of {names}."), names=", ".join(FEATURE_SORTS)
+            )
+        },
     )
     page = PageField()
 

@@ -30,6 +30,8 @@ class LedgerFeed(Feed):
     """The latest closed days, so that others keep the hashes too."""
 
     feed_type = Atom1Feed
+    # For programs, as the API is.
+    language = "en"
     subtitle = "The root over all forecasts of each day, and the hash that chains it to the day before."
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> World:

@@ -12,11 +12,11 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
-from django.template.defaultfilters import date as format_date
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
-from apps.api import charts, services
+from apps.api import charts, services, written
 from apps.api.charts import LineChart, Series, Why
 from apps.api.selectors import MatchCard
 from apps.api.services.forecasts import ForecastDetails
@@ -50,7 +50,7 @@ LONGEST_LABEL: Final = 11
 MATTERS: Final = 0.02
 """Difference between two outcomes from which on a chance stands in the table of the stakes."""
 MOST_ROWS: Final = 4
-IMPORTANCE: Final = ((0.15, "High"), (0.05, "Medium"), (0.0, "Low"))
+IMPORTANCE: Final = ((0.15, gettext_lazy("High")), (0.05, gettext_lazy("Medium")), (0.0, gettext_lazy("Low")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +233,15 @@ def movement(
         notes.append((outcome, after.published_at.timestamp(), text))
     # Whole numbers, so that lines, table and bars say the same.
     wholes = [charts.whole_percents(each.probabilities) for each in steps]
-    names = (match.home_team.display_name, "Draw", match.away_team.display_name)
-    codes = (match.home_team.display_code, "Draw", match.away_team.display_code)
-    moved = [f"{team} {was}% to {now}%" for team, was, now in zip(names, wholes[0], wholes[-1], strict=True)]
+    draw = gettext("Draw")
+    names = (match.home_team.display_name, draw, match.away_team.display_name)
+    codes = (match.home_team.display_code, draw, match.away_team.display_code)
+    moved = [
+        gettext("{team} {before} to {after}").format(
+            team=team, before=written.per_cent(was), after=written.per_cent(now)
+        )
+        for team, was, now in zip(names, wholes[0], wholes[-1], strict=True)
+    ]
     moments = [each.published_at.timestamp() for each in steps]
     start, top = steps[0].published_at, math.ceil(max(map(max, wholes)) / 20.0)
     return charts.line_chart(
@@ -248,7 +254,9 @@ def movement(
             )
             for i, outcome in enumerate(charts.OUTCOMES)
         ],
-        label=f"The forecast from {_written(start)} to {_written(end)}: {', '.join(moved)}",
+        label=gettext("The forecast from {start} to {end}: {chances}").format(
+            start=_written(start), end=_written(end), chances=", ".join(moved)
+        ),
         y_ticks=[step / 5.0 for step in range(top + 1)],
         x_ticks=_ticks(start, end),
         notes=notes,
@@ -296,7 +304,7 @@ def _move(
 
 
 def _written(at: datetime) -> str:
-    return format_date(timezone.localtime(at), "D j M H:i")
+    return written.day(timezone.localtime(at), "D j M H:i")
 
 
 def _ticks(start: datetime, end: datetime) -> list[tuple[float, str]]:
@@ -304,7 +312,7 @@ def _ticks(start: datetime, end: datetime) -> list[tuple[float, str]]:
     days = (end - start).days
     count, shape = (min(days, 6), "D j") if days >= 2 else (3, "H:i")
     moments = [start + (end - start) * step / count for step in range(count + 1)]
-    return [(at.timestamp(), format_date(timezone.localtime(at), shape)) for at in moments]
+    return [(at.timestamp(), written.day(timezone.localtime(at), shape)) for at in moments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +361,7 @@ def stakes_table(match: Match, stakes: Stakes | None) -> StakesTable | None:
     most = max(rows, key=lambda row: row.swing)
     by_swing = sorted(rows, key=lambda row: -row.swing)[:MOST_ROWS]
     shown = [row for row in rows if row in by_swing and row.swing >= MATTERS]
-    importance = next(name for least, name in IMPORTANCE if most.swing >= least)
+    importance = str(next(name for least, name in IMPORTANCE if most.swing >= least))
     return StakesTable(shown, most, importance, stakes.simulations)
 
 
@@ -384,10 +392,7 @@ def squads(match: Match, lineups: Sequence[SquadMember], absences: Sequence[Miss
 
 def of_forecast(card: MatchCard, forecast: ForecastDetails, stats: MatchStats | None = None) -> dict[str, Any]:
     """Return what a page says of a forecast, by the names under which its templates read it."""
-    match, market = card.match, card.market
-    result = None
-    if match.outcome is not None and match.home_goals is not None and match.away_goals is not None:
-        result = match.home_goals, match.away_goals
+    match, market, result = card.match, card.market, _result(card.match)
     why = charts.why(forecast.p, forecast.contributions)
     return {
         "happened": "" if match.outcome is None else charts.OUTCOMES[match.outcome],
@@ -397,7 +402,22 @@ def of_forecast(card: MatchCard, forecast: ForecastDetails, stats: MatchStats | 
         "expectation": expectation(match, forecast.p, why, market),
         "judgement": judgement(match, forecast.p, market, stats),
         "why": why,
+        "score_chance": result and score_chance(forecast.grid, *result),
+    }
+
+
+def of_grid(card: MatchCard, forecast: ForecastDetails) -> dict[str, Any]:
+    """Return what a page says of the scorelines of a forecast, by the names under which its templates read it."""
+    result = _result(card.match)
+    return {
         "heat": charts.heat(forecast.grid, result),
         "score_chance": result and score_chance(forecast.grid, *result),
         "more_markets": more_markets(forecast.grid),
     }
+
+
+def _result(match: Match) -> tuple[int, int] | None:
+    """Return the goals of both sides after 90 minutes; None without an outcome."""
+    if match.outcome is None or match.home_goals is None or match.away_goals is None:
+        return None
+    return match.home_goals, match.away_goals

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
 from django.conf import settings
 from django.http import Http404, HttpResponse
-from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.api import selectors, services
 from apps.api.methods import read_only
 from apps.api.pages import match_blocks as blocks
-from apps.api.pages.context import HtmxRequest, page_context, render_page
+from apps.api.pages.context import HtmxRequest, kept_part, page_context, render_page
 from apps.api.pages.sharing import share_of_match
 from apps.matches import selectors as matches
+from apps.matches.models import Match
+from apps.matches.selectors import EarlierMatches
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
+from apps.ml.models import TeamRating
 
 FORM_SHOWN = 6
 MEETINGS_SHOWN = 8
@@ -24,9 +30,9 @@ HISTORY_SHOWN = 200
 @read_only
 def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     """Show one match: its forecast, the reasons for it, and after the match how good it was."""
-    found = matches.matches().select_related("stats", "stakes").filter(pk=match_id).first()
+    found = matches.match_with_stats.first(match_id)
     if found is None:
-        raise Http404("There is no such match.")
+        raise Http404(gettext("There is no such match."))
     page = page_context(request, world=found.season.competition.world)
     target = (request.htmx.target or "") if request.htmx else ""
     if target in (f"row-{found.pk}", f"row-{found.pk}-followed"):
@@ -53,33 +59,77 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     earlier = matches.earlier_matches(found, form=FORM_SHOWN, meetings=MEETINGS_SHOWN)
     ratings = ml_selectors.ratings_at(earlier.form, found.kickoff_at)
     lineups = matches.lineups_of(found.pk)
-    stats = getattr(found, "stats", None)
+    stats, stakes = getattr(found, "stats", None), getattr(found, "stakes", None)
+    # All of the match itself that parts of its page show.
+    key = card.shown
     context = {
         "card": card,
         "share": share_of_match(card),
         "match": found,
         "stats": stats,
-        "contradictions": list(matches.contradictions_of(found.pk)) if found.home_goals is not None else [],
+        "contradictions": matches.contradictions_of(found.pk) if found.home_goals is not None else [],
         "price": price,
         "forecast": forecast,
         "why_none": why_none,
         "late": [each for each in history if each.published_at >= found.kickoff_at],
-        "stakes": blocks.stakes_table(found, getattr(found, "stakes", None)),
+        "stakes": blocks.stakes_table(found, stakes),
         "squads": blocks.squads(found, lineups, matches.absences_of(found.pk)),
-        "forms": [(team, earlier.form[team.pk], ratings.get(team.pk)) for team in (found.home_team, found.away_team)],
-        "meetings": earlier.meetings,
+        "forms": kept_part(
+            page,
+            "partials/match/earlier.html",
+            lambda: _forms(found, earlier, ratings),
+            *key,
+            *_earlier(earlier, ratings),
+        ),
         "proof": ml_selectors.ledger_day_of(card.prediction, now=page.now) if card.prediction else None,
         "anonymous_api": settings.SPAI_ANONYMOUS_API,
     }
     if forecast is not None:
+        context |= blocks.of_forecast(card, forecast, stats)
         known_at = max((each.known_at for each in lineups), default=None)
-        with timezone.override(page.zone):
-            chart = blocks.movement(
-                found,
-                in_time,
-                [each for played in earlier.form.values() for each in played],
-                known_at,
-                min(page.now, found.kickoff_at),
-            )
-        context |= {"chart": chart} | blocks.of_forecast(card, forecast, stats)
+        end = min(page.now, found.kickoff_at)
+        of_forms = [each for played in earlier.form.values() for each in played]
+        of_forecast = {
+            name: context[name] for name in ("card", "match", "price", "forecast", "judgement", "why", "expectation")
+        }
+
+        def chart() -> dict[str, Any]:
+            return {"chart": blocks.movement(found, in_time, of_forms, known_at, end)}
+
+        context["grid_and_why"] = kept_part(
+            page,
+            "partials/match/grid_and_why.html",
+            lambda: of_forecast | blocks.of_grid(card, forecast),
+            *(*key, forecast.p, forecast.model_goals, forecast.rho, *sorted(forecast.contributions.items())),
+            *(price and (price.bookmaker, price.moment), card.may_kick_off),
+        )
+        # To the minute, as the chart writes its end.
+        minute = end.replace(second=0, microsecond=0)
+        context["movement"] = kept_part(
+            page,
+            "partials/match/movement.html",
+            chart,
+            *key,
+            minute,
+            known_at,
+            *(each.pk for each in in_time),
+            *of_forms,
+        )
     return render_page(request, page, "pages/match.html", context, partial="partials/match.html")
+
+
+def _forms(match: Match, earlier: EarlierMatches, ratings: Mapping[int, TeamRating]) -> dict[str, Any]:
+    """Return the form of both teams and their earlier meetings."""
+    teams = match.home_team, match.away_team
+    return {
+        "forms": [(team, earlier.form[team.pk], ratings.get(team.pk)) for team in teams],
+        "meetings": earlier.meetings,
+    }
+
+
+def _earlier(earlier: EarlierMatches, ratings: Mapping[int, TeamRating]) -> Iterator[Hashable]:
+    """Yield all that `_forms` shows of other matches."""
+    for found in (*earlier.form.values(), earlier.meetings):
+        yield tuple(found)
+    for pk, rating in sorted(ratings.items()):
+        yield pk, rating.place, rating.attack, rating.defence, rating.p_win

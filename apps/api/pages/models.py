@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
 from apps.api.methods import read_only
 from apps.api.pages.context import page_context, render_page
@@ -29,17 +30,14 @@ def models(request: HttpRequest) -> HttpResponse:
             "benchmarks": version.metrics.get("benchmarks", []),
             "stage": stages.of(version),
         }
-        for version in ml_selectors.model_versions(page.world)[:VERSIONS_SHOWN]
+        for version in ml_selectors.newest_versions(page.world, VERSIONS_SHOWN)
     ]
     context = {
         "champion": champion,
         "versions": versions,
-        "live": ml_selectors.live_comparison(page.world),
-        "promotions": ml_selectors.promotions(page.world)[:VERSIONS_SHOWN],
-        "runs": [
-            ml_selectors.with_actual_status(run)
-            for run in ml_selectors.runs(page.world).defer("log", "params", "dvc_lock", "metrics")[:RUNS_SHOWN]
-        ],
+        "live": ml_selectors.live_comparison(page.world, stages),
+        "promotions": ml_selectors.newest_promotions(page.world, VERSIONS_SHOWN),
+        "runs": [ml_selectors.with_actual_status(run) for run in ml_selectors.newest_runs(page.world, RUNS_SHOWN)],
     }
     return render_page(request, page, "pages/models.html", context, partial="partials/models.html")
 
@@ -48,11 +46,11 @@ def models(request: HttpRequest) -> HttpResponse:
 def model_version(request: HttpRequest, world: str, number: int) -> HttpResponse:
     """Show the model card of one version, and its comparison with the champion."""
     if world not in World.values:
-        raise Http404("There is no such world.")
+        raise Http404(gettext("There is no such world."))
     page = page_context(request, world=World(world))
     version = ml_selectors.model_version(page.world, number)
     if version is None:
-        raise Http404("There is no such model version.")
+        raise Http404(gettext("There is no such model version."))
     comparison = ml_selectors.newest_comparison(version)
     context = {
         "version": version,

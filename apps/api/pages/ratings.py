@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
 from apps.api.methods import read_only
 from apps.api.pages.context import PageContext, kept_part, page_context, render_page
@@ -45,7 +46,7 @@ def _clubs(page: PageContext, newest: TeamRating, query: dict[str, Any]) -> dict
     competitions = list(leagues.order_by("region__name", "level", "name"))
     pages = Paginator(_filtered(every, query, page.world), ROWS_SHOWN)
     if query["page"] > pages.num_pages:
-        raise Http404("There is no such page.")
+        raise Http404(gettext("There is no such page."))
     shown = pages.page(query["page"])
     before = ml_selectors.ratings_before(newest, [row.team_id for row in shown], earlier=EARLIER[page.world])
     chosen = {name: query[name] for name in ("country", "competition", "q") if query[name]}

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
 from apps.api import record_charts, selectors
 from apps.api.methods import read_only
@@ -142,10 +143,10 @@ def _matches(world: World, summary: RecordSummary, query: dict[str, Any]) -> Que
     """Return the matches of a record that a query asks for, the latest first."""
     competition = Competition.objects.filter(slug=query["competition"]).first() if query["competition"] else None
     if query["competition"] and (competition is None or competition.world != world):
-        raise Http404("There is no such competition.")
+        raise Http404(gettext("There is no such competition."))
     after = Match.objects.filter(pk=query["after"], world=world).first() if query["after"] else None
     if query["after"] and after is None:
-        raise Http404("There is no such match.")
+        raise Http404(gettext("There is no such match."))
     until: date | None = query["until"]
     return ml_selectors.graded_matches(
         world,

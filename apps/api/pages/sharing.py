@@ -8,13 +8,14 @@ from typing import Final
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.defaultfilters import date as format_date
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import get_language, gettext
 
-from apps.api import selectors, services, share_images
+from apps.api import selectors, services, share_images, written
 from apps.api.pages.context import kept_for
 from apps.api.pages.feeds import described
+from apps.api.pages.languages import DEFAULT, language_query
 from apps.api.selectors import MatchCard
 from apps.api.share_images import Label, Picture
 from apps.matches import selectors as matches
@@ -45,13 +46,14 @@ def share_of_match(card: MatchCard) -> Share:
     return Share(
         title=_text("summary", card),
         description=_text("description", card),
-        image=f"/share/match/{match.pk}.png?state={match.status}-{match.revision}-{published}",
+        image=f"/share/match/{match.pk}.png?state={match.status}-{match.revision}-{published}{_language('&')}",
     )
 
 
 def share_of_team(team: Team, card: MatchCard | None) -> Share:
     """Return what is shown of a team and its next match."""
     state = f"?state={card.match.pk}-{card.prediction.pk if card.prediction else 0}" if card else ""
+    state += _language("&" if state else "?")
     return Share(
         title=team.display_name,
         description=_text("next", card) if card else team.region.name,
@@ -62,12 +64,18 @@ def share_of_team(team: Team, card: MatchCard | None) -> Share:
 
 def share_of_competition(competition: Competition, end: selectors.SeasonEnd | None) -> Share:
     """Return what is shown of a competition and the chances of its season."""
+    state = f"?state={end.forecast.pk}" if end else ""
+    state += _language("&" if state else "?")
     return Share(
         title=competition.name,
         description=_note(end) or competition.region.name,
-        image=f"/share/competition/{competition.slug}.png{f'?state={end.forecast.pk}' if end else ''}",
+        image=f"/share/competition/{competition.slug}.png{state}",
         feeds=f"/competitions/{competition.slug}/",
     )
+
+
+def _language(sign: str) -> str:
+    return language_query(get_language() or DEFAULT, sign=sign)
 
 
 def _text(name: str, card: MatchCard) -> str:
@@ -90,7 +98,7 @@ def picture_of_match(card: MatchCard, about: Label) -> Picture:
     is_timed = match.kickoff_precision == Match.KickoffPrecision.MINUTE and card.phase == "coming"
     return Picture(
         about=about,
-        when=format_date(at, "l j F Y, H:i \\U\\T\\C" if is_timed else "l j F Y"),
+        when=written.day(at, "l j F Y, H:i \\U\\T\\C" if is_timed else "l j F Y"),
         names=(_label(match.home_team), _label(match.away_team)),
         scores=(str(match.home_goals), str(match.away_goals)) if match.home_goals is not None else (),
         forecast=card.prediction.probabilities if card.prediction else None,
@@ -112,7 +120,7 @@ def match_image(request: HttpRequest, match_id: int) -> HttpResponse:
     """Draw a match: teams, forecast, and the result once there is one."""
     found = matches.matches().filter(pk=match_id).first()
     if found is None:
-        raise Http404("There is no such match.")
+        raise Http404(gettext("There is no such match."))
     (card,) = selectors.cards([found], now=timezone.now())
     return _image(request, picture_of_match(card, Label(found.season.competition.name)))
 
@@ -122,7 +130,7 @@ def team_image(request: HttpRequest, slug: str) -> HttpResponse:
     """Draw a team: its next match with the forecast, or its name alone."""
     team = Team.objects.select_related("region").filter(slug=slug).first()
     if team is None:
-        raise Http404("There is no such team.")
+        raise Http404(gettext("There is no such team."))
     now = timezone.now()
     cards = selectors.cards(selectors.coming_of_team(team, now, limit=1), now=now)
     if cards:
@@ -135,11 +143,11 @@ def competition_image(request: HttpRequest, slug: str) -> HttpResponse:
     """Draw a competition: the clubs with the best chances of its title, or its name alone."""
     competition = Competition.objects.select_related("region").filter(slug=slug).first()
     if competition is None:
-        raise Http404("There is no such competition.")
+        raise Http404(gettext("There is no such competition."))
     season = matches.seasons(competition).first()
     end = selectors.season_end(season) if season else None
     best = sorted(end.clubs, key=lambda club: -club[1]["chances"].get("title", 0.0))[:ROWS] if end else []
-    rows = tuple((_label(team), f"{100 * row['chances'].get('title', 0.0):.0f}%") for team, row in best)
+    rows = tuple((_label(team), written.per_cent(round(100 * row["chances"].get("title", 0.0)))) for team, row in best)
     name = Label(competition.name, competition.slug.replace("-", " ").title())
-    when = f"Chance of the title, {season.label}" if rows and season else ""
+    when = gettext("Chance of the title, {season}").format(season=season.label) if rows and season else ""
     return _image(request, Picture(Label(competition.region.name), when, (name,), rows=rows))

@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpResponse, QueryDict
+from django.utils.translation import gettext
 
 from apps.api import selectors, services
 from apps.api.methods import read_only
 from apps.api.pages.context import HtmxRequest, PageContext, page_context, render_page
 from apps.api.pages.forms import WhatIfForm
-from apps.api.pages.match_blocks import of_forecast
+from apps.api.pages.match_blocks import of_forecast, of_grid
 from apps.matches.models import Match, Team, World
 from apps.ml import services as ml_services
 
@@ -36,7 +37,7 @@ class TeamChoice:
     @property
     def label(self) -> str:
         """The label of the field."""
-        return f"{self.name.capitalize()} team"
+        return gettext("Home team") if self.name == SIDES[0] else gettext("Away team")
 
     @property
     def shown(self) -> str:
@@ -104,6 +105,7 @@ def _forecast(
         "card": card,
         "forecast": forecast,
         **of_forecast(card, forecast),
+        **of_grid(card, forecast),
         "anonymous_api": settings.SPAI_ANONYMOUS_API,
         "swapped": _with(parameters, home=away.slug, away=home.slug),
         "api_query": _api_query(match, day),

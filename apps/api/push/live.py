@@ -11,20 +11,21 @@ import asyncio
 import logging
 import threading
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from channels.db import database_sync_to_async
 
+from apps.api.services import messages_of
 from apps.matches import tracing
 from apps.matches.feed import (
     MOST_VALUES,
     Subscription,
     SubscriptionError,
     events_after,
-    message_of,
     newest_event_number,
     oldest_event_number,
 )
@@ -65,8 +66,8 @@ class LiveEvent:
     text: str
 
     @classmethod
-    def of(cls, event: Event) -> LiveEvent:
-        """Return a numbered row as it is kept in memory."""
+    def of(cls, event: Event, message: dict[str, Any]) -> LiveEvent:
+        """Return a numbered row and its message as they are kept in memory."""
         assert event.number is not None
         return cls(
             number=event.number,
@@ -76,17 +77,26 @@ class LiveEvent:
             competition=event.competition,
             home_team=event.home_team,
             away_team=event.away_team,
-            text=orjson.dumps({"type": "event"} | message_of(event)).decode(),
+            text=orjson.dumps({"type": "event"} | message).decode(),
         )
 
 
 _number = attrgetter("number")
 
 
-def _read(event: Event) -> LiveEvent:
-    """Return an event as it is kept in memory; its trace ends here, where all clients of this process can have it."""
-    with tracing.continued(event.trace, "push event", number=event.number or 0, topic=event.topic):
-        return LiveEvent.of(event)
+def _read(events: Sequence[Event]) -> list[LiveEvent]:
+    """Return events as they are kept in memory; the trace of each ends here, where all clients can have it."""
+    found = []
+    for event, message in zip(events, messages_of(events), strict=True):
+        with tracing.continued(event.trace, "push event", number=event.number or 0, topic=event.topic):
+            found.append(LiveEvent.of(event, message))
+    return found
+
+
+def _read_again(number: int, subscriptions: Sequence[Subscription]) -> list[LiveEvent]:
+    """Return a page of events that are not in memory any more."""
+    events = events_after(number, limit=PAGE, subscriptions=subscriptions)
+    return [LiveEvent.of(event, message) for event, message in zip(events, messages_of(events), strict=True)]
 
 
 class LiveFeed:
@@ -133,7 +143,7 @@ class LiveFeed:
             rows = found[1:]
         if rows:
             self._latest = (rows[-1].number or 0, rows[-1].pk)
-            loop.call_soon_threadsafe(self._add, [_read(row) for row in rows])
+            loop.call_soon_threadsafe(self._add, _read(rows))
         return len(rows) == READ_AT_ONCE
 
     def _begin(self, number: int) -> None:
@@ -282,8 +292,7 @@ class Follower:
         if events is not None:
             self.position = events[-1].number
             return [event for event in events if any(each.covers(event) for each in subscriptions)]
-        rows = await in_database(events_after)(self.position, limit=PAGE, subscriptions=subscriptions)
-        events = [LiveEvent.of(row) for row in rows]
+        events = await in_database(_read_again)(self.position, subscriptions)
         # A page that is not full holds everything up to the number that was the newest before it was read.
         reached = [event.number for event in events[-1:]] + ([newest] if len(events) < PAGE else [])
         self.position = max(reached)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
+from apps.api import services
 from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.parameters import QuerySerializer, TextField, WholeNumberField
 from apps.api.rest.problems import MEDIA_TYPE, Problem
@@ -110,7 +111,7 @@ class EventsView(APIView):
         number = max([after, *(event.number or 0 for event in events[-1:]), *([] if has_more else [newest])])
         is_reset = after + 1 < oldest
         body = {
-            "results": [feed.message_of(event) for event in events],
+            "results": services.messages_of(events),
             "number": number,
             "newest": newest,
             "oldest": oldest,

@@ -174,7 +174,7 @@ class WhatIfViewSet(viewsets.ViewSet):
         except ml_services.NoForecastError as error:
             raise NoForecastProblem(str(error)) from error
         shape = services.forecast_shape(what_if.match, details, include=query.get("include", ()), now=now)
-        for name in ("match", "published_at", "is_frozen"):
+        for name in ("match", "published_at", "is_frozen", "live"):
             # Only stored forecasts have these.
             del shape[name]
         return Response(shape | {"notes": what_if.notes}, headers={"Cache-Control": "no-store"})

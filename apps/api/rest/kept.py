@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from apps.matches.models import Match
+from apps.matches.models import FRESH_FOR, LiveScore, Match
 
 ENVIRON: Final = "spai.keep"
 """Where the server looks for what it may keep."""
@@ -16,17 +16,23 @@ new name of a club, is seen after this time.
 """
 
 
-def keep(environ: dict[str, Any], *, match: Match, view: str, now: datetime) -> None:
+def keep(environ: dict[str, Any], *, match: Match, live: LiveScore | None = None, view: str, now: datetime) -> None:
     """Let the server send the response to this request again, to requests that equal it.
 
-    It ends at the kick-off, or with an event of the match.
+    It ends at the kick-off, when the score of a match in play is too old to be told, or with an event of the match.
 
     Parameters
     ----------
     environ : dict
         That of the request.
+    live : LiveScore, optional
+        The score that the response tells.
     view : str
         Name of the view, under which the responses are counted.
     """
-    ends = now + KEPT if match.kickoff_at <= now else min(now + KEPT, match.kickoff_at)
-    environ[ENVIRON] = (str(match.pk), ends.timestamp(), view)
+    ends = [now + KEPT]
+    if match.kickoff_at > now:
+        ends.append(match.kickoff_at)
+    if live is not None and live.is_fresh(now):
+        ends.append(live.read_at + FRESH_FOR)
+    environ[ENVIRON] = (str(match.pk), min(ends).timestamp(), view)

@@ -119,7 +119,9 @@ class MatchViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet[Match]):
         summary="The forecast of one match",
         description=(
             "The latest forecast that was published before the kick-off; for a fixture without one, a forecast made "
-            "now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001."
+            "now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001. While a "
+            "feed tells minute and score, `live` has the chances that follow from these and the forecast; they are not "
+            "graded."
         ),
         parameters=[_id, PredictionQuery],
         responses={
@@ -154,5 +156,5 @@ class MatchViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet[Match]):
         except ml_services.StillLoadingError as error:
             raise Problem(503, "model-loading", str(error), wait=LOADING_SECONDS) from error
         if details.published_at is not None:
-            keep(request.META, match=match, view=PREDICTION_VIEW, now=now)
+            keep(request.META, match=match, live=details.live_score, view=PREDICTION_VIEW, now=now)
         return Response(services.forecast_shape(match, details, include=query.get("include", ()), now=now))

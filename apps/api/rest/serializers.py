@@ -244,12 +244,27 @@ class ForecastSerializer(serializers.Serializer[dict[str, object]]):
     )
 
 
+class LiveSerializer(serializers.Serializer[dict[str, object]]):
+    """A match in play: what a source says of it, and the chances that follow from this and the forecast."""
+
+    minute = serializers.IntegerField(
+        min_value=0, max_value=90, help_text="Minutes played; 45 and 90 in stoppage time."
+    )
+    home_goals = serializers.IntegerField(min_value=0)
+    away_goals = serializers.IntegerField(min_value=0)
+    probabilities = OutcomesSerializer(help_text="At this score and minute; five decimals that sum to 1.")
+    read_at = serializers.DateTimeField(help_text="When the source last said so, at most ten minutes ago.")
+
+
 class PredictionSerializer(ForecastSerializer):
     """A forecast of one match: published before kick-off, frozen at kick-off, graded after the match."""
 
     match = serializers.IntegerField(help_text="Id of the match.")
     published_at = serializers.DateTimeField(allow_null=True, help_text="Null for one that was made for this request.")
     is_frozen = serializers.BooleanField(help_text="True from kick-off on: no later forecast replaces it.")
+    live = LiveSerializer(
+        allow_null=True, help_text="While a feed tells score and minute of the match; null otherwise, and with `as_of`."
+    )
 
 
 class WhatIfSerializer(ForecastSerializer):

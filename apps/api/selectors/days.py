@@ -95,12 +95,21 @@ def day_counts(world: World, first: date, days: int, zone: ZoneInfo) -> dict[dat
     return dict(rows)
 
 
+# The range around both kinds uses an index, which the OR alone does not; see `on_days`.
+_ANY: Final = """
+    SELECT FROM matches_match WHERE world = %s AND kickoff_at >= %s AND kickoff_at < %s AND (
+        kickoff_precision = 'minute' AND kickoff_at >= %s AND kickoff_at < %s
+        OR kickoff_precision = 'date' AND kickoff_at >= %s AND kickoff_at < %s
+    ) LIMIT 1"""
+
+
 def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
     """Return today if it has a match, else the next day with one, else the latest; today in an empty world."""
     today = now.astimezone(zone).date()
-    of = Match.objects.filter(world=world)
-    if of.filter(on_days(today, 1, zone)).exists():
+    (start, end), (date_start, date_end) = day_span(today, zone), day_span(today, ZoneInfo("UTC"))
+    if prepared(_ANY, [world.value, min(start, date_start), max(end, date_end), start, end, date_start, date_end]):
         return today
+    of = Match.objects.filter(world=world)
     return edge_day(after_day(of, today, zone), zone) or edge_day(of, zone, is_latest=True) or today
 
 
@@ -195,7 +204,7 @@ def local_day(match: Match, zone: ZoneInfo) -> date:
 
 _OF_DAY: Final = f"""
     SELECT d.id, has_started, is_followed, on_day, of_its_kind, started_rank, coming_rank,
-        r.name, c.name, c.level, c.slug
+        r.name, c.name, c.level, c.slug, c.position
     FROM (
         SELECT id, competition_id, has_started, is_followed, COUNT(*) OVER (PARTITION BY competition_id) AS on_day,
             COUNT(*) OVER (PARTITION BY competition_id, has_started) AS of_its_kind,
@@ -236,7 +245,7 @@ def fixtures_of_day(
     bounds = [min(start, date_start), max(end, date_end), start, end, date_start, date_end]
     listed = [_Listed(*row) for row in prepared(_OF_DAY, [now, list(followed), world.value, *bounds, whole, whole])]
     by_league: dict[str, list[_Listed]] = {}
-    for row in sorted(listed, key=lambda row: importance(row.region, row.league, row.level)):
+    for row in sorted(listed, key=lambda row: importance(row.region, row.league, row.level, row.position)):
         if whole or row.is_around_now:
             by_league.setdefault(row.slug, []).append(row)
     shown, others, count = list[list[_Listed]](), list[LeagueOfDay](), 0
@@ -283,6 +292,7 @@ class _Listed(NamedTuple):
     league: str
     level: int
     slug: str
+    position: int | None
 
     @property
     def is_around_now(self) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import numpy as np
+from django.utils.translation import gettext_noop
 
 from apps.api import charts
 from apps.matches import selectors as matches
-from apps.matches.connections import Columns, prepared
+from apps.matches.connections import Columns, SharedColumns, prepared
 from apps.matches.models import FRESH_FOR, LiveScore, Match, Odds
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
@@ -19,9 +20,9 @@ from apps.ml.models import BackTest, Prediction, Score
 
 BOOKMAKERS: Final = {
     "PS": "Pinnacle",
-    "Avg": "average of bookmakers",
+    "Avg": gettext_noop("average of bookmakers"),
     "B365": "Bet365",
-    "Max": "best of bookmakers",
+    "Max": gettext_noop("best of bookmakers"),
 }
 """Names of the bookmakers whose prices stand for the market, by their codes, in the order of `MARKET_PREFERENCE`."""
 
@@ -55,6 +56,23 @@ class MatchCard:
     market: tuple[float, float, float] | None = None
     back_test: BackTest | None = None
     live: LiveScore | None = None
+
+    @property
+    def shown(self) -> tuple[Hashable, ...]:
+        """All that the row of the match shows, so that equal ones have equal rows."""
+        match = self.match
+        live = self.live
+        return (
+            *(match.pk, match.kickoff_at, match.kickoff_precision, match.status, match.home_goals, match.away_goals),
+            *(self.phase, self.is_in_play, self.changes_at, self.market),
+            # A forecast never changes; a back-test gives way to that of another champion.
+            *(self.prediction and self.prediction.pk, self.back_test and self.back_test.probabilities),
+            live and (live.minute, live.home_goals, live.away_goals),
+            *(
+                (team.slug, team.name, team.short_name, team.code, team.first_colour, team.second_colour)
+                for team in (match.home_team, match.away_team)
+            ),
+        )
 
     @property
     def phase(self) -> str:
@@ -159,9 +177,13 @@ _PREDICTION: Final = Columns(
     Prediction,
     "id match_id version_id published_at p_home p_draw p_away home_expected_goals away_expected_goals rho",
 )
+_SEASON: Final = SharedColumns(matches.SEASON)
+_COMPETITION: Final = SharedColumns(matches.COMPETITION)
+_REGION: Final = SharedColumns(matches.REGION)
+_TEAM: Final = SharedColumns(matches.TEAM)
 _CARDS: Final = f"""
-    SELECT {_MATCH.sql("m")}, {matches.SEASON.sql("s")}, {matches.COMPETITION.sql("c")}, {matches.REGION.sql("r")},
-        {matches.TEAM.sql("h")}, {matches.TEAM.sql("a")}, {_PREDICTION.sql("p")}, o.home, o.draw, o.away
+    SELECT {_MATCH.sql("m")}, {_SEASON.sql("s")}, {_COMPETITION.sql("c")}, {_REGION.sql("r")},
+        {_TEAM.sql("h")}, {_TEAM.sql("a")}, {_PREDICTION.sql("p")}, o.home, o.draw, o.away
     FROM matches_match m
     JOIN matches_season s ON s.id = m.season_id
     JOIN matches_competition c ON c.id = m.competition_id
@@ -187,9 +209,9 @@ def cards_of(match_ids: Iterable[int], *, now: datetime) -> dict[int, MatchCard]
     found = []
     for row in prepared(_CARDS, [list(match_ids)]):
         values = iter(row)
-        match, season, competition = _MATCH.take(values), matches.SEASON.take(values), matches.COMPETITION.take(values)
-        competition.region, season.competition, match.season = matches.REGION.take(values), competition, season
-        match.home_team, match.away_team = matches.TEAM.take(values), matches.TEAM.take(values)
+        match, season, competition = _MATCH.take(values), _SEASON.take(values), _COMPETITION.take(values)
+        competition.region, season.competition, match.season = _REGION.take(values), competition, season
+        match.home_team, match.away_team = _TEAM.take(values), _TEAM.take(values)
         prediction = _PREDICTION.take(values)
         found.append((match, prediction if prediction.pk else None, tuple(values)))
     priced = [odds for *_, odds in found if odds[0] is not None]

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from apps.api.selectors.match_cards import AWAITED, RESULT_WITHIN, SETTLED, WITH_RESULT
 from apps.matches import selectors as matches
+from apps.matches.composed import composed_once
 from apps.matches.models import Match, Season, Team
 from apps.ml import selectors as forecasts
 from apps.ml.models import SeasonForecast
@@ -42,13 +43,12 @@ def season_end(season: Season, teams: Mapping[int, Team] | None = None) -> Seaso
     return SeasonEnd(forecast, forecast.table["lines"], clubs)
 
 
-def to_come(found: QuerySet[Match], now: datetime) -> list[QuerySet[Match]]:
+def to_come(found: QuerySet[Match], now: datetime, since: datetime) -> list[QuerySet[Match]]:
     """Return the matches that are to come or under way, as branches for `matches.merged`.
 
     Files have no status between fixture and result: a match counts until `RESULT_WITHIN` after its kick-off, or after
-    the beginning of its day where only the date is known.
+    the beginning of its day where only the date is known. `since` is so long before now.
     """
-    since = now - RESULT_WITHIN
     awaited = Q(status__in=AWAITED)
     ahead = Q(kickoff_at__gt=now) & ~Q(status__in=SETTLED)
     return [found.filter(status=Match.Status.LIVE), found.filter(awaited | ahead, kickoff_at__gt=since)]
@@ -56,13 +56,30 @@ def to_come(found: QuerySet[Match], now: datetime) -> list[QuerySet[Match]]:
 
 def coming_of_team(team: Team, now: datetime, *, limit: int) -> list[Match]:
     """Return the next matches of a team, those under way first."""
-    branches = [each for side in matches.of_team(Match.objects.all(), team) for each in to_come(side, now)]
-    return list(matches.merged(branches, "kickoff_at", "id", limit=limit))
+    return _coming_of_team(team.pk, now, now - RESULT_WITHIN, limit)
+
+
+@composed_once
+def _coming_of_team(team_id: int, now: datetime, since: datetime, limit: int) -> QuerySet[Match]:
+    sides = [Match.objects.filter(home_team=team_id), Match.objects.filter(away_team=team_id)]
+    branches = [each for side in sides for each in to_come(side, now, since)]
+    return matches.merged(branches, "kickoff_at", "id", limit=limit)
+
+
+def ids_of_coming(team: Team, now: datetime, *, limit: int) -> list[int]:
+    """Return the ids of the next matches of a team, those under way first."""
+    return _ids_of_coming(team.pk, now, now - RESULT_WITHIN, limit)
+
+
+@composed_once
+def _ids_of_coming(team_id: int, now: datetime, since: datetime, limit: int) -> QuerySet[Match, int]:
+    found = _coming_of_team.uncomposed(team_id, now, since, limit)
+    return found.select_related(None).values_list("pk", flat=True)
 
 
 def coming_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
     """Return the next matches of a season, those under way first."""
-    branches = to_come(Match.objects.filter(season=season), now)
+    branches = to_come(Match.objects.filter(season=season), now, now - RESULT_WITHIN)
     return list(matches.merged(branches, "kickoff_at", "id", limit=limit))
 
 

@@ -7,15 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from apps.matches import selectors as matches
+from apps.matches.composed import composed_once
 from apps.matches.connections import prepared
 from apps.matches.models import Competition, Match, Season, Team, World
 
 
 def seasons_of_team(team: Team) -> list[Season]:
     """Return the latest season of a team in each of its competitions, the most recent first."""
+    return [match.season for match in _latest_matches(team.pk)]
+
+
+@composed_once
+def _latest_matches(team_id: int) -> QuerySet[Match]:
     newest = RawSQL(
         """
         SELECT f.id FROM matches_competition c CROSS JOIN LATERAL (
@@ -27,10 +34,10 @@ def seasons_of_team(team: Team) -> list[Season]:
             ORDER BY kickoff_at DESC LIMIT 1
         ) AS f
         """,
-        [team.pk, team.pk],
+        [team_id, team_id],
     )
     rows = Match.objects.filter(pk__in=newest).select_related("season__competition__region")
-    return [match.season for match in rows.order_by("-kickoff_at", "-id")]
+    return rows.order_by("-kickoff_at", "-id")
 
 
 def world_of(team: Team) -> World | None:

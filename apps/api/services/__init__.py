@@ -6,8 +6,8 @@ from apps.api.services.accounts import (
     TooManyKeysError,
     create_reader_key,
     delete_account,
+    keep_choices,
     keep_followed,
-    keep_zone,
     keys_in_force,
     merge_into_profile,
     reader_profile,
@@ -65,6 +65,7 @@ from apps.api.services.keys import (
     worlds_of,
 )
 from apps.api.services.known_keys import forget_key, known_key, read_key, watch_keys
+from apps.api.services.live import messages_of
 from apps.api.services.webhooks import (
     TOPICS,
     TooManyWebhooksError,
@@ -125,14 +126,15 @@ __all__ = [
     "forecast_rows",
     "forecast_shape",
     "forget_key",
+    "keep_choices",
     "keep_followed",
     "keep_response",
-    "keep_zone",
     "kept_response",
     "keys_in_force",
     "known_key",
     "live_chances",
     "merge_into_profile",
+    "messages_of",
     "model_shape",
     "ping",
     "read_key",

@@ -35,13 +35,16 @@ def reader_profile(*, user: User, now: datetime) -> ReaderProfile:
 
 
 @transaction.atomic
-def merge_into_profile(*, user: User, followed: Sequence[int], zone: str, now: datetime) -> ReaderProfile:
-    """Add what a browser kept: teams behind those that the account has, the zone where the account has none."""
+def merge_into_profile(
+    *, user: User, followed: Sequence[int], zone: str, language: str, now: datetime
+) -> ReaderProfile:
+    """Add what a browser kept: teams behind those of the account, zone and language where the account has none."""
     profile = ReaderProfile.objects.select_for_update().get(pk=reader_profile(user=user, now=now).pk)
     profile.followed_teams = list(dict.fromkeys([*profile.followed_teams, *followed]))[:MOST_TEAMS]
     profile.zone = profile.zone or zone
+    profile.language = profile.language or language
     profile.updated_at = now
-    profile.save(update_fields=["followed_teams", "zone", "updated_at"])
+    profile.save(update_fields=["followed_teams", "zone", "language", "updated_at"])
     return profile
 
 
@@ -53,10 +56,10 @@ def keep_followed(*, user: User, followed: Sequence[int], now: datetime) -> None
 
 
 @transaction.atomic
-def keep_zone(*, user: User, zone: str, now: datetime) -> None:
-    """Store the zone of a reader; empty for that of the device."""
+def keep_choices(*, user: User, zone: str, language: str, now: datetime) -> None:
+    """Store the zone and the language of a reader, each empty for that of the device."""
     reader_profile(user=user, now=now)
-    ReaderProfile.objects.filter(user=user).update(zone=zone, updated_at=now)
+    ReaderProfile.objects.filter(user=user).update(zone=zone, language=language, updated_at=now)
 
 
 def keys_in_force(user: User) -> QuerySet[ApiKey]:

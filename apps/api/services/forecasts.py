@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
+
+from django.utils.translation import gettext, gettext_lazy
 
 from apps.matches.models import Competition, LiveScore, Match, Team, World
 from apps.matches.services import keepings
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
-from apps.ml.forecasting import goals, live
+from apps.ml.forecasting import goals
+from apps.ml.forecasting import live as live_model
 from apps.ml.forecasting.contributions import label_of
 from apps.ml.models import ModelVersion, Prediction
 
 ROLES: Final = ("champion", "challenger")
 """Names of versions by what they are at present."""
+
+NOT_SCHEDULED: Final = {
+    Match.Status.LIVE: gettext_lazy("The match is live; it is forecast once it is scheduled again."),
+    Match.Status.FINISHED: gettext_lazy("The match is finished; it is forecast once it is scheduled again."),
+    Match.Status.POSTPONED: gettext_lazy("The match is postponed; it is forecast once it is scheduled again."),
+    Match.Status.CANCELLED: gettext_lazy("The match is cancelled; it is forecast once it is scheduled again."),
+    Match.Status.ABANDONED: gettext_lazy("The match is abandoned; it is forecast once it is scheduled again."),
+    Match.Status.AWARDED: gettext_lazy("The match is awarded; it is forecast once it is scheduled again."),
+    Match.Status.UNKNOWN: gettext_lazy("The match is unknown; it is forecast once it is scheduled again."),
+}
+"""Why a match that has not kicked off gets no forecast, by its status."""
 
 
 class UnknownMatchError(ValueError):
@@ -47,6 +61,7 @@ class ForecastDetails:
     as_of: datetime
     published_at: datetime | None
     degraded: str
+    live_score: LiveScore | None = None  # of its match, while that is in play
 
     @property
     def grid(self) -> goals.ScorelineGrid:
@@ -59,8 +74,15 @@ class ForecastDetails:
         return _grid(*self.model_goals, self.p, self.rho)[1]
 
 
-def forecast_details(match: Match, prediction: Prediction | None, *, now: datetime) -> ForecastDetails:
+def forecast_details(
+    match: Match, prediction: Prediction | None, *, live: LiveScore | None = None, now: datetime
+) -> ForecastDetails:
     """Return the published forecast of a match; of a fixture without one, a forecast made now.
+
+    Parameters
+    ----------
+    live : LiveScore, optional
+        The score of the match in play, where there is news of it.
 
     Raises
     ------
@@ -68,7 +90,7 @@ def forecast_details(match: Match, prediction: Prediction | None, *, now: dateti
         With the reason, when there is none and none can be made.
     """
     if prediction is not None:
-        return _published(prediction)
+        return published_details(prediction, live)
     _check_fixture(match, now)
     return _live(match, ml_services.forecast(match.pk, now=now))
 
@@ -76,10 +98,9 @@ def forecast_details(match: Match, prediction: Prediction | None, *, now: dateti
 def _check_fixture(match: Match, now: datetime) -> None:
     """Raise `NoForecastError` for a match that no forecast can be made of any more, or not at present."""
     if match.kickoff_at <= now:
-        raise ml_services.NoForecastError("No forecast of this match was published before its kick-off.")
+        raise ml_services.NoForecastError(gettext("No forecast of this match was published before its kick-off."))
     if match.status != Match.Status.SCHEDULED:
-        status = match.get_status_display().lower()
-        raise ml_services.NoForecastError(f"The match is {status}; it is forecast once it is scheduled again.")
+        raise ml_services.NoForecastError(str(NOT_SCHEDULED[Match.Status(match.status)]))
 
 
 def forecast_of(
@@ -111,13 +132,15 @@ def forecast_of(
     found = ml_selectors.match_with_prediction(match_id, at=at, version_id=version.pk if version else None)
     if found is None:
         raise UnknownMatchError("There is no such match.")
-    match, prediction = found
+    match, prediction, live = found
     if at is not None:
+        # What was known of the score at that moment is not kept.
+        live = None
         _check_kept(match, at, now)
     if prediction is None and at is not None:
         raise ml_services.NoForecastError("No forecast of this match had been published at that moment.")
     if prediction is not None or version is None:
-        return match, forecast_details(match, prediction, now=now)
+        return match, forecast_details(match, prediction, live=live, now=now)
     _check_fixture(match, now)
     return match, _live(match, ml_services.forecast_by(version, match, now=now))
 
@@ -167,16 +190,16 @@ _expected_goals = lru_cache(maxsize=16384)(goals.expected_goals)
 
 def live_chances(details: ForecastDetails, score: LiveScore) -> tuple[float, float, float]:
     """Return home, draw and away at a score and a minute, from the forecast before the match; never graded."""
-    markets = details.markets
-    expected = [markets.expected_home, markets.expected_away]
-    home, draw, away = live.live_probabilities(
+    expected = _expected_goals(*details.model_goals, details.p, details.rho)
+    home, draw, away = live_model.live_probabilities(
         [details.p], [expected], score.minute, score.home_goals, score.away_goals
     )[0].tolist()
     return home, draw, away
 
 
-def _published(prediction: Prediction) -> ForecastDetails:
-    return _details(prediction, prediction.version, prediction.published_at)
+def published_details(prediction: Prediction, live: LiveScore | None = None) -> ForecastDetails:
+    """Return a published forecast, with the score of its match in play."""
+    return replace(_details(prediction, prediction.version, prediction.published_at), live_score=live)
 
 
 def _live(match: Match, forecast: ml_services.LiveForecast) -> ForecastDetails:
@@ -241,12 +264,12 @@ def forecast_shape(
         "away_team": team_shape(match.away_team),
         "kickoff_at": _moment(match.kickoff_at),
         "is_neutral": match.is_neutral,
-        "probabilities": _named(p),
+        "probabilities": named(p),
         "fair_odds": {
-            name: round(1.0 / value, ODDS_DIGITS) if value > 0 else None for name, value in _named(details.p).items()
+            name: round(1.0 / value, ODDS_DIGITS) if value > 0 else None for name, value in named(details.p).items()
         },
         "expected_goals": {"home": round(home_goals, GOAL_DIGITS), "away": round(away_goals, GOAL_DIGITS)},
-        "base_rates": _named(rounded_probabilities(details.base_rates)),
+        "base_rates": named(rounded_probabilities(details.base_rates)),
         "contributions": {group: round(value, LOG_ODDS_DIGITS) for group, value in details.contributions.items()},
         "model": version and model_shape(version),
         "data_snapshot": details.data_snapshot,
@@ -254,6 +277,7 @@ def forecast_shape(
         "published_at": details.published_at and _moment(details.published_at),
         "is_frozen": match.kickoff_at <= now,
         "degraded": details.degraded or None,
+        "live": _live_shape(details, now),
     }
     if MARKETS in include:
         shape[MARKETS] = _markets_shape(details.markets)
@@ -262,6 +286,15 @@ def forecast_shape(
     if REASONS in include:
         shape[REASONS] = _reasons(details.contributions)
     return shape
+
+
+def _live_shape(details: ForecastDetails, now: datetime) -> dict[str, object] | None:
+    """Return minute, score and chances of a match in play; None without news of it, and of what was not published."""
+    score = details.live_score
+    if score is None or details.published_at is None or not score.is_fresh(now):
+        return None
+    chances = named(rounded_probabilities(live_chances(details, score)))
+    return score.as_dict() | {"probabilities": chances, "read_at": _moment(score.read_at)}
 
 
 def rounded_probabilities(p: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -354,5 +387,6 @@ def model_shape(version: ModelVersion) -> dict[str, object]:
     }
 
 
-def _named(triple: tuple[float, float, float]) -> dict[str, float]:
+def named(triple: tuple[float, float, float]) -> dict[str, float]:
+    """Return home, draw and away by their names."""
     return dict(zip(("home", "draw", "away"), triple, strict=True))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -17,6 +18,9 @@ from apps.matches.selectors import TableMatch
 from apps.matches.standings import Standing, one_sided_table, points_for_win
 from apps.ml import selectors as forecasts
 from apps.ml import services as ml_services
+
+KEPT_SEASONS: Final = 32
+"""Seasons whose facts a process keeps; each needs about 200 KB."""
 
 LATEST: Final = 5
 """Matches of a team's form."""
@@ -130,15 +134,40 @@ class ChanceHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class League:
-    """A season of a league with everything that its pages read from its matches and its latest simulation."""
+class SeasonFacts:
+    """What pages read of a season's matches, teams and decisions, which a process keeps until one of them changes."""
 
-    season: Season
     matches: list[TableMatch]
     goals: dict[int, tuple[int, int]]  # match that counts in the table → its goals there
     verdicts: list[AwardedResult]
     table: list[Standing[Team]]
     form: dict[int, str]  # team → letters of the latest results, the latest last
+    rounds: list[LeagueRound]
+    adjustments: list[PointsAdjustment]
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonState:
+    """A season in one of its states, equal to another one where all that its facts are made of is equal."""
+
+    season_id: int
+    label: str
+    region: str
+    state: tuple[int, int]
+    season: Season = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class League:
+    """A season of a league with everything that its pages read from its matches and its latest simulation."""
+
+    season: Season
+    state: tuple[int, int]  # see `matches.state_of_season`
+    matches: list[TableMatch]
+    goals: dict[int, tuple[int, int]]
+    verdicts: list[AwardedResult]
+    table: list[Standing[Team]]
+    form: dict[int, str]
     rounds: list[LeagueRound]
     adjustments: list[PointsAdjustment]
     end: selectors.SeasonEnd | None
@@ -186,27 +215,46 @@ class League:
 
 def league_of(season: Season, now: datetime) -> League:
     """Return a season with its table, and with its latest simulation while a match is to come."""
-    found = matches.table_matches(season)
-    verdicts, adjustments = list(matches.awarded_results_of(season)), list(matches.adjustments_of(season))
-    goals = {match.pk: counted for match in found if (counted := matches.goals_in_table(match, verdicts))}
-    table = matches.table_of(season, found, goals, matches.points_taken(adjustments))
-    to_come = [match for match in found if _is_to_come(match, now)]
+    # Read before the facts: what changes between the two is found by the next request, which reads another state.
+    state = matches.state_of_season(season)
+    facts = facts_of(SeasonState(season.pk, season.label, season.competition.region.name, state, season))
+    table = facts.table
+    to_come = [match for match in facts.matches if _is_to_come(match, now)]
     end = selectors.season_end(season, {line.team.pk: line.team for line in table}) if to_come else None
-    seen = _seen(found, goals)
     return League(
         season=season,
-        matches=found,
-        goals=goals,
-        verdicts=verdicts,
+        state=state,
+        matches=facts.matches,
+        goals=facts.goals,
+        verdicts=facts.verdicts,
         table=table,
-        form={team: "".join(_letter(*each) for each in entries[-LATEST:]) for team, entries in seen.items()},
-        rounds=rounds_of(found),
-        adjustments=adjustments,
+        form=facts.form,
+        rounds=facts.rounds,
+        adjustments=facts.adjustments,
         end=end,
         left=ml_services.matches_left(end.forecast) if end else {},
         to_come=to_come,
-        is_over=not to_come and _is_over(found, goals, len(table), now),
+        is_over=not to_come and _is_over(facts.matches, facts.goals, len(table), now),
         lines=_lines(season, end, len(table)),
+    )
+
+
+@lru_cache(maxsize=KEPT_SEASONS)
+def facts_of(state: SeasonState) -> SeasonFacts:
+    """Return the facts of a season in a state."""
+    season = state.season
+    found = matches.table_matches(season)
+    verdicts, adjustments = list(matches.awarded_results_of(season)), list(matches.adjustments_of(season))
+    goals = {match.pk: counted for match in found if (counted := matches.goals_in_table(match, verdicts))}
+    seen = _seen(found, goals)
+    return SeasonFacts(
+        matches=found,
+        goals=goals,
+        verdicts=verdicts,
+        table=matches.table_of(season, found, goals, matches.points_taken(adjustments)),
+        form={team: "".join(_letter(*each) for each in entries[-LATEST:]) for team, entries in seen.items()},
+        rounds=rounds_of(found),
+        adjustments=adjustments,
     )
 
 

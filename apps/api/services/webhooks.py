@@ -25,9 +25,10 @@ from django.db import transaction
 from django.db.models import Max, Min, Q, QuerySet
 
 from apps.api.models import ApiKey, PredictionJob, Webhook, WebhookDelivery
+from apps.api.services.live import messages_of
 from apps.api.services.webhook_requests import Outcome, send
 from apps.matches.events import start_tasks_after_commit
-from apps.matches.feed import Subscription, message_of
+from apps.matches.feed import Subscription
 from apps.matches.models import Event, Topic
 from apps.matches.public_addresses import checked_target
 
@@ -198,16 +199,16 @@ def _made_from_events(pk: int, now: datetime) -> int:
     if not events:
         return 0
     wanted = _subscription_of(webhook)
+    covered = [event for event in events if wanted.covers(event)]
     made = WebhookDelivery.objects.bulk_create(
         WebhookDelivery(
             webhook=webhook,
             event_number=event.number,
-            message=_message(event.topic, message_of(event), event.created_at),
+            message=_message(event.topic, data, event.created_at),
             next_attempt_at=now,
             created_at=now,
         )
-        for event in events
-        if wanted.covers(event)
+        for event, data in zip(covered, messages_of(covered), strict=True)
     )
     Webhook.objects.filter(pk=pk).update(latest_number=events[-1].number)
     return len(made)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from apps.api import selectors
+from django.utils.translation import gettext
+
+from apps.api import selectors, written
 from apps.matches import selectors as matches
 from apps.matches.clubs import plain
 from apps.matches.models import Match, Season, Team, World
@@ -84,31 +86,41 @@ def seasons_to_meet(
     """
     for about, team in (("home", home_team), ("away", away_team)):
         if team.pk not in leagues:
-            raise ml_services.WhatIfRefusedError("no-league", about, f"{team} plays in no league that SPAI follows.")
+            raise ml_services.WhatIfRefusedError(
+                "no-league", about, gettext("{team} plays in no league that SPAI follows.").format(team=team)
+            )
     seasons = list({season.pk: season for season in (leagues[t.pk].season for t in (home_team, away_team))}.values())
     if len({season.competition.world for season in seasons}) > 1:
         raise ml_services.WhatIfRefusedError(
             "two-worlds",
             "away",
-            f"{home_team} and {away_team} belong to different worlds: one of them is simulated.",
+            gettext("{home} and {away} belong to different worlds: one of them is simulated.").format(
+                home=home_team, away=away_team
+            ),
         )
     if competition and not any(each.competition.slug == competition for each in seasons):
-        names = " or ".join(each.competition.slug for each in seasons)
+        names = gettext(" or ").join(each.competition.slug for each in seasons)
         raise ml_services.WhatIfRefusedError(
-            "other-competition", "competition", f"They could meet in {names}, not in {competition[:160]}."
+            "other-competition",
+            "competition",
+            gettext("They could meet in {names}, not in {other}.").format(names=names, other=competition[:160]),
         )
     return sorted(seasons, key=lambda each: each.competition.slug != competition) if competition else seasons
 
 
 def _notes(home_team: Team, away_team: Team, leagues: Mapping[int, selectors.LatestLeague], now: datetime) -> list[str]:
     notes = [
-        f"{team} has played no league match since {leagues[team.pk].kickoff_at:%B %Y}: its rating dates from then."
+        gettext("{team} has played no league match since {month}: its rating dates from then.").format(
+            team=team, month=written.day(leagues[team.pk].kickoff_at, "F Y")
+        )
         for team in (home_team, away_team)
         if leagues[team.pk].kickoff_at < now - INACTIVE_AFTER
     ]
     if home_team.region_id != away_team.region_id:
         notes.append(
-            "The two play in different countries, and matches between their leagues are rare in the data: how "
-            "they compare is assumed rather than measured."
+            gettext(
+                "The two play in different countries, and matches between their leagues are rare in the data: how they "
+                "compare is assumed rather than measured."
+            )
         )
     return notes

@@ -9,7 +9,9 @@ from typing import Final
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, gettext, pgettext
 
+from apps.api import written
 from apps.api.services.league import LeagueRow, Line
 from apps.api.templatetags import spai
 
@@ -27,11 +29,11 @@ def strip(row: LeagueRow, lines: Sequence[Line]) -> SafeString:
         return SafeString("")
     places = row.end["places"]
     marks = tuple(len(places) - line.places if line.from_end else line.places for line in lines if line.key != "title")
-    return _strip(row.team.display_name, tuple(places), marks)
+    return _strip(row.team.display_name, tuple(places), marks, get_language())
 
 
 @lru_cache(maxsize=2048)
-def _strip(name: str, places: tuple[float, ...], marks: tuple[int, ...]) -> SafeString:
+def _strip(name: str, places: tuple[float, ...], marks: tuple[int, ...], language: str | None) -> SafeString:
     count, best = len(places), max(range(len(places)), key=places.__getitem__)
     levels = [min(DARKEST, round(DARK_BY_SHARE * share)) for share in places]
     cells = "".join(
@@ -39,14 +41,15 @@ def _strip(name: str, places: tuple[float, ...], marks: tuple[int, ...]) -> Safe
     )
     gaps = "".join(f"M{place} 0V1" for place in range(1, count) if place not in marks)
     zones = "".join(f"M{place} 0V1" for place in marks)
+    label = gettext("{team}: most likely place {place} ({percent})").format(
+        team=name, place=best + 1, percent=written.per_cent(round(100 * places[best]))
+    )
     return format_html(
         '<svg class="strip" role="img" viewBox="0 0 {} 1" preserveAspectRatio="none" '
-        'aria-label="{}: most likely place {} ({}%)"><rect class="v0" width="{}" height="1"/>{}'
+        'aria-label="{}"><rect class="v0" width="{}" height="1"/>{}'
         '<path d="{}"/><path class="zone" d="{}"/></svg>',
         count,
-        name,
-        best + 1,
-        round(100 * places[best]),
+        label,
         count,
         mark_safe(cells),  # noqa: S308 - numbers alone
         gaps,
@@ -57,33 +60,36 @@ def _strip(name: str, places: tuple[float, ...], marks: tuple[int, ...]) -> Safe
 @register.filter
 def line_title(line: Line) -> str:
     """Write the heading of a column of chances: “Title”, “Top 4”, “Down”."""
-    return {"title": "Title", "top": f"Top {line.places}"}.get(line.key, "Down")
+    if line.key == "title":
+        return pgettext("column of chances", "Title")
+    if line.key == "top":
+        return gettext("Top {places}").format(places=line.places)
+    return pgettext("column of chances", "Down")
 
 
 @register.filter
 def form_said(form: str) -> str:
     """Write the letters of a form as words, the latest last."""
-    words = {"W": "won", "D": "drawn", "L": "lost"}
+    words = {
+        "W": pgettext("a match", "won"),
+        "D": pgettext("a match", "drawn"),
+        "L": pgettext("a match", "lost"),
+    }
     return ", ".join(words[letter] for letter in form)
-
-
-@register.filter
-def ordinal(place: int) -> str:
-    """Write a place as people say it: 1st, 2nd, 3rd, 11th."""
-    ending = "th" if 10 <= place % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    return f"{place}{ending}"
 
 
 @register.filter
 def chance_said(share: float) -> str:
     """Write a simulated probability within a sentence, where a dash says nothing: 0% for what never happened."""
-    return spai.chance(share) if share > 0.0 else "0%"
+    return spai.chance(share) if share > 0.0 else written.per_cent(0)
 
 
 @register.filter
 def millions(euros: int) -> str:
-    """Write an amount in millions: 512 m, 1.2 bn."""
-    return f"{euros / 1e9:.1f} bn" if euros >= 1e9 else f"{euros / 1e6:.0f} m"
+    """Write an amount in millions: €512 m, €1.2 bn."""
+    if euros >= 1e9:
+        return gettext("€{amount} bn").format(amount=written.decimal(euros / 1e9, 1))
+    return gettext("€{amount} m").format(amount=written.decimal(euros / 1e6, 0))
 
 
 @register.filter

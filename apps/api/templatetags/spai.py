@@ -2,30 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from django import template
-from django.template.defaultfilters import date as format_date
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext, gettext_lazy, ngettext, pgettext, pgettext_lazy
 
-from apps.api import charts, selectors, services
+from apps.api import charts, selectors, services, written
 from apps.matches.models import Match, Team
+from apps.matches.records import MatchStatus
 from apps.ml.forecasting import contributions
-from apps.ml.models import Prediction
+from apps.ml.models import Comparison, PipelineRun, Prediction
+from apps.ml.selectors import VersionStage
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 register = template.Library()
 
-MINUS: Final = "−"
+STATUSES: Final[dict[str, StrPromise]] = {
+    MatchStatus.SCHEDULED: pgettext_lazy("a match", "Scheduled"),
+    MatchStatus.LIVE: pgettext_lazy("a match", "Live"),
+    MatchStatus.FINISHED: pgettext_lazy("a match", "Finished"),
+    MatchStatus.POSTPONED: pgettext_lazy("a match", "Postponed"),
+    MatchStatus.CANCELLED: pgettext_lazy("a match", "Cancelled"),
+    MatchStatus.ABANDONED: pgettext_lazy("a match", "Abandoned"),
+    MatchStatus.AWARDED: pgettext_lazy("a match", "Awarded"),
+    MatchStatus.UNKNOWN: pgettext_lazy("a match", "Unknown"),
+}
+"""Names of the statuses of matches."""
 
-GATES: Final = {"no better than possible": "not suspiciously good", "golden rows": "answers as recorded"}
-"""Names of checks on pages, where they differ from those that are stored."""
+GATES: Final = {
+    "better than base rates": gettext_lazy("better than base rates"),
+    "calibrated": gettext_lazy("calibrated"),
+    "never certain": gettext_lazy("never certain"),
+    "no better than possible": gettext_lazy("not suspiciously good"),
+    "no better than possible: not checked": gettext_lazy("suspiciously good: not checked"),
+    "golden rows": gettext_lazy("answers as recorded"),
+}
+"""Names of the checks of a version, by those that are stored."""
+
+STAGES: Final[dict[str, StrPromise]] = {
+    VersionStage.CHAMPION: gettext_lazy("champion"),
+    VersionStage.CHALLENGER: gettext_lazy("challenger"),
+    VersionStage.CANDIDATE: gettext_lazy("candidate"),
+    VersionStage.SMOKE: gettext_lazy("smoke"),
+    VersionStage.FORMER: gettext_lazy("former champion"),
+    VersionStage.PASSED_OVER: gettext_lazy("passed over"),
+    VersionStage.DECLINED: gettext_lazy("declined"),
+    VersionStage.LABELLED: gettext_lazy("labelled"),
+    VersionStage.REFUSED: gettext_lazy("refused"),
+}
+"""Names of the stages of versions."""
+
+RUN_STATUSES: Final[dict[str, StrPromise]] = {
+    PipelineRun.RunStatus.QUEUED: pgettext_lazy("a run", "Queued"),
+    PipelineRun.RunStatus.RUNNING: pgettext_lazy("a run", "Running"),
+    PipelineRun.RunStatus.INTERRUPTED: pgettext_lazy("a run", "Interrupted, resumes"),
+    PipelineRun.RunStatus.SUCCEEDED: pgettext_lazy("a run", "Succeeded"),
+    PipelineRun.RunStatus.UNCHANGED: pgettext_lazy("a run", "Unchanged"),
+    PipelineRun.RunStatus.FAILED: pgettext_lazy("a run", "Failed"),
+    PipelineRun.RunStatus.CANCELLED: pgettext_lazy("a run", "Cancelled"),
+}
+"""Names of the statuses of training runs and of their stages."""
+
+VERDICTS: Final[dict[str, StrPromise]] = {
+    Comparison.Verdict.CHALLENGER: gettext_lazy("may take over"),
+    Comparison.Verdict.CANDIDATE: gettext_lazy("stays a candidate"),
+}
+"""Names of the verdicts of comparisons."""
+
+OUTCOMES: Final = {"home": gettext_lazy("home"), "draw": gettext_lazy("draw"), "away": gettext_lazy("away")}
+"""Names of outcomes within a sentence."""
 
 
 @register.simple_tag
@@ -36,21 +91,29 @@ def bars(
 
     After the match `outcome` leaves the part that happened solid and fades the others.
     """
-    return _bars(tuple(forecast), tuple(market) if market else None, outcome)
+    return _bars(tuple(forecast), tuple(market) if market else None, outcome, get_language())
 
 
 # Cached, because rows are rendered far more often than forecasts change.
 @lru_cache(maxsize=8192)
-def _bars(forecast: tuple[float, ...], market: tuple[float, ...] | None, outcome: str) -> SafeString:
+def _bars(
+    forecast: tuple[float, ...], market: tuple[float, ...] | None, outcome: str, language: str | None
+) -> SafeString:
     happened = dict(zip("HDA", charts.OUTCOMES, strict=True)).get(outcome, "")
     ours = charts.bar(forecast)
     theirs = charts.bar(market) if market else []
-    label = f"Our forecast: {_spoken(ours)}." + (f" Market: {_spoken(theirs)}." if theirs else "")
+    label = gettext("Our forecast: {chances}.").format(chances=_spoken(ours))
+    if theirs:
+        label += " " + gettext("Market: {chances}.").format(chances=_spoken(theirs))
     numbers = format_html_join(
         "",
-        '<text class="{}" x="{}%" y="52%">{}%</text>',
+        '<text class="{}" x="{}%" y="52%">{}</text>',
         (
-            ("off" if happened not in ("", part.outcome) else f"on-{part.outcome}", part.middle, part.percent)
+            (
+                "off" if happened not in ("", part.outcome) else f"on-{part.outcome}",
+                part.middle,
+                written.per_cent(part.percent),
+            )
             for part in ours
             if part.percent >= charts.LEAST_WITH_NUMBER
         ),
@@ -66,7 +129,7 @@ def _bars(forecast: tuple[float, ...], market: tuple[float, ...] | None, outcome
 
 
 def _spoken(parts: Sequence[charts.BarSegment]) -> str:
-    return ", ".join(f"{part.outcome} {part.percent}%" for part in parts)
+    return ", ".join(f"{OUTCOMES[part.outcome]} {written.per_cent(part.percent)}" for part in parts)
 
 
 def _segments(parts: Sequence[charts.BarSegment], happened: str) -> SafeString:
@@ -114,7 +177,9 @@ def team(team: Team, side: Literal["h", "a", ""] = "") -> SafeString:
 class _Row:
     """A row, equal to another one where all that it shows is equal."""
 
-    shows: tuple[Any, ...]
+    shows: Hashable
+    dated: bool
+    twin: str
     card: selectors.MatchCard = field(compare=False)
 
 
@@ -124,32 +189,25 @@ def row(card: selectors.MatchCard, dated: bool = False, twin: str = "") -> SafeS
 
     With `dated` it shows its day; `twin` is the end of the id of a row that the page has twice.
     """
-    match = card.match
-    teams = (
-        (team.display_name, team.display_code, team.first_colour, team.second_colour)
-        for team in (match.home_team, match.away_team)
-    )
-    shows = (
-        *(match.pk, match.kickoff_at, match.kickoff_precision, match.status, match.home_goals, match.away_goals),
-        *(card.phase, card.is_in_play, card.changes_at, card.market, *teams),
-        *(made and made.pk for made in (card.prediction, card.back_test)),
-        card.live and (card.live.minute, card.live.home_goals, card.live.away_goals),
-        *(dated, twin, timezone.get_current_timezone_name()),
-    )
-    return _row(_Row(shows, card))
+    return row_of(_Row((card.shown, timezone.get_current_timezone_name(), get_language()), dated, twin, card))
 
 
 # Cached, because a page has dozens of rows and few of them change from one request to the next.
 @lru_cache(maxsize=2048)
-def _row(row: _Row) -> SafeString:
-    *_, dated, twin, _ = row.shows
-    return render_to_string("partials/row.html", {"card": row.card, "dated": dated, "twin": twin})
+def row_of(row: _Row) -> SafeString:
+    """Return the HTML of a row, which is kept by what it shows."""
+    return render_to_string("partials/row.html", {"card": row.card, "dated": row.dated, "twin": row.twin})
 
 
 @register.simple_tag
 def moment(at: datetime, shape: str = "H:i") -> SafeString:
     """Write a moment in the reader's zone, and in UTC for programs."""
-    text = format_date(timezone.localtime(at), shape)
+    return _moment(at, shape, timezone.get_current_timezone_name(), get_language())
+
+
+@lru_cache(maxsize=4096)
+def _moment(at: datetime, shape: str, zone: str, language: str | None) -> SafeString:
+    text = written.day(timezone.localtime(at), shape)
     return format_html('<time datetime="{}">{}</time>', at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), text)
 
 
@@ -158,7 +216,7 @@ def kickoff_day(match: Match, shape: str = "D j M Y") -> SafeString:
     """Write the day of a match in the reader's zone; for a date-only match, its date."""
     if match.kickoff_precision == Match.KickoffPrecision.DATE:
         day = match.kickoff_at.astimezone(UTC).date()
-        return format_html('<time datetime="{}">{}</time>', day.isoformat(), format_date(day, shape))
+        return format_html('<time datetime="{}">{}</time>', day.isoformat(), written.day(day, shape))
     return moment(match.kickoff_at, shape)
 
 
@@ -167,16 +225,20 @@ def distance(at: datetime, now: datetime) -> str:
     """Write the distance to a moment: “in 2 h 10 min”, “12 min ago”, “in 3 days”."""
     far = abs(at - now)
     minutes = int(far / timedelta(minutes=1))
-    if minutes < 1:
-        text = "less than a minute"
-    elif minutes < 60:
-        text = f"{minutes} min"
-    elif minutes < 24 * 60:
-        text = f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
-    else:
+    if minutes >= 24 * 60:
         days = round(minutes / (24 * 60))
-        text = f"{days} day{'s' if days > 1 else ''}"
-    return f"in {text}" if at > now else f"{text} ago"
+        if at > now:
+            return ngettext("in {days} day", "in {days} days", days).format(days=days)
+        return ngettext("{days} day ago", "{days} days ago", days).format(days=days)
+    if minutes < 1:
+        text = gettext("less than a minute")
+    elif minutes < 60:
+        text = gettext("{minutes} min").format(minutes=minutes)
+    elif minutes % 60:
+        text = gettext("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)
+    else:
+        text = gettext("{hours} h").format(hours=minutes // 60)
+    return (gettext("in {time}") if at > now else gettext("{time} ago")).format(time=text)
 
 
 @register.filter
@@ -195,7 +257,48 @@ def duration(seconds: float) -> str:
 @register.filter
 def percent(share: float | None) -> str:
     """Write a share in per cent: 66%; one decimal only below 10: 4.2%."""
-    return "–" if share is None else charts.percent_text(share)
+    return written.NONE if share is None else written.percent(share)
+
+
+@register.filter
+def per_cent(number: int | str) -> str:
+    """Write a number of per cents: 45%."""
+    return written.per_cent(number)
+
+
+@register.filter
+def svg_length(share: float) -> str:
+    """Write a share as a length in SVG, whose numbers no language changes."""
+    return f"{100.0 * share:.1f}%"
+
+
+@register.filter
+def written_day(at: date, shape: str) -> str:
+    """Write a date or a moment in one of the shapes that each language has a form of."""
+    return written.day(timezone.localtime(at) if isinstance(at, datetime) else at, shape)
+
+
+@register.filter
+def status_name(status: str) -> str:
+    """Write the status of a match."""
+    return str(STATUSES[status])
+
+
+@register.filter
+def form_letter(letter: str) -> str:
+    """Write the letter for won, drawn or lost."""
+    letters = {
+        "W": pgettext("letter for a match", "W"),
+        "D": pgettext("letter for a match", "D"),
+        "L": pgettext("letter for a match", "L"),
+    }
+    return letters[letter]
+
+
+@register.filter
+def outcome_name(outcome: str) -> str:
+    """Write an outcome within a sentence: home, draw, away."""
+    return str(OUTCOMES[outcome])
 
 
 @register.filter
@@ -207,19 +310,19 @@ def whole(p: Sequence[float]) -> list[int]:
 @register.filter
 def thousands(number: int) -> str:
     """Write a whole number with thousands separators: 10,000."""
-    return f"{number:,}"
+    return written.thousands(number)
 
 
 @register.filter
 def chance(share: float) -> str:
     """Write a simulated probability in whole per cents; a dash for what never happened."""
     if share <= 0.0:
-        return "–"
+        return written.NONE
     if share < 0.005:
-        return "<1%"
+        return f"<{written.per_cent(1)}"
     if 0.995 <= share < 1.0:
-        return ">99%"
-    return f"{100.0 * share:.0f}%"
+        return f">{written.per_cent(99)}"
+    return written.per_cent(round(100.0 * share))
 
 
 @register.filter
@@ -232,28 +335,30 @@ def shade(share: float) -> int:
 def line_short(line: dict[str, Any]) -> str:
     """Write a short label of a line of a table: “Top 4”."""
     if line["name"] == "title":
-        return "Title"
-    return f"Bottom {line['places']}" if line["from_end"] else f"Top {line['places']}"
+        return pgettext("column of chances", "Title")
+    name = gettext("Bottom {places}") if line["from_end"] else gettext("Top {places}")
+    return name.format(places=line["places"])
 
 
 @register.filter
 def fair_odds(share: float) -> str:
     """Write the fair decimal odds of a probability."""
-    return f"{1.0 / share:.2f}" if share > 0 else "–"
+    return written.decimal(1.0 / share, 2) if share > 0 else written.NONE
 
 
 @register.filter
 def group_phrase(group: str) -> str:
     """Write a group of inputs as the reason in a sentence: “for their form”."""
-    return contributions.phrase_of(group)
+    return gettext(contributions.phrase_of(group))
 
 
 @register.filter
 def line_phrase(line: dict[str, Any]) -> str:
     """Write what a line of a table divides, after “the chance of a team”: “to end in the bottom 3”."""
     if line["name"] == "title":
-        return "to end first"
-    return f"to end in the {'bottom' if line['from_end'] else 'top'} {line['places']}"
+        return gettext("to end first")
+    name = gettext("to end in the bottom {places}") if line["from_end"] else gettext("to end in the top {places}")
+    return name.format(places=line["places"])
 
 
 @register.filter
@@ -265,25 +370,19 @@ def per_hundred(share: float) -> int:
 @register.filter
 def ordinal(number: int) -> str:
     """Write a place: 1st, 2nd, 3rd, 14th."""
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
+    return written.ordinal(number)
 
 
 @register.filter
 def signed(value: float | None, digits: int = 2) -> str:
     """Write a number with its sign, and with a minus sign in place of a hyphen."""
-    if value is None:
-        return "–"
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0.0:
-        return text
-    return ("+" if value > 0 else MINUS) + text
+    return written.NONE if value is None else written.signed(value, digits)
 
 
 @register.filter
 def decimal(value: float | Literal[""] | None, digits: int = 2) -> str:
     """Write a number with `digits` decimals; a dash for none, which templates pass as an empty string."""
-    return "–" if value is None or value == "" else f"{value:.{digits}f}".replace("-", MINUS)
+    return written.NONE if value is None or value == "" else written.decimal(value, digits)
 
 
 @register.filter
@@ -292,8 +391,8 @@ def measure(value: float | Literal[""] | None) -> str:
     if value is None or value == "":
         return ""
     if float(value).is_integer():
-        return f"{value:,.0f}"
-    return f"{value:.5f}" if abs(value) >= 5e-6 else f"{value:.0e}"
+        return written.thousands(value)
+    return written.decimal(value, 5) if abs(value) >= 5e-6 else f"{value:.0e}"
 
 
 @register.filter
@@ -309,19 +408,37 @@ def compared(value: Any) -> str:
 @register.filter
 def bookmaker_name(code: str) -> str:
     """Write the name of a bookmaker, or its code if it has no name here."""
-    return selectors.BOOKMAKERS.get(code, code)
+    return gettext(selectors.BOOKMAKERS.get(code, code))
 
 
 @register.filter
 def group_name(group: str) -> str:
     """Write the label of a group of inputs."""
-    return contributions.label_of(group)
+    return gettext(contributions.label_of(group))
 
 
 @register.filter
 def gate(name: str) -> str:
-    """Write the name of a check that a version passes or not."""
-    return GATES.get(name, name)
+    """Write the name of a check that a version passes or not; one of an older version as it is stored."""
+    return str(GATES.get(name, name))
+
+
+@register.filter
+def stage_name(stage: str) -> str:
+    """Write the stage of a version."""
+    return str(STAGES[stage])
+
+
+@register.filter
+def run_status(status: str) -> str:
+    """Write the status of a training run, or of a stage of one, which may have others."""
+    return str(RUN_STATUSES.get(status, status))
+
+
+@register.filter
+def verdict_name(verdict: str) -> str:
+    """Write the verdict of a comparison."""
+    return str(VERDICTS[verdict])
 
 
 @register.filter

@@ -21,15 +21,18 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from apps.matches import selectors, services
 from apps.matches.admin.facts import FactAdmin, FactInline, FactList, ReasonForm, TwoStatesFilter, number_of
+from apps.matches.leagues import default_position
 from apps.matches.models import Competition, SquadValue, Team, TeamAlias, TeamMerge
 from apps.matches.suggestions import suggest
 
 
 @admin.register(Competition)
 class CompetitionAdmin(FactAdmin):
-    """Leagues and cups."""
+    """Leagues and cups. Of their facts the position in the lists of pages alone is edited."""
 
-    list_display = ("name", "region", "level", "is_simulated", "shown_seasons")
+    list_display = ("name", "region", "level", "is_simulated", "shown_position", "shown_seasons")
+    fields = ("region", "name", "slug", "level", "is_simulated", "world", "position", "shown_default")
+    readonly_fields = ("region", "name", "slug", "level", "is_simulated", "world", "shown_default")
     list_filter = ("is_simulated", "level", "region")
     list_select_related = ("region",)
     search_fields = ("name", "region__name")
@@ -37,6 +40,19 @@ class CompetitionAdmin(FactAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Competition]:
         return super().get_queryset(request).annotate(season_count=Count("seasons"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # `FactAdmin` lets nobody change a row.
+        return bool(request.user.has_perm("matches.change_competition"))
+
+    @display(description="position", ordering="position")
+    def shown_position(self, competition: Competition) -> str:
+        default = self.shown_default(competition)
+        return default if competition.position is None else f"{competition.position} (changed)"
+
+    @display(description="default position")
+    def shown_default(self, competition: Competition) -> str:
+        return str(default_position(competition.region.name, competition.name))
 
     @display(description="seasons", ordering="season_count")
     def shown_seasons(self, competition: Any) -> int:

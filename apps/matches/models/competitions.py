@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Case, Value, When
 
@@ -28,6 +29,13 @@ class Competition(models.Model):
     slug = models.SlugField(max_length=160, unique=True)
     level = models.PositiveSmallIntegerField(help_text="Tier of the pyramid, 1 at the top; 0 for cups.")
     is_simulated = models.BooleanField(default=False, db_index=True)
+    position = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Place in the lists of pages, 1 for the first, before the league that has this place by default. "
+        "Empty: its own default place.",
+    )
     world = models.GeneratedField(
         expression=Case(When(is_simulated=True, then=Value(World.SANDBOX.value)), default=Value(World.REAL.value)),
         output_field=WorldField(),

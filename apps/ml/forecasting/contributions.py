@@ -22,6 +22,11 @@ class ContributionGroup(NamedTuple):
     prefixes: tuple[str, ...] = ()
 
 
+def gettext_noop(text: str) -> str:
+    """Mark a text that pages translate, as the function of this name in Django does."""
+    return text
+
+
 BASELINE: Final = "baseline"
 CONTEXT: Final = "context"
 CALIBRATION: Final = "calibration"
@@ -29,28 +34,34 @@ CALIBRATION: Final = "calibration"
 GOAL_MODEL_GROUPS: Final = ("home attack", "away defence", "away attack", "home defence")
 """Groups of the models of expected goals, which explain a forecast by the strengths of both teams."""
 
+_ = gettext_noop
 GROUPS: Final = (
-    ContributionGroup(BASELINE, "Home advantage", "for their home ground", ("base_",)),
-    ContributionGroup("elo", "Elo ratings", "for their rating", ("elo_",)),
-    ContributionGroup("attack and defence", "Attack and defence", "for their attack and defence", ("dc_",)),
-    ContributionGroup("goals and shots", "Goals, shots and corners", "for their goals and shots", ("filter_", "gap_")),
-    ContributionGroup("goal differences", "Goal differences", "for their goal differences", ("pi_",)),
-    ContributionGroup("form", "Form", "for their form", ("form_",)),
-    ContributionGroup("season so far", "Season so far", "for their season so far", ("table_",)),
-    ContributionGroup("what is at stake", "What is at stake", "for what is at stake", ("stake_", "leverage_")),
-    ContributionGroup("line-ups", "Line-ups", "for the line-ups", ("lineup_",)),
-    ContributionGroup("prices", "Prices", "for the prices of earlier matches", ("price_", "odds_")),
+    ContributionGroup(BASELINE, _("Home advantage"), _("for their home ground"), ("base_",)),
+    ContributionGroup("elo", _("Elo ratings"), _("for their rating"), ("elo_",)),
+    ContributionGroup("attack and defence", _("Attack and defence"), _("for their attack and defence"), ("dc_",)),
+    ContributionGroup(
+        "goals and shots", _("Goals, shots and corners"), _("for their goals and shots"), ("filter_", "gap_")
+    ),
+    ContributionGroup("goal differences", _("Goal differences"), _("for their goal differences"), ("pi_",)),
+    ContributionGroup("form", _("Form"), _("for their form"), ("form_",)),
+    ContributionGroup("season so far", _("Season so far"), _("for their season so far"), ("table_",)),
+    ContributionGroup("what is at stake", _("What is at stake"), _("for what is at stake"), ("stake_", "leverage_")),
+    ContributionGroup("line-ups", _("Line-ups"), _("for the line-ups"), ("lineup_",)),
+    ContributionGroup("prices", _("Prices"), _("for the prices of earlier matches"), ("price_", "odds_")),
     ContributionGroup(
         CONTEXT,
-        "Rest, congestion and calendar",
-        "for rest and the calendar",
+        _("Rest, congestion and calendar"),
+        _("for rest and the calendar"),
         (
             *("rest_", "congestion_", "season_matches_", "other_competition_rest_"),
             *("level", "is_neutral", "closed_doors"),
         ),
     ),
-    ContributionGroup(CALIBRATION, "Calibration", "as the record of like forecasts says"),
-    *(ContributionGroup(name, name.capitalize(), f"for the {name.partition(' ')[2]}s") for name in GOAL_MODEL_GROUPS),
+    ContributionGroup(CALIBRATION, _("Calibration"), _("as the record of like forecasts says")),
+    ContributionGroup("home attack", _("Home attack"), _("for the attacks")),
+    ContributionGroup("away defence", _("Away defence"), _("for the defences")),
+    ContributionGroup("away attack", _("Away attack"), _("for the attacks")),
+    ContributionGroup("home defence", _("Home defence"), _("for the defences")),
 )
 
 _LABELS: Final = {group.name: group.label for group in GROUPS}

@@ -47,6 +47,7 @@ from apps.ml.selectors.pipeline_runs import (
     UNFINISHED,
     history,
     latest_run,
+    newest_runs,
     run_before,
     run_tags,
     runs,
@@ -54,8 +55,15 @@ from apps.ml.selectors.pipeline_runs import (
     with_actual_status,
 )
 from apps.ml.selectors.policies import default_policy, policy, policy_revision
-from apps.ml.selectors.published import match_with_prediction
-from apps.ml.selectors.ratings import newest_rating, rating_history, ratings, ratings_at, ratings_before
+from apps.ml.selectors.published import PublishedMatch, match_with_prediction
+from apps.ml.selectors.ratings import (
+    RatingThen,
+    newest_rating,
+    rating_history,
+    ratings,
+    ratings_at,
+    ratings_before,
+)
 from apps.ml.selectors.record import (
     back_tested,
     graded_back_tests,
@@ -76,12 +84,15 @@ from apps.ml.selectors.registered_versions import (
     catalogue,
     champion,
     champion_before,
+    champion_shown,
     comparisons,
     first_promotion_at,
     may_be_champion,
     model_version,
     model_versions,
     newest_comparison,
+    newest_promotions,
+    newest_versions,
     promotion_warnings,
     promotions,
     reigns,
@@ -115,6 +126,8 @@ __all__ = [
     "InclusionProof",
     "LatestDrift",
     "LiveComparison",
+    "PublishedMatch",
+    "RatingThen",
     "Reign",
     "RunProgress",
     "SeasonMoment",
@@ -127,6 +140,7 @@ __all__ = [
     "challengers",
     "champion",
     "champion_before",
+    "champion_shown",
     "comparisons",
     "default_policy",
     "drift_of",
@@ -162,8 +176,11 @@ __all__ = [
     "newest_comparison",
     "newest_grade",
     "newest_predictions",
+    "newest_promotions",
     "newest_rating",
+    "newest_runs",
     "newest_scores",
+    "newest_versions",
     "policy",
     "policy_revision",
     "prediction_history",

@@ -11,6 +11,7 @@ import numpy as np
 from django.db.models import Exists, F, JSONField, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
+from apps.matches.composed import composed_once
 from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
 from apps.ml.models import Prediction, Promotion, Score, SeasonForecast, Stakes
@@ -48,12 +49,16 @@ def newest_predictions(
 
 def latest_predictions(match_ids: Iterable[int]) -> dict[int, Prediction]:
     """Return the latest prediction of each match published before the kick-off: the one that is scored."""
-    rows = (
+    return {row.match_id: row for row in _latest_predictions(list(match_ids))}
+
+
+@composed_once
+def _latest_predictions(match_ids: list[int]) -> QuerySet[Prediction]:
+    return (
         newest_predictions(match_ids, in_time=True)
         .select_related("version")
         .defer("version__bundle", "version__metrics", "version__gates")
     )
-    return {row.match_id: row for row in rows}
 
 
 def has_forecast(found: QuerySet[Match], *, version_id: int | None = None) -> QuerySet[Match]:
@@ -80,13 +85,18 @@ def _with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
 
 def prediction_history(match_id: int, *, latest: int) -> list[Prediction]:
     """Return the latest predictions of a match in the order of time."""
+    return _prediction_history(match_id, latest)[::-1]
+
+
+@composed_once
+def _prediction_history(match_id: int, latest: int) -> QuerySet[Prediction]:
     rows = (
         Prediction.objects.filter(match_id=match_id)
         .select_related("version")
         .defer("version__bundle", "version__metrics", "version__gates")
         .order_by("-published_at", "-id")
     )
-    return list(rows[:latest])[::-1]
+    return rows[:latest]
 
 
 def stakes_of_match(match_id: int) -> Stakes | None:
@@ -96,12 +106,16 @@ def stakes_of_match(match_id: int) -> Stakes | None:
 
 def season_forecast(season: Season) -> SeasonForecast | None:
     """Return the latest simulation of a season with its version, without the bundle."""
+    return _season_forecast.first(season.pk)
+
+
+@composed_once
+def _season_forecast(season_id: int) -> QuerySet[SeasonForecast]:
     return (
-        SeasonForecast.objects.filter(season=season)
+        SeasonForecast.objects.filter(season=season_id)
         .select_related("version")
         .defer("version__bundle", "version__metrics", "version__gates")
-        .order_by("-as_of", "-id")
-        .first()
+        .order_by("-as_of", "-id")[:1]
     )
 
 
@@ -125,24 +139,29 @@ def season_history(season: Season, line: str, *, per_round: int) -> list[SeasonM
     per_round : int
         Matches of a round.
     """
-    newest = SeasonForecast.objects.filter(season=season).order_by("as_of", "id").values_list("id", "played")
-    of_round = {-(-played // per_round): pk for pk, played in newest}
-    # Of each table, which has tens of places for each club, two short lists.
-    lists = (
-        RawSQL('jsonb_path_query_array("table", %s::jsonpath)', [path], JSONField())
-        for path in ("$.clubs[*].team", f'$.clubs[*].chances."{line}"')
-    )
-    rows = (
-        SeasonForecast.objects.filter(pk__in=of_round.values())
-        .annotate(teams=next(lists), shares=next(lists))
-        .order_by("played")
-        .values_list("played", "as_of", "version__number", "teams", "shares")
-    )
+    of_round = {-(-played // per_round): pk for pk, played in _simulated(season.pk)}
+    rows = _moments(list(of_round.values()), f'$.clubs[*].chances."{line}"')
     return [
         SeasonMoment(played, as_of, number, dict(zip(teams, shares, strict=True)))
         for played, as_of, number, teams, shares in rows
         if len(teams) == len(shares)
     ]
+
+
+@composed_once
+def _simulated(season_id: int) -> QuerySet[SeasonForecast, tuple[int, int]]:
+    return SeasonForecast.objects.filter(season=season_id).order_by("as_of", "id").values_list("id", "played")
+
+
+@composed_once
+def _moments(forecast_ids: list[int], chances: str) -> QuerySet[SeasonForecast, tuple[Any, ...]]:
+    # Of each table, which has tens of places for each club, two short lists.
+    teams, shares = (
+        RawSQL('jsonb_path_query_array("table", %s::jsonpath)', [path], JSONField())
+        for path in ("$.clubs[*].team", chances)
+    )
+    rows = SeasonForecast.objects.filter(pk__in=forecast_ids).annotate(teams=teams, shares=shares).order_by("played")
+    return rows.values_list("played", "as_of", "version__number", "teams", "shares")
 
 
 def season_forecasts() -> QuerySet[SeasonForecast]:
@@ -186,12 +205,22 @@ def valid_scores(world: World | None = None) -> QuerySet[Score]:
 
 def newest_scores(match_ids: Iterable[int]) -> dict[int, Score]:
     """Return the valid score of each match that has one."""
-    return {row.match_id: row for row in valid_scores().filter(match_id__in=list(match_ids))}
+    return {row.match_id: row for row in _newest_scores(list(match_ids))}
+
+
+@composed_once
+def _newest_scores(match_ids: list[int]) -> QuerySet[Score]:
+    return valid_scores().filter(match_id__in=match_ids)
 
 
 def score_of(prediction: Prediction, match: Match) -> Score | None:
     """Return the score of the latest forecast of a match for its result as it is now; None before it is graded."""
-    return Score.objects.filter(prediction=prediction, revision=match.revision).first()
+    return _score_of.first(prediction.pk, match.revision)
+
+
+@composed_once
+def _score_of(prediction_id: int, revision: int) -> QuerySet[Score]:
+    return Score.objects.filter(prediction=prediction_id, revision=revision).order_by("pk")[:1]
 
 
 @dataclass(frozen=True, slots=True)

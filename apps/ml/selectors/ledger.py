@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from django.db.models import QuerySet
 
+from apps.matches.composed import composed_once
 from apps.matches.models import World
 from apps.ml import ledger
 from apps.ml.models import LedgerDay, LedgerLeaf, Prediction
@@ -43,7 +44,12 @@ def ledger_day_of(prediction: Prediction, *, now: datetime) -> LedgerDay | None:
     """Return the closed day whose tree holds a forecast; None while it is not closed, which the day itself never is."""
     if prediction.published_at.astimezone(UTC).date() == now.astimezone(UTC).date():
         return None
-    return LedgerDay.objects.filter(leaves__prediction=prediction.pk).first()
+    return _day_of_leaf.first(prediction.pk)
+
+
+@composed_once
+def _day_of_leaf(prediction_id: int) -> QuerySet[LedgerDay]:
+    return LedgerDay.objects.filter(leaves__prediction=prediction_id).order_by("pk")[:1]
 
 
 def inclusion_proof(prediction_id: int) -> InclusionProof | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
+from django.db.models import QuerySet
 
+from apps.matches.composed import composed_once
 from apps.matches.models import World
 from apps.ml.forecasting import scoring
-from apps.ml.models import Comparison, ModelVersion, Promotion
+from apps.ml.models import Comparison, ModelVersion, Promotion, Score
 from apps.ml.policy import PROPOSE
 from apps.ml.selectors.forecasts import ScoreComparison, compare_scores, valid_scores
 from apps.ml.selectors.policies import policy
@@ -62,12 +65,17 @@ def shadow_versions(world: World) -> list[ModelVersion]:
 def _in_shadow(world: World, found: VersionStages) -> list[tuple[ModelVersion, bool]]:
     """Return the versions in shadow, and whether each is the champion before."""
     before = champion_before(world)
-    rows = list(model_versions(world).filter(pk__in=[before or 0, *found.favoured]).defer("bundle", "metrics"))
+    rows = _versions_with_ids(world, [before or 0, *found.favoured])
     rivals = [version for version in rows if found.of(version) == VersionStage.CHALLENGER]
     return [
         *((version, True) for version in rows if version.pk == before),
         *((version, False) for version in rivals[: policy(world).promote["challengers"]]),
     ]
+
+
+@composed_once
+def _versions_with_ids(world: World, version_ids: list[int]) -> QuerySet[ModelVersion]:
+    return model_versions(world).filter(pk__in=version_ids).defer("bundle", "metrics")
 
 
 def graded_pairs(
@@ -80,19 +88,40 @@ def graded_pairs(
     latest : int, optional
         Only so many pairs, those of the latest kick-offs.
     """
-    scores = valid_scores(World(promotion.world)).filter(
-        prediction__version=promotion.version_id,
-        prediction__published_at__gte=promotion.decided_at,
-        prediction__shadows__version__in=version_ids,
-    )
-    shadow = [f"prediction__shadows__{name}" for name in ("version_id", "p_home", "p_draw", "p_away")]
-    rows = scores.order_by("-match__kickoff_at", "-match_id").values_list(
-        "match__kickoff_at", "outcome", "log_loss", "rps", *shadow
-    )[:latest]
+    asked = World(promotion.world), promotion.version_id, promotion.decided_at, list(version_ids)
+    rows = _graded_pairs(*asked) if latest is None else _latest_pairs(*asked, latest)
     by_version: dict[int, list[tuple[Any, ...]]] = {version_id: [] for version_id in version_ids}
     for kickoff_at, outcome, log_loss, rps, version_id, *p in rows:
         by_version[version_id].append((int(kickoff_at.timestamp()), outcome, log_loss, rps, *p))
     return {version_id: _pairs(found) for version_id, found in by_version.items()}
+
+
+@composed_once
+def _graded_pairs(
+    world: World, champion_id: int, since: datetime, version_ids: list[int]
+) -> QuerySet[Score, tuple[Any, ...]]:
+    return _pairs_of(world, champion_id, since, version_ids)
+
+
+@composed_once
+def _latest_pairs(
+    world: World, champion_id: int, since: datetime, version_ids: list[int], latest: int
+) -> QuerySet[Score, tuple[Any, ...]]:
+    return _pairs_of(world, champion_id, since, version_ids)[:latest]
+
+
+def _pairs_of(
+    world: World, champion_id: int, since: datetime, version_ids: list[int]
+) -> QuerySet[Score, tuple[Any, ...]]:
+    scores = valid_scores(world).filter(
+        prediction__version=champion_id,
+        prediction__published_at__gte=since,
+        prediction__shadows__version__in=version_ids,
+    )
+    shadow = [f"prediction__shadows__{name}" for name in ("version_id", "p_home", "p_draw", "p_away")]
+    return scores.order_by("-match__kickoff_at", "-match_id").values_list(
+        "match__kickoff_at", "outcome", "log_loss", "rps", *shadow
+    )
 
 
 def _pairs(rows: list[tuple[Any, ...]]) -> GradedPairs:
@@ -104,9 +133,14 @@ def _pairs(rows: list[tuple[Any, ...]]) -> GradedPairs:
     return GradedPairs(champion=table[:, 2:4], shadow=shadow, kickoffs=table[:, 0])
 
 
-def live_comparison(world: World) -> list[LiveComparison]:
-    """Return the versions that forecast in shadow with their live scores against the champion of a world."""
-    found = stages(world)
+def live_comparison(world: World, found: VersionStages) -> list[LiveComparison]:
+    """Return the versions that forecast in shadow with their live scores against the champion of a world.
+
+    Parameters
+    ----------
+    found : VersionStages
+        The stages of the versions of the world.
+    """
     if found.champion is None:
         return []
     versions = _in_shadow(world, found)

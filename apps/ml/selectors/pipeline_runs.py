@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.db.models import Count, F, Func, Min, QuerySet, TextField
 from django.utils import timezone
 
+from apps.matches.composed import composed_once
 from apps.matches.locks import Lock, is_taken
 from apps.matches.models import Match, World
 from apps.ml.forecasting import scoring
@@ -25,6 +26,12 @@ SILENT_AFTER: Final = timedelta(seconds=3)
 def runs(world: World) -> QuerySet[PipelineRun]:
     """Return the pipeline runs of a world, newest first."""
     return PipelineRun.objects.filter(world=world).order_by("-id")
+
+
+@composed_once
+def newest_runs(world: World, limit: int) -> QuerySet[PipelineRun]:
+    """Return the newest pipeline runs of a world, without their logs and numbers."""
+    return runs(world).defer("log", "params", "dvc_lock", "metrics")[:limit]
 
 
 def latest_run(world: World) -> PipelineRun | None:

@@ -6,7 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from apps.matches.composed import composed_once
 from apps.matches.models import World
 from apps.ml.models import PolicyRevision
 from apps.ml.pipeline import files
@@ -27,7 +29,12 @@ def policy(world: World) -> Policy:
 
 def policy_revision(world: World) -> PolicyRevision | None:
     """Return the newest change of the policy of a world; None where the defaults hold."""
-    return PolicyRevision.objects.filter(world=world).order_by("-id").first()
+    return _newest_revision.first(world)
+
+
+@composed_once
+def _newest_revision(world: World) -> QuerySet[PolicyRevision]:
+    return PolicyRevision.objects.filter(world=world).order_by("-id")[:1]
 
 
 @lru_cache(maxsize=1)

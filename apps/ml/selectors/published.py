@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from apps.matches import selectors as matches
 from apps.matches.connections import Columns, prepared
-from apps.matches.models import Match
+from apps.matches.models import LiveScore, Match
 from apps.ml.models import ModelVersion, Prediction
 
 _MATCH: Final = Columns(
@@ -19,6 +19,7 @@ _MATCH: Final = Columns(
     "revision",
 )
 _VERSION: Final = Columns(ModelVersion, "id world number estimator inputs")
+_LIVE: Final = Columns(LiveScore, "match_id minute home_goals away_goals read_at")
 _PREDICTION: Final = Columns(Prediction, " ".join(field.attname for field in Prediction._meta.concrete_fields))
 
 
@@ -33,6 +34,7 @@ def _statement() -> str:
         "a": matches.TEAM,
         "v": _VERSION,
         "p": _PREDICTION,
+        "l": _LIVE,
     }
     selected = ", ".join(columns.sql(alias) for alias, columns in tables.items())
     return f"""
@@ -51,12 +53,21 @@ def _statement() -> str:
             ORDER BY published_at DESC, id DESC LIMIT 1
         ) p ON true
         LEFT JOIN ml_modelversion v ON v.id = p.version_id
+        LEFT JOIN matches_livescore l ON l.match_id = m.id AND m.status = 'live'
         WHERE m.id = %s::bigint"""
+
+
+class PublishedMatch(NamedTuple):
+    """A match with a prediction, and with its score while it is in play, however old the news of that is."""
+
+    match: Match
+    prediction: Prediction | None
+    live: LiveScore | None
 
 
 def match_with_prediction(
     match_id: int, *, at: datetime | None = None, version_id: int | None = None
-) -> tuple[Match, Prediction | None] | None:
+) -> PublishedMatch | None:
     """Return a match and its latest prediction that was published before the kick-off; None where there is no match.
 
     Parameters
@@ -74,8 +85,10 @@ def match_with_prediction(
     competition.region, season.competition, match.season = matches.REGION.take(values), competition, season
     match.home_team, match.away_team = matches.TEAM.take(values), matches.TEAM.take(values)
     version, prediction = _VERSION.take(values), _PREDICTION.take(values)
+    live = _LIVE.take(values)
+    score = live if live.pk else None
     if not prediction.pk:
-        return match, None
+        return PublishedMatch(match, None, score)
     prediction.contributions = orjson.loads(prediction.contributions)
     prediction.match, prediction.version = match, version
-    return match, prediction
+    return PublishedMatch(match, prediction, score)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
+from apps.matches.composed import composed_once
 from apps.matches.models import World
 from apps.ml.models import TeamRating
 
@@ -32,14 +34,33 @@ def ratings_before(newest: TeamRating, team_ids: Iterable[int], *, earlier: time
 
 def ratings_at(team_ids: Iterable[int], at: datetime) -> dict[int, TeamRating]:
     """Return the rating of each club as it stood at a moment; clubs without one are left out."""
-    rows = TeamRating.objects.filter(team__in=list(team_ids), step_at__lt=at).order_by("team_id", "-step_at")
-    return {row.team_id: row for row in rows.distinct("team_id")}
+    return {row.team_id: row for row in _ratings_at(list(team_ids), at)}
 
 
-def rating_history(team_id: int) -> list[TeamRating]:
+@composed_once
+def _ratings_at(team_ids: list[int], at: datetime) -> QuerySet[TeamRating]:
+    rows = TeamRating.objects.filter(team__in=team_ids, step_at__lt=at).order_by("team_id", "-step_at")
+    return rows.distinct("team_id")
+
+
+class RatingThen(NamedTuple):
+    """The rating of a club at the end of a step, see `TeamRating`."""
+
+    step_at: datetime
+    as_of: datetime
+    place: int
+    p_win: float
+
+
+def rating_history(team_id: int) -> list[RatingThen]:
     """Return the ratings of a club in the order of time, at most 260.
 
     They are one of each week, in the simulated world of each two hours, where there were results. Early ones are not
     what was known then but what the present model makes of the results that were.
     """
-    return list(TeamRating.objects.filter(team=team_id).order_by("step_at"))
+    return [RatingThen(*row) for row in _rating_history(team_id)]
+
+
+@composed_once
+def _rating_history(team_id: int) -> QuerySet[TeamRating, tuple[Any, ...]]:
+    return TeamRating.objects.filter(team=team_id).order_by("step_at").values_list(*RatingThen._fields)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
+from apps.matches.composed import composed_once
 from apps.matches.models import Match, World
 from apps.ml.forecasting.arrays import Records
 from apps.ml.forecasting.record import GRADED
@@ -25,7 +26,12 @@ def record(world: World, *, is_back_tested: bool = False) -> RecordSummary | Non
 
 def records(world: World) -> list[RecordSummary]:
     """Return both records of a world, those that there are."""
-    return list(RecordSummary.objects.filter(world=world))
+    return _records_of(world)
+
+
+@composed_once
+def _records_of(world: World) -> QuerySet[RecordSummary]:
+    return RecordSummary.objects.filter(world=world)
 
 
 def back_tested(match_ids: Iterable[int]) -> dict[int, BackTest]:
@@ -33,7 +39,12 @@ def back_tested(match_ids: Iterable[int]) -> dict[int, BackTest]:
 
     A match that also has a published forecast is to be shown with that.
     """
-    return {row.match_id: row for row in BackTest.objects.filter(match__in=list(match_ids))}
+    return {row.match_id: row for row in _back_tested(list(match_ids))}
+
+
+@composed_once
+def _back_tested(match_ids: list[int]) -> QuerySet[BackTest]:
+    return BackTest.objects.filter(match__in=match_ids)
 
 
 def graded_matches(

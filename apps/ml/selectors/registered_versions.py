@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet, TextChoices
 
+from apps.matches.composed import composed_once
 from apps.matches.models import World
 from apps.ml.models import Comparison, ModelVersion, Promotion, ServedWorld
 from apps.ml.pipeline.card import CardFacts
@@ -92,21 +93,44 @@ def thoroughness(profile: str) -> int:
 
 def served_world() -> World:
     """Return the world that pages show first: the operator's choice, or the sandbox."""
-    chosen = ServedWorld.objects.values_list("world", flat=True).first()
-    return World(chosen) if chosen else World.SANDBOX
+    return World(_chosen_world.first() or World.SANDBOX)
+
+
+@composed_once
+def _chosen_world() -> QuerySet[ServedWorld, str]:
+    return ServedWorld.objects.values_list("world", flat=True).order_by("pk")[:1]
 
 
 def champion(world: World) -> Promotion | None:
     """Return the newest promotion of a world with its version, without the bundle."""
+    return _champion.first(world)
+
+
+def champion_shown(world: World) -> Promotion | None:
+    """Return the newest promotion of a world with the number of its version alone, for pages that name the champion."""
+    return _champion_shown.first(world)
+
+
+@composed_once
+def _champion_shown(world: World) -> QuerySet[Promotion]:
     return (
-        Promotion.objects.filter(world=world).select_related("version").defer("version__bundle").order_by("-id").first()
+        Promotion.objects.filter(world=world)
+        .select_related("version")
+        .only("world", "decided_at", "version__world", "version__number")
+        .order_by("-id")[:1]
     )
+
+
+@composed_once
+def _champion(world: World) -> QuerySet[Promotion]:
+    rows = Promotion.objects.filter(world=world).select_related("version").defer("version__bundle")
+    return rows.order_by("-id")[:1]
 
 
 def champion_before(world: World) -> int | None:
     """Return the id of the version that a rollback would restore; None where there is none."""
     line: list[int] = []
-    for kind, version_id in Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id"):
+    for kind, version_id in _decisions(world):
         if kind == Promotion.Action.ROLLBACK and version_id in line:
             # Its latest promotion is the newest one that counts again.
             del line[len(line) - line[::-1].index(version_id) :]
@@ -116,6 +140,11 @@ def champion_before(world: World) -> int | None:
         else:
             line.append(version_id)
     return line[-2] if len(line) > 1 else None
+
+
+@composed_once
+def _decisions(world: World) -> QuerySet[Promotion, tuple[str, int]]:
+    return Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +184,12 @@ def model_versions(world: World) -> QuerySet[ModelVersion]:
     return versions().filter(world=world).order_by("-number")
 
 
+@composed_once
+def newest_versions(world: World, limit: int) -> QuerySet[ModelVersion]:
+    """Return the newest versions of a world, without their bundles."""
+    return model_versions(world)[:limit]
+
+
 def model_version(world: World, number: int) -> ModelVersion | None:
     """Return one version of a world with the run that made it, without the bundle."""
     return model_versions(world).filter(number=number).select_related("pipeline_run").first()
@@ -165,18 +200,19 @@ def stages(world: World) -> VersionStages:
     present = champion(world)
     if present is None:
         return VersionStages(None, frozenset(), frozenset())
-    ever = set(Promotion.objects.filter(world=world).values_list("version_id", flat=True))
-    newest = (
-        Comparison.objects.filter(champion_id=present.version_id)
-        .order_by("candidate_id", "-id")
-        .distinct("candidate_id")
-        .values_list("candidate_id", "verdict")
-    )
+    ever = {version_id for _, version_id in _decisions(world)}
+    newest = _newest_verdicts(present.version_id)
     return VersionStages(
         present,
         frozenset(ever - {present.version_id}),
         frozenset(candidate for candidate, verdict in newest if verdict == Comparison.Verdict.CHALLENGER),
     )
+
+
+@composed_once
+def _newest_verdicts(champion_id: int) -> QuerySet[Comparison, tuple[int, str]]:
+    rows = Comparison.objects.filter(champion_id=champion_id).order_by("candidate_id", "-id")
+    return rows.distinct("candidate_id").values_list("candidate_id", "verdict")
 
 
 def aliases(world: World) -> dict[str, ModelVersion | None]:
@@ -299,6 +335,12 @@ def promotions(world: World) -> QuerySet[Promotion]:
         .defer(*(f"{side}__{name}" for side in ("version", "previous") for name in large))
         .order_by("-id")
     )
+
+
+@composed_once
+def newest_promotions(world: World, limit: int) -> QuerySet[Promotion]:
+    """Return the newest promotions of a world as `promotions` does."""
+    return promotions(world)[:limit]
 
 
 def version_scores(world: World, profile: str) -> list[tuple[ModelVersion, dict[str, float]]]:

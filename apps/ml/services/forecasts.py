@@ -12,6 +12,7 @@ import numpy as np
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from apps.matches import events, tracing
 from apps.matches import selectors as match_selectors
@@ -110,9 +111,11 @@ def forecast(match_id: int, *, now: datetime) -> LiveForecast:
     """
     match = Match.objects.select_related("season__competition").filter(pk=match_id).first()
     if match is None:
-        raise NoForecastError("There is no such match.")
+        raise NoForecastError(gettext("There is no such match."))
     if match.kickoff_at <= now or match.status != Match.Status.SCHEDULED:
-        raise NoForecastError("The match is not a coming fixture, and no forecast of it was published in time.")
+        raise NoForecastError(
+            gettext("The match is not a coming fixture, and no forecast of it was published in time.")
+        )
     return live_forecast(match, lambda: _frame([match_id]), now=now)
 
 
@@ -216,7 +219,9 @@ def model_to_serve(world: World, *, now: datetime) -> serving.ServedModel | None
     """
     served = serving.latest(world, now=now)
     if served is None and selectors.champion(world) is None:
-        raise NoForecastError("No model is champion yet: the first one is being trained, or did not pass its gates.")
+        raise NoForecastError(
+            gettext("No model is champion yet: the first one is being trained, or did not pass its gates.")
+        )
     return served
 
 
@@ -227,7 +232,7 @@ def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
     ).order_by("-kickoff_at")[:BASE_MATCHES]
     goals = np.array(results.values_list("home_goals", "away_goals"), dtype=np.float64).reshape(-1, 2)
     if not len(goals):
-        raise NoForecastError("No model can be loaded, and no match of this competition has ended yet.")
+        raise NoForecastError(gettext("No model can be loaded, and no match of this competition has ended yet."))
     margin = np.sign(goals[:, 0] - goals[:, 1])
     # One match of each outcome is added, so that no outcome has probability 0.
     home, draw, away = ((int((margin == sign).sum()) + 1) / (len(goals) + 3) for sign in (1, 0, -1))

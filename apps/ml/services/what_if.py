@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext
+
 from apps.matches.models import Match, Season, Team
 from apps.ml.services.forecasts import LiveForecast, live_forecast
 
@@ -91,13 +93,19 @@ def hypothetical_match(
 def _kickoff(home_team: Team, away_team: Team, day: date, now: datetime) -> datetime:
     """Return the kick-off of a hypothetical match; raise `WhatIfRefusedError` when there can be none."""
     if home_team.pk == away_team.pk:
-        raise WhatIfRefusedError("same-team", "away", f"{home_team} cannot meet itself. Choose two teams.")
+        raise WhatIfRefusedError(
+            "same-team", "away", gettext("{team} cannot meet itself. Choose two teams.").format(team=home_team)
+        )
     if day < now.astimezone(UTC).date():
-        raise WhatIfRefusedError("past", "date", "This day is over. Forecasts of past matches are on their pages.")
+        raise WhatIfRefusedError(
+            "past", "date", gettext("This day is over. Forecasts of past matches are on their pages.")
+        )
     kickoff_at = max(datetime.combine(day, USUAL_KICKOFF, tzinfo=UTC), now + LEAST_NOTICE)
     if kickoff_at > now + AHEAD:
         latest = (now + AHEAD - timedelta(days=1)).date()
-        raise WhatIfRefusedError("too-far", "date", f"The latest day that can be forecast is {latest.isoformat()}.")
+        raise WhatIfRefusedError(
+            "too-far", "date", gettext("The latest day that can be forecast is {day}.").format(day=latest.isoformat())
+        )
     return kickoff_at
 
 

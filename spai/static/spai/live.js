@@ -14,7 +14,11 @@
   const sumUp = () => {
     summary = null;
     summed = performance.now();
-    announce(updated.size === 1 ? `Updated: ${[...updated][0]}` : `${updated.size} matches updated`);
+    announce(
+      updated.size === 1
+        ? news.dataset.updated.replace("{match}", () => [...updated][0])
+        : news.dataset.manyUpdated.replace("{count}", updated.size),
+    );
     updated.clear();
   };
   const announceUpdate = (names) => {
@@ -45,7 +49,9 @@
   // ── Mark tables that are wider than their card ───────────────────────────────────────────────────────────────────
   const measureTables = () => {
     for (const box of document.querySelectorAll(".scroll")) {
-      box.toggleAttribute("data-more", box.scrollWidth > box.clientWidth + 1);
+      // The style sheet shows the text.
+      if (box.scrollWidth > box.clientWidth + 1) box.dataset.more = body.dataset.sideways;
+      else delete box.dataset.more;
     }
   };
   measureTables();
@@ -117,7 +123,7 @@
     if (fresh.length) announceUpdate(fresh.map((row) => names(row).join(" – ")));
     if (part.id === "found") {
       const count = part.querySelectorAll("a").length;
-      announce(count ? `${count} found; down arrow to choose` : part.textContent.trim());
+      announce(count ? news.dataset.found.replace("{count}", count) : part.textContent.trim());
     }
   });
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
 import threading
@@ -99,6 +100,15 @@ def test_an_event_is_sent_once_and_an_independent_library_verifies_it(hook, rece
     assert (message["data"]["number"], message["data"]["payload"]) == (1, {"home_goals": 2})
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         standardwebhooks.Webhook("whsec_" + "A" * 43 + "=").verify(body, {k.lower(): v for k, v in headers.items()})
+
+
+def test_the_score_of_a_match_in_play_is_sent_with_its_chances(hook, receiver):
+    score = {"minute": 67, "home_goals": 0, "away_goals": 1}
+    publish(1, key=str(MatchFactory().pk), live=score)
+    deliver()
+    (body,) = receiver.bodies
+    # No forecast of this match is stored.
+    assert json.loads(body)["data"]["payload"] == {"live": score | {"probabilities": None}}
 
 
 def test_the_signature_is_that_of_the_specification():

@@ -11,9 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.matches.admin import FactAdmin, facts
+from apps.matches.leagues import known_leagues
 from apps.matches.models import (
     Absence,
     AwardedResult,
+    Competition,
     Contradiction,
     Correction,
     Event,
@@ -96,8 +98,28 @@ def test_facts_are_neither_added_nor_deleted_nor_changed(admin, a_bit_of_everyth
     row = model._default_manager.order_by("pk").first()
     assert admin.get(reverse(f"{name}_add")).status_code == 403
     assert admin.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
-    if isinstance(site._registry[model], FactAdmin):
+    if isinstance(site._registry[model], FactAdmin) and model is not Competition:
         assert admin.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
+
+
+def test_of_a_competition_the_position_alone_is_changed_and_may_be_left_out_again(admin, a_bit_of_everything):
+    row = a_bit_of_everything.season.competition
+    before = Competition.objects.values("name", "slug", "level", "region").get(pk=row.pk)
+    address = reverse("admin:matches_competition_change", args=[row.pk])
+    given = {"name": "Other", "slug": "other", "level": 5, "region": 999}
+    for position, stored, shown in (("3", 3, "3 (changed)"), ("", None, f">{len(known_leagues()) + 1}<")):
+        assert admin.post(address, given | {"position": position}).status_code == 302
+        assert Competition.objects.values("name", "slug", "level", "region").get(pk=row.pk) == before
+        assert Competition.objects.get(pk=row.pk).position == stored
+        assert shown in admin.get(reverse("admin:matches_competition_changelist")).content.decode()
+
+
+@pytest.mark.parametrize("position", ["0", "-1", "first"])
+def test_a_position_that_is_none_is_refused(admin, a_bit_of_everything, position):
+    row = a_bit_of_everything.season.competition
+    address = reverse("admin:matches_competition_change", args=[row.pk])
+    assert admin.post(address, {"position": position}).status_code == 200
+    assert Competition.objects.get(pk=row.pk).position is None
 
 
 def test_a_match_shows_its_odds_and_its_history(admin, a_bit_of_everything):

@@ -82,7 +82,7 @@ def test_a_shadow_is_graded_with_its_prediction_on_the_same_matches(published, c
     later = now + timedelta(minutes=30)
     ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
     services.settle_due(now=later)
-    (live,) = selectors.live_comparison(SANDBOX)
+    (live,) = selectors.live_comparison(SANDBOX, selectors.stages(SANDBOX))
     assert (live.version, live.was_champion) == (challenger, False)
     scores = Score.objects.filter(prediction__shadows__isnull=False)
     assert live.scores.model.n == live.scores.other.n == scores.count() > 5
@@ -157,8 +157,8 @@ def test_without_a_champion_or_a_challenger_there_are_no_shadows(make_version, n
     promote(make_version(1), now)
     services.predict_due(now=now)
     assert services.shadow_due(now=now).made == {"real": 0, "sandbox": 0}
-    assert selectors.live_comparison(SANDBOX) == []
-    assert selectors.live_comparison(World.REAL) == []
+    assert selectors.live_comparison(SANDBOX, selectors.stages(SANDBOX)) == []
+    assert selectors.live_comparison(World.REAL, selectors.stages(World.REAL)) == []
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ from .live_comparison import LiveComparison
 from .live_comparison_world import LiveComparisonWorld
 from .live_comparisons import LiveComparisons
 from .live_comparisons_world import LiveComparisonsWorld
+from .live import Live
 from .locked_result import LockedResult
 from .markets import Markets
 from .match import Match
@@ -198,6 +199,7 @@ __all__ = (
     "LiveComparisons",
     "LiveComparisonsWorld",
     "LiveComparisonWorld",
+    "Live",
     "LockedResult",
     "Markets",
     "Match",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
   from ..models.competition import Competition
   from ..models.fair_odds import FairOdds
   from ..models.goals import Goals
+  from ..models.live import Live
   from ..models.markets import Markets
   from ..models.model import Model
   from ..models.outcomes import Outcomes
@@ -54,6 +55,7 @@ class Prediction:
             match (int): Id of the match.
             published_at (datetime.datetime | None): Null for one that was made for this request.
             is_frozen (bool): True from kick-off on: no later forecast replaces it.
+            live (Live | None): While a feed tells score and minute of the match; null otherwise, and with `as_of`.
             markets (Markets | Unset): Other markets, computed from the scoreline grid, which agrees with the 1X2
                 probabilities exactly.
             scorelines (list[list[float]] | Unset): Only with `include=scorelines`. Probability of each scoreline: rows are
@@ -79,6 +81,7 @@ class Prediction:
     match: int
     published_at: datetime.datetime | None
     is_frozen: bool
+    live: Live | None
     markets: Markets | Unset = UNSET
     scorelines: list[list[float]] | Unset = UNSET
     reasons: list[Reason] | Unset = UNSET
@@ -92,6 +95,7 @@ class Prediction:
         from ..models.competition import Competition # noqa: PLC0415
         from ..models.fair_odds import FairOdds # noqa: PLC0415
         from ..models.goals import Goals # noqa: PLC0415
+        from ..models.live import Live # noqa: PLC0415
         from ..models.markets import Markets # noqa: PLC0415
         from ..models.model import Model # noqa: PLC0415
         from ..models.outcomes import Outcomes # noqa: PLC0415
@@ -143,6 +147,12 @@ class Prediction:
 
         is_frozen = self.is_frozen
 
+        live: dict[str, Any] | None
+        if isinstance(self.live, Live):
+            live = self.live.to_dict()
+        else:
+            live = self.live
+
         markets: dict[str, Any] | Unset = UNSET
         if not isinstance(self.markets, Unset):
             markets = self.markets.to_dict()
@@ -189,6 +199,7 @@ class Prediction:
             "match": match,
             "published_at": published_at,
             "is_frozen": is_frozen,
+            "live": live,
         })
         if markets is not UNSET:
             field_dict["markets"] = markets
@@ -206,6 +217,7 @@ class Prediction:
         from ..models.competition import Competition # noqa: PLC0415
         from ..models.fair_odds import FairOdds # noqa: PLC0415
         from ..models.goals import Goals # noqa: PLC0415
+        from ..models.live import Live # noqa: PLC0415
         from ..models.markets import Markets # noqa: PLC0415
         from ..models.model import Model # noqa: PLC0415
         from ..models.outcomes import Outcomes # noqa: PLC0415
@@ -317,6 +329,24 @@ class Prediction:
 
         is_frozen = d.pop("is_frozen")
 
+        def _parse_live(data: object) -> Live | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                live_type_0 = Live.from_dict(data)
+
+
+
+                return live_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(Live | None, data)
+
+        live = _parse_live(d.pop("live"))
+
+
         _markets = d.pop("markets", UNSET)
         markets: Markets | Unset
         if isinstance(_markets,  Unset):
@@ -368,6 +398,7 @@ class Prediction:
             match=match,
             published_at=published_at,
             is_frozen=is_frozen,
+            live=live,
             markets=markets,
             scorelines=scorelines,
             reasons=reasons,

@@ -157,6 +157,8 @@ def sync_detailed(
 
      The latest forecast that was published before the kick-off; for a fixture without one, a forecast
     made now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001.
+    While a feed tells minute and score, `live` has the chances that follow from these and the forecast;
+    they are not graded.
 
     Args:
         id (int):
@@ -203,6 +205,8 @@ def sync(
 
      The latest forecast that was published before the kick-off; for a fixture without one, a forecast
     made now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001.
+    While a feed tells minute and score, `live` has the chances that follow from these and the forecast;
+    they are not graded.
 
     Args:
         id (int):
@@ -244,6 +248,8 @@ async def asyncio_detailed(
 
      The latest forecast that was published before the kick-off; for a fixture without one, a forecast
     made now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001.
+    While a feed tells minute and score, `live` has the chances that follow from these and the forecast;
+    they are not graded.
 
     Args:
         id (int):
@@ -290,6 +296,8 @@ async def asyncio(
 
      The latest forecast that was published before the kick-off; for a fixture without one, a forecast
     made now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001.
+    While a feed tells minute and score, `live` has the chances that follow from these and the forecast;
+    they are not graded.
 
     Args:
         id (int):

@@ -1,0 +1,1 @@
+"""Formats of languages that differ from Django's, by which templates write numbers without a filter."""
