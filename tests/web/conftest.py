@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.core.cache import caches
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import trans_real
 
 from apps.api import written
+from apps.api.pages.parts import PARTS
 from apps.api.templatetags import league, spai
 from apps.matches.models import Competition, Event, Ingest, Match, Odds, Region, Season, Team, World
 from apps.matches.records import result_known_at
@@ -365,10 +365,10 @@ class Builder:
 @pytest.fixture
 def marked(monkeypatch):
     """German is English in marks, so that a text without them did not come through gettext."""
-    kept = (written.number_forms, spai._bars, spai._row, league._strip)
+    kept = (written.number_forms, spai._bars, spai.row_of, league._strip)
 
     def forget() -> None:
-        caches["parts"].clear()
+        PARTS.clear()
         for function in kept:
             function.cache_clear()
 

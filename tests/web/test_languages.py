@@ -10,11 +10,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from django.core.cache import caches
 from django.utils import timezone, translation
 
 from apps.api import written
 from apps.api.pages.context import zone_names
+from apps.api.pages.parts import PARTS
 from apps.matches.models import Competition, Contradiction, Region, Season, Stage, Team
 from tests import missed_texts
 from tests.e2e.states import every_state
@@ -297,7 +297,7 @@ class TestNoReaderGetsAnotherLanguage:
         self, client, build, champion, path, english, german
     ):
         self.filled(build, champion)
-        caches["parts"].clear()
+        PARTS.clear()
         for _ in range(2):
             plain, other = client.get(path).text, client.get(path, headers=GERMAN).text
             assert english in plain

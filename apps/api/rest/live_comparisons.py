@@ -98,7 +98,9 @@ def _rows(request: Request, world: World) -> list[dict[str, Any]]:
     promotion = ml_selectors.champion(world)
     if promotion is None:
         return []
-    return [_row(request, found, promotion.version.number) for found in ml_selectors.live_comparison(world)]
+    stages = ml_selectors.stages(world)
+    rows = ml_selectors.live_comparison(world, stages)
+    return [_row(request, found, promotion.version.number) for found in rows]
 
 
 def _row(request: Request, found: LiveComparison, champion: int) -> dict[str, Any]:

@@ -46,11 +46,11 @@ from .line_refusal import LineRefusal
 from .listed_competition import ListedCompetition
 from .listed_season_forecast import ListedSeasonForecast
 from .listed_team import ListedTeam
+from .live import Live
 from .live_comparison import LiveComparison
 from .live_comparison_world import LiveComparisonWorld
 from .live_comparisons import LiveComparisons
 from .live_comparisons_world import LiveComparisonsWorld
-from .live import Live
 from .locked_result import LockedResult
 from .markets import Markets
 from .match import Match
@@ -195,11 +195,11 @@ __all__ = (
     "ListedCompetition",
     "ListedSeasonForecast",
     "ListedTeam",
+    "Live",
     "LiveComparison",
     "LiveComparisons",
     "LiveComparisonsWorld",
     "LiveComparisonWorld",
-    "Live",
     "LockedResult",
     "Markets",
     "Match",
