@@ -520,7 +520,7 @@ class TestLiveComparisons:
         }
         assert client.get(address).json() == found
 
-    def test_the_champion_before_is_told_from_a_challenger_and_an_interval_comes_with_thirty_matches(
+    def test_the_champion_before_has_a_role_of_its_own_and_an_interval_comes_with_thirty_matches(
         self, client, build, champion
     ):
         later = build.version(2)
@@ -529,7 +529,7 @@ class TestLiveComparisons:
             p = 0.5 + 0.01 * number
             build.shadow(later, champion, p=(p, 0.7 - p / 2 - 0.2, 0.5 - p / 2))
         found = client.get("/api/v1/live-comparisons/sandbox/1/").json()
-        (row,) = ml_selectors.live_comparison(World.SANDBOX)
+        (row,) = ml_selectors.live_comparison(World.SANDBOX, ml_selectors.stages(World.SANDBOX))
         assert (found["role"], found["champion"], found["n"]) == ("champion before", 2, 30)
         assert (found["low"], found["high"]) == (row.scores.interval.low, row.scores.interval.high)
         assert found["low"] is not None

@@ -98,6 +98,6 @@ def test_no_other_page_can_be_framed(client, filled):  # noqa: F811
     for address in (*PAGES.values(), *others):
         if address.startswith("/embed/"):
             continue
-        response = client.get(address.format(match=match.pk))
+        response = client.get(address.format(match=match.pk, home=match.home_team_id, away=match.away_team_id))
         assert response["X-Frame-Options"] == "DENY", address
         assert directives(response)["frame-ancestors"] == "'none'", address

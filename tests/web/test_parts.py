@@ -49,7 +49,7 @@ class TestKeptParts:
         assert parts.find(("a", 1)) is None
 
     def test_the_part_that_was_not_asked_for_the_longest_goes_first(self):
-        parts = KeptParts(letters=6)
+        parts = KeptParts(characters=6)
         for name in "abc":
             parts.keep(name, SafeString(name * 2))
         parts.find("a")
@@ -57,14 +57,14 @@ class TestKeptParts:
         assert [parts.find(name) for name in "abcd"] == ["aa", None, "cc", "dd"]
 
     def test_a_part_that_is_kept_again_counts_once(self):
-        parts = KeptParts(letters=6)
+        parts = KeptParts(characters=6)
         for _ in range(9):
             parts.keep("a", SafeString("aaaa"))
         parts.keep("b", SafeString("bb"))
         assert parts.find("a") == "aaaa"
 
     def test_a_part_larger_than_all_may_be_is_not_kept(self):
-        parts = KeptParts(letters=6)
+        parts = KeptParts(characters=6)
         parts.keep("a", SafeString("a" * 7))
         assert parts.find("a") is None
 

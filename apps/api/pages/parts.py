@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 KEPT_SECONDS: Final = 600.0
 """Time for which a part is kept: what its key leaves out, such as a corrected name, is on the page by then."""
 
-KEPT_LETTERS: Final = 16_000_000
-"""Letters of all parts together; a league's page has 30,000 of them."""
+KEPT_CHARACTERS: Final = 16_000_000
+"""Characters of all parts together; a league's page has 30,000 of them."""
 
 
 class KeptParts:
@@ -24,17 +24,20 @@ class KeptParts:
     ----------
     seconds : float
         Age from which a part is made anew.
-    letters : int
+    characters : int
         Largest size of all parts together.
     """
 
     def __init__(
-        self, seconds: float = KEPT_SECONDS, letters: int = KEPT_LETTERS, clock: Callable[[], float] = time.monotonic
+        self,
+        seconds: float = KEPT_SECONDS,
+        characters: int = KEPT_CHARACTERS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._seconds, self._limit, self._clock = seconds, letters, clock
+        self._seconds, self._limit, self._clock = seconds, characters, clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[float, SafeString]] = OrderedDict()
-        self._letters = 0
+        self._characters = 0
 
     def find(self, key: Hashable) -> SafeString | None:
         """Return a part; None where none is kept, or only one that is too old."""
@@ -53,19 +56,19 @@ class KeptParts:
         with self._lock:
             self._remove(key)
             self._kept[key] = self._clock(), part
-            self._letters += len(part)
-            while self._letters > self._limit:
+            self._characters += len(part)
+            while self._characters > self._limit:
                 self._remove(next(iter(self._kept)))
 
     def clear(self) -> None:
         """Give up all parts."""
         with self._lock:
             self._kept.clear()
-            self._letters = 0
+            self._characters = 0
 
     def _remove(self, key: Hashable) -> None:
         if key in self._kept:
-            self._letters -= len(self._kept.pop(key)[1])
+            self._characters -= len(self._kept.pop(key)[1])
 
 
 PARTS: Final = KeptParts()

@@ -95,12 +95,11 @@ class LiveComparisonViewSet(CatalogueViewSet):
 
 
 def _rows(request: Request, world: World) -> list[dict[str, Any]]:
-    promotion = ml_selectors.champion(world)
-    if promotion is None:
-        return []
     stages = ml_selectors.stages(world)
-    rows = ml_selectors.live_comparison(world, stages)
-    return [_row(request, found, promotion.version.number) for found in rows]
+    if stages.champion is None:
+        return []
+    champion = stages.champion.version.number
+    return [_row(request, found, champion) for found in ml_selectors.live_comparison(world, stages)]
 
 
 def _row(request: Request, found: LiveComparison, champion: int) -> dict[str, Any]:

@@ -24,9 +24,9 @@ def messages_of(events: Sequence[Event]) -> list[dict[str, Any]]:
     One query where an event tells of a score, none otherwise.
     """
     messages = [message_of(event) for event in events]
-    told = [message for message in messages if message["match"] is not None and LIVE in message["payload"]]
-    details = _forecasts({message["match"] for message in told})
-    for message in told:
+    of_scores = [message for message in messages if message["match"] is not None and LIVE in message["payload"]]
+    details = _forecasts({message["match"] for message in of_scores})
+    for message in of_scores:
         score = message["payload"][LIVE]
         forecast = details.get(message["match"])
         chances = None if forecast is None else _chances(forecast, score)
