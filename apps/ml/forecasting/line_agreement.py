@@ -41,8 +41,8 @@ class Disagreement:
     moment: str
     month: str  # such as 2025-09
     matches: int
-    distance: float  # mean distance to the others, in the unit of the RPS
-    above: float  # share of matches with a price above the maximum
+    distance: float | None  # mean distance to the others, in the unit of the RPS; None without others
+    above: float | None  # share of matches with a price above the maximum; None where no maximum is quoted
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as a plain dictionary."""
@@ -72,7 +72,8 @@ def disagreements(odds: pd.DataFrame, matches: pd.DataFrame, section: Mapping[st
         while (worst := _worst(means, past, section)) is not None:
             n, values = means[worst]
             month = str(np.datetime64(number, "M"))
-            found.append(Disagreement(*worst, month, n, *values.tolist()))
+            known = [None if np.isnan(value) else float(value) for value in values]
+            found.append(Disagreement(*worst, month, n, *known))
             # What it did to the others ends with it.
             apart.append(worst)
             rows = quoted[months == number]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +72,17 @@ def test_other_probabilities_leave_the_line_out(odds, matches):
     (found,) = disagreements(odds, matches, SECTION)
     assert (found.bookmaker, found.month, found.matches) == ("B", "2024-12", 40)
     assert in_words([found]) == "B closing in 2024-12"
+
+
+def test_what_nothing_was_compared_with_is_null_in_a_report(odds, matches):
+    odds = odds[odds["bookmaker"] != "Max"]
+    rows = of(odds, matches, "Avg", "2024-12-01")
+    odds.loc[rows, ["home", "away"]] = odds.loc[rows, ["away", "home"]].to_numpy()
+    (found,) = disagreements(odds, matches, SECTION)
+    assert found.bookmaker == "Avg"
+    assert found.above is None
+    said = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert (said["above"], said["distance"] > 0.0005) == (None, True)
 
 
 @pytest.mark.parametrize(("months_later", "month"), [(0, "2024-03"), (1, "2024-04")])

@@ -137,6 +137,16 @@ def test_small_competitions_a_market_without_shared_matches_and_no_refits_have_s
     assert "The profile refits no model" in text
 
 
+def test_lines_that_were_left_out_are_named_with_a_dash_for_what_nothing_was_compared_with(found):
+    row = {"bookmaker": "Avg", "moment": "opening", "month": "2010-05", "matches": 442, "distance": 0.00103}
+    left_out = [row | {"above": None}, row | {"bookmaker": "PS", "above": 0.79}]
+    apart = replace(found, metrics=found.metrics | {"lines_left_out": left_out})
+    html = report.page(apart, report.plots(apart))
+    assert "Lines that were left out" in html
+    for said in ("Avg opening", "PS opening", "2010-05", "442", "0.00103", "–", "79.0%"):
+        assert said in html
+
+
 def test_numbers_are_written_with_a_true_minus_and_a_missing_one_as_a_dash():
     assert tables.number(-0.01234) == "−0.0123"
     assert tables.number(None) == "–"

@@ -130,7 +130,7 @@ def market(found: ReportData) -> str:
         rows = [
             Row(
                 f"{row['bookmaker']} {row['moment']}",
-                [row["month"], str(row["matches"]), number(row["distance"], ".5f"), f"{row['above']:.1%}"],
+                [row["month"], str(row["matches"]), number(row["distance"], ".5f"), number(row["above"], ".1%")],
             )
             for row in left_out
         ]
