@@ -226,8 +226,8 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
         shared = matrix.kept_in(Path(folder) / "X.npy")
         one = (given.estimator, params, profile, shared, steps, name, storage, 60.0 * given.minutes, given.trials)
         searches = parallel.results(search, [one] * given.processes, at_once=given.processes)
-        # The one that ended last has seen all trials.
-        found = max(searches, key=lambda result: int(result["trials"]))
+        # The one that read the study last has seen all trials; the others may have counted one that was still running.
+        found = max(searches, key=lambda result: (int(result["complete"]), int(result["trials"])))
     files.write_json(given.result, found)
     files.log_line(f"log loss {found['log_loss_before']:.5f} before, {found['log_loss']:.5f} with {found['values']}")
 
