@@ -12,6 +12,7 @@ import pytest
 
 from spai.stack import dev, temporary
 from spai.stack.environment import load
+from tests.subprocesses import child_process
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = "postgresql://nobody:none@127.0.0.1:1/none"
@@ -43,7 +44,7 @@ def test_without_a_stack_it_serves_pages_from_servers_of_its_own_and_ends_them(t
     environment = {**temporary.without_stack(os.environ), "SPAI_ENV_FILE": "", "SPAI_VAR_DIR": str(tmp_path / "var")}
     environment |= {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "spai.stack.dev"]
-    with subprocess.Popen(
+    with child_process(
         command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         try:

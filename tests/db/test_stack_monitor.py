@@ -6,7 +6,6 @@ import http.server
 import json
 import os
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from spai.stack import environment, guards, health, launch, monitor, supervision
 from spai.stack.environment import load
 from spai.stack.ports import Claims
 from spai.stack.processes import Process, mlflow_auth, table
+from tests.subprocesses import child_process
 
 OF_ANY_MACHINE = {"PATH": os.environ["PATH"], "SPAI_PROMETHEUS": "false"}
 
@@ -392,7 +392,7 @@ def test_a_failing_process_that_works_is_slow_and_is_not_killed(watched, work, m
 
 def test_the_work_of_a_process_is_that_of_its_descendants_too():
     parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
-    with subprocess.Popen([sys.executable, "-c", parent]) as process:
+    with child_process([sys.executable, "-c", parent]) as process:
         tree = psutil.Process(process.pid)
         while monitor.processor_seconds(process.pid) < sum(tree.cpu_times()[:2]) + 0.2:
             time.sleep(0.01)

@@ -18,6 +18,7 @@ from spai.stack.errors import StackError
 from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import LAUNCH
+from tests.subprocesses import child_process
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(100_000)"]
 PATIENCE = 300.0
@@ -51,7 +52,7 @@ def test_a_process_ends_what_its_last_run_left_and_nothing_else(stack, tmp_path)
 def test_a_process_that_does_not_want_to_end_is_killed(stack):
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); "
     code += "time.sleep(100_000)"
-    with subprocess.Popen([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as deaf:
+    with child_process([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as deaf:
         assert deaf.stdout.readline() == b"deaf\n"
         launch.end(launch.leftovers(str(stack.var)), patience=0.5)
         # Who waits for a child first takes its exit code; that it is gone is what counts.
@@ -65,7 +66,7 @@ def test_a_process_dies_with_its_supervisor(stack):
         f"child = subprocess.Popen([sys.executable, '-P', {str(LAUNCH)!r}, 'web', *{SLEEP!r}]); "
         "print(child.pid, flush=True); time.sleep(100_000)"
     )
-    with subprocess.Popen([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as parent:
+    with child_process([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as parent:
         child = psutil.Process(int(parent.stdout.readline()))
         end = time.monotonic() + PATIENCE
         while child.cmdline() != SLEEP and time.monotonic() < end:

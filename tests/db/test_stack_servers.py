@@ -18,6 +18,7 @@ from django.db import connection
 
 from spai.stack import health, ports, servers
 from spai.stack.servers import Cluster, Program, ServerError
+from tests.subprocesses import child_process
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")
 
@@ -107,7 +108,7 @@ def run_a_cluster(cluster: Cluster, mode: str, log) -> int:
     servers.make_cluster(cluster, "spai", "a/secret", mode)
     port = ports.free_port()
     command = servers.postgres_command(cluster, port, {"fsync": "off", "shared_buffers": "16MB"}, mode)
-    with log.open("wb") as output, subprocess.Popen(command, cwd="/", stdout=output, stderr=output) as process:
+    with log.open("wb") as output, child_process(command, cwd="/", stdout=output, stderr=output) as process:
         try:
             address = f"postgresql://spai:a%2Fsecret@127.0.0.1:{port}/postgres"
             assert answers(address, process), log.read_text()
@@ -120,6 +121,7 @@ def run_a_cluster(cluster: Cluster, mode: str, log) -> int:
             assert (cluster.data / "postmaster.pid").exists()
         finally:
             process.terminate()
+            process.wait(60)
     return cluster.data.stat().st_uid
 
 
@@ -166,7 +168,7 @@ def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_
     # A stand-in that bears the name of the server and works in the folder of its files, as the server does.
     program = tmp_path / "postgres"
     program.symlink_to(shutil.which("sleep") or "")
-    with subprocess.Popen([program, "100000"], cwd=tmp_path) as holder:
+    with child_process([program, "100000"], cwd=tmp_path) as holder:
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
         servers.remove_stale_lock(cluster)
         assert lock.exists()
@@ -180,7 +182,6 @@ def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
         servers.remove_stale_lock(elsewhere)
         assert not lock.exists()
-        holder.kill()
 
 
 def test_a_process_that_may_not_be_looked_at_may_hold_the_lock(tmp_path, monkeypatch):

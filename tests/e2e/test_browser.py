@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from tests.misbehaviour import CHALLENGE, Server, Site, started
+from tests.subprocesses import child_process
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from apps.scraping.browser import Browser, BrowserMissing, FoundBrowser, Origin, find  # noqa: E402
@@ -550,7 +551,7 @@ def test_nothing_outlives_a_process_that_was_killed(server, found, short_folder)
     """)
     environment = {**os.environ, "TMPDIR": str(short_folder)}
     command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with child_process(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         pids = [int(pid) for pid in process.stdout.readline().split()]
         process.kill()
     assert len(pids) > 3
@@ -593,25 +594,22 @@ def test_a_browser_is_replaced_after_so_many_pages_or_so_much_memory(found, serv
 def test_a_remote_browser_serves_and_outlives_its_guest(found, server, tmp_path):
     command = [found.place, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
     command += [f"--user-data-dir={tmp_path}", "about:blank"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
-        try:
-            port = tmp_path / "DevToolsActivePort"
-            deadline = time.monotonic() + PATIENCE
-            while not port.exists() or len(port.read_text().split()) < 2:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            number, path = port.read_text().split()
-            remote = find(remote=f"ws://127.0.0.1:{number}{path}")
-            assert remote.origin is Origin.REMOTE
-            with Browser(user_agent=AGENT, found=remote) as browser, browser.unit() as unit:
-                page = unit.open(server.url + "/results", wait_for="#results")
-                assert page.status == 200
-                unit.open(server.url + "/loop-when-asked", wait_for="#there")
-                assert refused(lambda: unit.fetch(server.url + "/feed", timeout=0.3)).outcome is FetchOutcome.TIMEOUT
-                assert unit.open(server.url + "/results").status == 200
-            assert process.poll() is None
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
+    with child_process(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        port = tmp_path / "DevToolsActivePort"
+        deadline = time.monotonic() + PATIENCE
+        while not port.exists() or len(port.read_text().split()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        number, path = port.read_text().split()
+        remote = find(remote=f"ws://127.0.0.1:{number}{path}")
+        assert remote.origin is Origin.REMOTE
+        with Browser(user_agent=AGENT, found=remote) as browser, browser.unit() as unit:
+            page = unit.open(server.url + "/results", wait_for="#results")
+            assert page.status == 200
+            unit.open(server.url + "/loop-when-asked", wait_for="#there")
+            assert refused(lambda: unit.fetch(server.url + "/feed", timeout=0.3)).outcome is FetchOutcome.TIMEOUT
+            assert unit.open(server.url + "/results").status == 200
+        assert process.poll() is None
 
 
 @pytest.mark.parametrize("place", ["/bin/false", "/nowhere/chromium", "ws"])

@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from spai.stack import stopping
+from tests.subprocesses import child_process
 
 PR_SET_CHILD_SUBREAPER = 36
 # Says what it is told, and ends at SIGTERM with a code of its own.
@@ -27,14 +30,17 @@ while True:
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('runs', flush=True); signal.pause()"
 
 
-def start(mark, seconds: float, code: str, *, finish: float = stopping.FINISH_SECONDS) -> subprocess.Popen[str]:
+@contextmanager
+def stopped(
+    mark, seconds: float, code: str, *, finish: float = stopping.FINISH_SECONDS
+) -> Iterator[subprocess.Popen[str]]:
     begin = f"import sys; from spai.stack import stopping; stopping.FINISH_SECONDS = {finish}; "
     begin += "stopping.main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])"
     words = [sys.executable, "-c", begin, str(mark), str(seconds), sys.executable, "-c", code, str(mark)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "runs\n"
-    return process
+    with child_process(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "runs\n"
+        yield process
 
 
 def test_it_passes_on_the_exit_code_of_its_command(tmp_path):
@@ -45,7 +51,7 @@ def test_it_passes_on_the_exit_code_of_its_command(tmp_path):
 
 
 def test_it_marks_that_the_end_comes_before_its_command_is_told(tmp_path):
-    with start(tmp_path / "mark", 0.2, COMMAND) as process:
+    with stopped(tmp_path / "mark", 0.2, COMMAND) as process:
         process.terminate()
         output, _ = process.communicate(timeout=60)
         assert output == "told to end, mark: True\n"
@@ -53,14 +59,14 @@ def test_it_marks_that_the_end_comes_before_its_command_is_told(tmp_path):
 
 
 def test_a_command_that_the_signal_ends_has_ended_well(tmp_path):
-    with start(tmp_path / "mark", 0, "import signal; print('runs', flush=True); signal.pause()") as process:
+    with stopped(tmp_path / "mark", 0, "import signal; print('runs', flush=True); signal.pause()") as process:
         process.terminate()
         assert process.wait(timeout=60) == 0
 
 
 def test_a_second_signal_ends_the_wait(tmp_path):
     mark = tmp_path / "mark"
-    with start(mark, 10_000, COMMAND) as process:
+    with stopped(mark, 10_000, COMMAND) as process:
         process.terminate()
         while not mark.exists():
             time.sleep(0.01)
@@ -70,7 +76,7 @@ def test_a_second_signal_ends_the_wait(tmp_path):
 
 
 def test_a_command_that_does_not_end_is_told_to_leave_its_work(tmp_path):
-    with start(tmp_path / "mark", 0, STUBBORN, finish=0.2) as process:
+    with stopped(tmp_path / "mark", 0, STUBBORN, finish=0.2) as process:
         process.terminate()
         assert process.wait(timeout=60) == 128 + signal.SIGQUIT
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from apps.scraping.models import ScrapeRun, Source
 from spai import metrics as site_metrics
 from spai.monitoring.files import RULE_FILE, written
 from spai.stack.ports import free_port
+from tests.subprocesses import child_process
 
 PATIENCE = 120.0
 """Seconds after which a query that has no data counts as one that never has any."""
@@ -74,11 +74,8 @@ def prometheus(folder: Path, target: int) -> Iterator[str]:
     file.write_text(json.dumps(config))
     command = ["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log) as process:
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
+    with (folder / "log").open("w") as log, child_process(command, stderr=log):
+        yield f"http://127.0.0.1:{port}"
 
 
 def count_something():

@@ -36,6 +36,9 @@ RESULT: Final = Path("data/tuned.json")
 
 IN_MEMORY: Final = "sqlite://"
 
+SQLITE_SECONDS: Final = 60.0
+"""Time for which a search waits for another one that writes; the driver's 5 s pass on a machine with a busy disk."""
+
 BEFORE: Final = "log_loss_before"
 """Attribute of a study: the log loss of the parameters before the search."""
 
@@ -112,11 +115,17 @@ def losses(
         yield float(all_losses.mean())
 
 
-def prepare(storage: str) -> None:
-    """Create the tables of a database of studies; two searches that begin at once would both try."""
+def opened(storage: str) -> optuna.storages.RDBStorage:
+    """Open a database of studies; with SQLite, another process may write for as long as a commit takes under load."""
     import optuna
 
-    optuna.storages.RDBStorage(storage).engine.dispose()
+    waits = {"timeout": SQLITE_SECONDS} if storage.startswith("sqlite") else {}
+    return optuna.storages.RDBStorage(storage, engine_kwargs={"connect_args": waits})
+
+
+def prepare(storage: str) -> None:
+    """Create the tables of a database of studies; two searches that begin at once would both try."""
+    opened(storage).engine.dispose()
 
 
 def search(
@@ -163,7 +172,7 @@ def search(
         say(f"trial {trial.number}: {ended}; best so far {study.best_value:.5f} by trial {study.best_trial.number}")
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kept = optuna.storages.RDBStorage(storage)
+    kept = opened(storage)
     try:
         study = optuna.create_study(
             study_name=name,

@@ -35,6 +35,7 @@ from apps.ml.policy import SECTIONS
 from apps.ml.services import cancel_run, execution, failures, promote, retraining, retry_run, runs, workspaces
 from tests.database import database_url
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
+from tests.subprocesses import child_process
 
 ROOT = real_settings.BASE_DIR
 PARAMS = yaml.safe_load((ROOT / files.PARAMS).read_text())
@@ -1003,13 +1004,8 @@ os.wait()
 @contextlib.contextmanager
 def _worker() -> Iterator[subprocess.Popen]:
     """A process that executes the run that is due."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _WORKER], cwd=ROOT, env=_environment(), stderr=subprocess.PIPE
-    ) as found:
-        try:
-            yield found
-        finally:
-            found.kill()
+    with child_process([sys.executable, "-c", _WORKER], cwd=ROOT, env=_environment(), stderr=subprocess.PIPE) as found:
+        yield found
 
 
 def _end_other_sessions() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from apps.ml.pipeline import files, gates, kill_with_parent, revision
 from apps.ml.pipeline.progress import LOG_LINES, Progress, stage_names
+from tests.subprocesses import child_process
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -107,9 +108,8 @@ def test_a_stage_that_a_signal_ended_is_reported_from_one_that_gave_an_answer(st
 
 
 def test_a_command_that_a_signal_ends_reports_the_signal():
-    with subprocess.Popen(
-        [sys.executable, kill_with_parent.__file__, "sh", "-c", "kill -9 $$"], stdin=subprocess.PIPE
-    ) as held:
+    command = [sys.executable, kill_with_parent.__file__, "sh", "-c", "kill -9 $$"]
+    with child_process(command, stdin=subprocess.PIPE) as held:
         assert held.wait(timeout=300) == 128 + signal.SIGKILL
 
 
