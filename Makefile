@@ -33,14 +33,18 @@ dev: setup  ## one web process that restarts when a file changes, with the serve
 	@$(RUN) -m spai.stack.dev
 fmt: setup  ## format the code and fix what ruff can fix
 	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
-test: setup  ## style, types, contracts, and all tests but those of the next targets
+test: setup  ## style, import contracts, and all tests but those of the next targets
 	$(RUN) -m pytest -n auto --dist worksteal
+test-contract: setup  ## EXAMPLES requests of each kind to each route of the API, which schemathesis derives from its schema
+	$(RUN) -m pytest -m contract tests/web/test_contract.py --examples $(or $(EXAMPLES),50)
 test-scale: setup  ## what queries read at 300,000 matches
 	$(RUN) -m pytest -m scale
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-benchmarks: setup  ## commands of benchmarks/ on files and servers of their own
 	$(RUN) -m pytest -m benchmarks
+test-runs: setup  ## runs of the pipeline by DVC: executed, interrupted, resumed
+	$(RUN) -m pytest -n auto --dist worksteal -m runs
 test-real: setup  ## what real files hold, in the folder that SPAI_REAL_DATA names
 	$(RUN) -m pytest -n auto --dist worksteal -m real_data
 test-services: setup  ## RabbitMQ, Redis Sentinel, object storage and a replica, where they are installed
@@ -55,8 +59,8 @@ test-browser: setup  ## the pages in a real browser
 	$(RUN) -m pytest tests/e2e
 lint: style types  ## style, types, which module may import which
 style: setup
-	$(RUN) -m pytest -q tests/test_architecture.py --deselect tests/test_architecture.py::test_the_types_hold
-types: setup
+	$(RUN) -m pytest -q tests/test_architecture.py
+types: setup  ## mypy, whose cache makes a second run short
 	.venv/bin/mypy
 docs: setup  ## the documentation site, in the folder site/
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
-APART = ("e2e", "scale", "faults", "ha", "images", "services", "real_data", "benchmarks")
+APART = ("e2e", "scale", "faults", "ha", "images", "services", "real_data", "benchmarks", "runs", "contract")
 """Markers of tests that take minutes or need more than a fresh machine has; `make test` leaves them out."""
 
 # The time that an example takes, or its generation, depends on the machine and not on the code.
@@ -21,9 +21,10 @@ settings.load_profile("spai")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes recorded expectations and generated documents anew, and one of tests/ha."""
+    """Add the option that writes recorded expectations and generated documents anew, and two of slow tests."""
     parser.addoption("--renew", action="store_true", help="write what the tests compare with anew")
     parser.addoption("--away", type=float, default=60.0, help="seconds for which a node of tests/ha is away")
+    parser.addoption("--examples", type=int, default=50, help="most requests of each kind to a route, by schemathesis")
 
 
 @pytest.fixture

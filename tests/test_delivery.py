@@ -26,7 +26,7 @@ FILES = {
     "renovate.json": "renovate",
 }
 JOBS = (
-    *("lint", "type", "test", "benchmarks", "e2e", "faults", "docs", "build", "scan", "chart", "staging", "production"),
+    *("lint", "type", "test", "benchmarks", "runs", "e2e", "faults", "docs", "build", "scan", "chart", "staging", "production"),
     *("release-images", "release-chart", "release-client", "release", "train-smoke", "ha"),
 )
 
