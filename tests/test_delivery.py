@@ -26,8 +26,8 @@ FILES = {
     "renovate.json": "renovate",
 }
 JOBS = (
-    *("lint", "type", "test", "benchmarks", "runs", "e2e", "faults", "docs", "build", "scan", "chart", "staging", "production"),
-    *("release-images", "release-chart", "release-client", "release", "train-smoke", "ha"),
+    *("lint", "type", "test", "benchmarks", "runs", "e2e", "faults", "docs", "build", "scan", "chart"),
+    *("staging", "production", "release-images", "release-chart", "release-client", "release", "train-smoke", "ha"),
 )
 
 

@@ -9,6 +9,7 @@ import contextlib
 import copy
 import difflib
 import fnmatch
+import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def schema_of(params: Mapping[str, Any]) -> dict[str, Any]:
         section, _, key = name.rpartition(".")
         with contextlib.suppress(KeyError):
             if "*" not in name:
-                _at(schema, section)["properties"].setdefault(key, _bounds(name))
+                _at(schema, section)["properties"].setdefault(key, dict(_bounds(name)))
     return schema
 
 
@@ -195,7 +196,9 @@ def _schema(value: Any, name: str) -> dict[str, Any]:
     return {"type": "string"} | bounds
 
 
+@functools.cache
 def _bounds(name: str) -> dict[str, Any]:
+    """Return the rules of all patterns that a name matches; not to be changed."""
     found: dict[str, Any] = {}
     for pattern, rule in RULES["bounds"].items():
         if fnmatch.fnmatchcase(name, pattern):

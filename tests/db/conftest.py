@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.urls import clear_url_caches
 
 
 @pytest.fixture
@@ -14,9 +13,6 @@ def admin_process(settings, tmp_path):
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
-    clear_url_caches()
-    yield
-    clear_url_caches()
 
 
 @pytest.fixture

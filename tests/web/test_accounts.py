@@ -13,7 +13,6 @@ from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core import mail
 from django.test import Client
-from django.urls import clear_url_caches
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_encode
 
@@ -28,18 +27,16 @@ from tests.web.test_pages import text_of
 
 PASSWORD = "a-long-right-one"
 OTHER = "another-long-one"
+ADDRESSES: Any = ModuleType("urls_with_accounts")
+ADDRESSES.urlpatterns = [*urls.account_urls, *urls.role_urls["web"]]
 
 
 @pytest.fixture(autouse=True)
 def accounts(db, settings):
     """A process `web` of an operator who allows accounts, without limits of requests."""
-    module: Any = ModuleType("urls_with_accounts")
-    module.urlpatterns = [*urls.account_urls, *urls.role_urls["web"]]
-    settings.ROOT_URLCONF, settings.SPAI_ACCOUNTS, settings.SPAI_LIMIT_ANONYMOUS = module, True, 0
+    settings.ROOT_URLCONF, settings.SPAI_ACCOUNTS, settings.SPAI_LIMIT_ANONYMOUS = ADDRESSES, True, 0
     settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-    clear_url_caches()
-    yield settings
-    clear_url_caches()
+    return settings
 
 
 @pytest.fixture
@@ -161,7 +158,6 @@ class TestSignIn:
 
     def test_a_reader_does_not_enter_the_admin(self, client, ann, settings):
         settings.ROOT_URLCONF = "tests.db.admin_urls"
-        clear_url_caches()
         assert client.get("/admin/").status_code == 302
 
 
@@ -315,6 +311,5 @@ class TestForgotten:
 
 def test_there_are_no_accounts_unless_the_operator_allows_them(client, settings):
     settings.ROOT_URLCONF = "spai.urls"
-    clear_url_caches()
     for path in ("", "sign-in/", "sign-up/", "sign-out/", "password/"):
         assert client.get(f"/account/{path}").status_code == 404

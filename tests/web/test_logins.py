@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client, RequestFactory
-from django.urls import clear_url_caches, reverse
+from django.urls import reverse
 from django.utils import timezone
 
 from spai import logins
@@ -31,9 +31,7 @@ TOO_MANY = "Too many wrong passwords or codes from your address"
 def admin(settings, db):
     """The operator's account on the process that serves the admin."""
     settings.ROOT_URLCONF = "tests.db.admin_urls"
-    clear_url_caches()
-    yield get_user_model().objects.create_superuser("ann", password=PASSWORD)
-    clear_url_caches()
+    return get_user_model().objects.create_superuser("ann", password=PASSWORD)
 
 
 def tried(password: str, *, name: str = "ann", address: str = "192.0.2.1", **headers: str):

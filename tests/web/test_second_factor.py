@@ -10,7 +10,7 @@ from axes.models import AccessAttempt
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.test import Client, RequestFactory
-from django.urls import clear_url_caches, reverse
+from django.urls import reverse
 from django_otp.oath import totp
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -35,9 +35,7 @@ def _no_pause(settings):
 def ann(settings, db):
     """The operator's account on the process that serves the admin."""
     settings.ROOT_URLCONF = "tests.db.admin_urls"
-    clear_url_caches()
-    yield get_user_model().objects.create_superuser("ann", password=PASSWORD)
-    clear_url_caches()
+    return get_user_model().objects.create_superuser("ann", password=PASSWORD)
 
 
 @pytest.fixture
