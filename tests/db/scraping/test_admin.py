@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.admin.sites import site
@@ -18,6 +21,7 @@ from apps.scraping.plausibility import RUNS_COMPARED
 from apps.scraping.politeness import host_of
 from spai.beat import write_timetable
 from spai.celery import TIMETABLE
+from tests.database import rows_of, write_again
 from tests.db.scraping.conftest import NOW
 from tests.fakes import page_of
 
@@ -34,9 +38,30 @@ def woken(monkeypatch):
     return topics
 
 
+@dataclass
+class Kept:
+    """What the first `visited` has written: rows of tables, and the folder with raw pages."""
+
+    folder: Path
+    rows: dict[str, bytes] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> Kept:
+    return Kept(tmp_path_factory.mktemp("kept") / "pages")
+
+
 @pytest.fixture
-def visited(stage):
+def visited(stage, raw_pages, kept):
     """A source with a good run, a troubled one, kept pages, a host and a timetable."""
+    if kept.rows:
+        Source.objects.all().delete()
+        write_again(kept.rows)
+        shutil.copytree(kept.folder, raw_pages)
+        stage.source = Source.objects.get(name=stage.source.name)
+        stage.fetcher.pages = {HOME: SCRIPT}
+        stage.clock.later(minutes=2)
+        return stage
     write_timetable(TIMETABLE)
     stage.fetcher.pages = {HOME: page_of({"number": 1, "goals": (1, 0)})}
     stage.visit()
@@ -45,8 +70,11 @@ def visited(stage):
     stage.visit()
     host = host_of(services.base_url_of(stage.source))
     HostState.objects.create(
-        host=host, state="open", open_until=timezone.now() + timedelta(hours=1), reason="answered 403", trips=1
+        host=host, state="open", open_until=timezone.now() + timedelta(days=1), reason="answered 403", trips=1
     )
+    for app in ("scraping", "matches", "django_celery_beat"):
+        kept.rows |= rows_of(app)
+    shutil.copytree(raw_pages, kept.folder)
     return stage
 
 
