@@ -36,7 +36,7 @@ fmt: setup  ## format the code and fix what ruff can fix
 test: setup  ## style, import contracts, and all tests but those of the next targets
 	$(RUN) -m pytest -n auto --dist worksteal
 test-contract: setup  ## EXAMPLES requests of each kind to each route of the API, which schemathesis derives from its schema
-	$(RUN) -m pytest -m contract tests/web/test_contract.py --examples $(or $(EXAMPLES),50)
+	$(RUN) -m pytest -rP -m contract tests/web/test_contract.py --examples $(or $(EXAMPLES),50)
 test-scale: setup  ## what queries read at 300,000 matches
 	$(RUN) -m pytest -m scale
 test-pure: setup  ## the tests that need neither Django nor a server
