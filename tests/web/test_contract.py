@@ -18,7 +18,8 @@ from tests.db.ml.conftest import make_version, now, scene, scenes, stored, world
 from tests.web.conftest import HERE
 from tests.web.processes import ROOT, start_admin, start_web, stop
 
-pytestmark = [pytest.mark.contract, pytest.mark.django_db(transaction=True)]
+# How long it takes is up to who says how many examples there are.
+pytestmark = [pytest.mark.contract, pytest.mark.django_db(transaction=True), pytest.mark.timeout(0)]
 INTAKE = "^/api/v1/ingest/"
 """Paths that the admin process serves."""
 
