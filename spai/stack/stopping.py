@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
 
 DRAIN_SECONDS = 10.0
 """How long the site serves on after SIGTERM, not ready, unless SPAI_DRAIN_SECONDS says otherwise."""
@@ -20,34 +19,42 @@ FINISH_SECONDS = 30
 
 def main(mark: str, seconds: float, command: list[str]) -> None:
     """Run a command until it ends, and end with its exit code."""
-    child = os.posix_spawn(command[0], command, os.environ)
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGCHLD}
+    # Blocked signals are kept for sigwait. A handler would miss one that comes just before a wait, until the next one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored is not kept
+    child = os.posix_spawn(command[0], command, os.environ, setsigmask=())
     coming = [signal.SIGTERM, signal.SIGQUIT]
-
-    def begin(number: int, frame: FrameType | None) -> None:
-        # A second SIGTERM, of a person who does not want to wait, does at once what was to come.
-        if os.path.exists(mark):  # noqa: PTH110  pathlib would be an import
-            proceed(number, frame)
-            return
-        with open(mark, "x"):  # noqa: PTH123
-            signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
-
-    def proceed(number: int, frame: FrameType | None) -> None:
-        if coming:
-            os.kill(child, coming.pop(0))
-            signal.setitimer(signal.ITIMER_REAL, FINISH_SECONDS if coming else 0)
-
-    signal.signal(signal.SIGTERM, begin)
-    signal.signal(signal.SIGINT, begin)
-    signal.signal(signal.SIGALRM, proceed)
     while True:
-        ended, status = os.wait()
-        if ended == child:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            code = os.waitstatus_to_exitcode(status)
+        number = signal.sigwait(signals)
+        if number == signal.SIGCHLD:
+            code = reap(child)
             if code == -signal.SIGTERM and signal.SIGTERM not in coming:
                 # It was told to end so; uvicorn does this once all is in order.
                 code = 0
-            sys.exit(code if code >= 0 else 128 - code)
+            if code is not None:
+                sys.exit(code if code >= 0 else 128 - code)
+        elif number != signal.SIGALRM and not os.path.exists(mark):  # noqa: PTH110  pathlib would be an import
+            with open(mark, "x"):  # noqa: PTH123
+                signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+        elif coming:
+            # The time is over, or a second SIGTERM came, of a person who does not want to wait.
+            os.kill(child, coming.pop(0))
+            signal.setitimer(signal.ITIMER_REAL, FINISH_SECONDS if coming else 0)
+
+
+def reap(child: int) -> int | None:
+    """Reap all that has ended; return the exit code of `child`, or None while it runs."""
+    code = None
+    while True:
+        try:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return code
+        if ended == 0:
+            return code
+        if ended == child:
+            code = os.waitstatus_to_exitcode(status)
 
 
 if __name__ == "__main__":
