@@ -171,7 +171,7 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
     )
 
     def table() -> dict[str, Any]:
-        return common | {"rows": leagues.rows_of(league, given, followed)}
+        return common | {"rows": leagues.rows_of(league, given), "followed": followed}
 
     def standings() -> dict[str, Any]:
         view: leagues.View = query["table"] or "all"
