@@ -67,8 +67,8 @@ class PageContext:
     `served` is the world that is shown by default. The reader chose the zone, or it is that of the device, or UTC
     before a script has reported one. `theme` is empty, light or dark. `language` is the code of the language in which
     the request is answered. `now` is the moment of the request, UTC. `event_number` is the number of the newest event
-    before anything that the page shows was read: a script asks for what happened after it. It is 0 for a part of a page,
-    whose script knows a number.
+    before anything that the page shows was read: a script asks for what happened after it. It is 0 for a part of a
+    page, whose script knows a number.
     """
 
     world: World

@@ -129,12 +129,12 @@ def _bars(
         '<text class="{}" x="{}%" y="52%">{}</text>',
         (
             (
-                "off" if happened not in ("", part.outcome) else f"on-{part.outcome}",
+                f"{'off' if happened not in ('', part.outcome) else f'on-{part.outcome}'} {part.size}".strip(),
                 part.middle,
                 written.per_cent(part.percent),
             )
             for part in ours
-            if part.percent >= charts.LEAST_WITH_NUMBER
+            if part.has_number
         ),
     )
     thin = format_html('<svg class="mk" aria-hidden="true">{}</svg>', _segments(theirs, happened)) if theirs else ""
