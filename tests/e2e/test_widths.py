@@ -1,4 +1,4 @@
-"""What is really seen at the widths of phones, tablets and desks: names, columns, menus, whole words, no sideways scroll."""
+"""What is really seen at the widths of phones, tablets and desks: names, columns, whole words, no sideways scroll."""
 
 from __future__ import annotations
 
