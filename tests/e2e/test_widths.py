@@ -74,7 +74,7 @@ def states(build):
     return every_state(build)
 
 
-# Words that go on in the next line without a hyphen. A longer one than any column can have must.
+# Words that go on in the next line without a hyphen. A longer one than any column can have must, and a soft hyphen may.
 BROKEN_WORDS = """
 (most) => {
   const broken = [];
@@ -82,7 +82,7 @@ BROKEN_WORDS = """
   while (texts.nextNode()) {
     const text = texts.currentNode, box = text.parentElement;
     if (!box.checkVisibility() || box.closest(".quiet, svg")) continue;
-    for (const { 0: word, index } of text.textContent.matchAll(/[\\p{L}\\p{N}]{2,}/gu)) {
+    for (const { 0: word, index } of text.textContent.matchAll(/[\\p{L}\\p{N}\\u00ad]{2,}/gu)) {
       if (word.length > most) continue;
       const range = document.createRange();
       range.setStart(text, index);
