@@ -19,6 +19,8 @@ from apps.ml.forecasting.goals import ScorelineGrid
 OUTCOMES: Final = ("home", "draw", "away")
 LEAST_WITH_NUMBER: Final = 10
 """The per cents from which on a number fits into its segment."""
+THIN_BELOW: Final = 14
+"""The per cents below which it fits only in small figures where the bar is short."""
 LEVEL_WITHIN: Final = 2
 """Points between forecast and market up to which they count as level."""
 HEAT_GOALS: Final = 5
@@ -35,6 +37,16 @@ class BarSegment:
     x: int
     middle: float
     percent: int
+
+    @property
+    def has_number(self) -> bool:
+        """Whether the number fits into the segment."""
+        return self.percent >= LEAST_WITH_NUMBER
+
+    @property
+    def size(self) -> str:
+        """The class of the number: ``thin`` where it must be smaller to fit."""
+        return "thin" if self.percent < THIN_BELOW else ""
 
 
 def whole_percents(shares: Sequence[float]) -> list[int]:

@@ -116,7 +116,7 @@ def _bar(draw: Any, forecast: tuple[float, float, float], top: int) -> None:
         fill, on = PARTS[part.outcome]
         left, right = EDGE + wide * part.x / 100, EDGE + wide * (part.x + part.percent) / 100
         draw.rectangle((left + (3 if part.x else 0), top, right, top + high), fill=fill)
-        if part.percent >= charts.LEAST_WITH_NUMBER:
+        if part.has_number:
             text = Label(f"{part.percent}%")
             _write(draw, ((left + right) / 2, top + high / 2), text, 40, right - left, on, anchor="mm")
 

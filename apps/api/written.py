@@ -106,3 +106,10 @@ def ordinal(place: int) -> str:
 def day(at: date, shape: str) -> str:
     """Write a date or moment in one of `SHAPES`; a moment is written as it stands in its zone."""
     return str(format_date(at, str(SHAPES[shape])))
+
+
+def season(label: str) -> str:
+    """Write the label of a season as people do: 2026–27; of the many of a simulated year the second is 2026–27 (2)."""
+    years, _, number = label.partition(" S")
+    name = years.replace("-", "–")
+    return f"{name} ({int(number)})" if number.isdigit() and int(number) > 1 else name

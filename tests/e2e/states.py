@@ -49,6 +49,10 @@ class States:
             *(f"/teams/{match.away_team.slug}/" for match in (self.matches["live"], self.matches["late"])),
             *(f"/matches/{match.pk}/" for match in self.matches.values()),
             "/track-record/",
+            "/track-record/?of=back-tests",
+            "/ratings/",
+            "/ledger/",
+            "/follow/",
             "/models/",
             f"/models/sandbox/{self.champion.number}/",
             "/models/sandbox/2/",
@@ -154,4 +158,5 @@ def every_state(build: Builder) -> States:
             ],
         },
     )
+    build.record(champion)
     return States(found, champion)

@@ -209,6 +209,22 @@ def test_a_first_visit_from_tokyo_shows_the_day_of_tokyo_and_never_another(build
     assert page.evaluate("sessionStorage.shown").count("|") == 1
 
 
+@pytest.mark.parametrize("width", [320, 390, 1440])
+def test_the_star_of_a_row_is_the_stop_after_its_team_and_large_enough_for_a_finger(filled, open_page, width):
+    page = open_page("/competitions/aldermark-crown-league/", width=width, push=False)
+    row = page.locator(".league tbody tr:has-text('Kingsmoor')")
+    star = row.get_by_role("button", name="Follow Kingsmoor")
+    box = star.bounding_box()
+    assert min(box["width"], box["height"]) >= 44
+    assert box["x"] + box["width"] <= width
+    row.locator("a.team").focus()
+    page.keyboard.press("Tab")
+    assert star.evaluate("(each) => each === document.activeElement")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("button[aria-label='Follow Kingsmoor'][aria-pressed=true]")
+    assert page.url.endswith("/competitions/aldermark-crown-league/")
+
+
 def test_light_or_dark_is_chosen_in_the_menu_and_stays(filled, open_page):
     page = open_page("/")
     page.locator("#more-summary").click()

@@ -1,4 +1,4 @@
-"""What is really seen at the widths of phones, tablets and desks: names, columns, menus, and no sideways scroll."""
+"""What is really seen at the widths of phones, tablets and desks: names, columns, whole words, no sideways scroll."""
 
 from __future__ import annotations
 
@@ -74,6 +74,29 @@ def states(build):
     return every_state(build)
 
 
+# Words that go on in the next line without a hyphen. A longer one than any column can have must, and a soft hyphen may.
+BROKEN_WORDS = """
+(most) => {
+  const broken = [];
+  const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode, box = text.parentElement;
+    if (!box.checkVisibility() || box.closest(".quiet, svg")) continue;
+    for (const { 0: word, index } of text.textContent.matchAll(/[\\p{L}\\p{N}\\u00ad]{2,}/gu)) {
+      if (word.length > most) continue;
+      const range = document.createRange();
+      range.setStart(text, index);
+      range.setEnd(text, index + word.length);
+      const [first, ...others] = [...range.getClientRects()].filter((each) => each.width);
+      if (others.some((each) => each.top > first.bottom - 4)) broken.push(word);
+    }
+  }
+  return broken;
+}
+"""
+LONGEST_WHOLE = 12
+
+
 # Two frames: the scripts that watch sizes run in the first, and what they change is laid out in the second.
 LAID_OUT = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -82,6 +105,7 @@ def visit(page, site, path: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(site + path)
     page.wait_for_function("document.readyState === 'complete'")
+    page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
 
 
 def resize(page, width: int) -> None:
@@ -103,6 +127,7 @@ def test_at_every_width_every_page_shows_its_names_and_fits(states, open_page, s
                 "short": page.evaluate(SHORT_NAMES, LETTERS),
                 "outside": page.evaluate(OUTSIDE),
                 "overlaps": page.evaluate(OVERLAPS),
+                "broken": page.evaluate(BROKEN_WORDS, LONGEST_WHOLE),
             }
             if any(found.values()):
                 faults[width, path] = {kind: value for kind, value in found.items() if value}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.test import Client
 
 from apps.api.pages.context import FOLLOW_COOKIE, MOST_FOLLOWED
 from tests.web.test_pages import text_of
@@ -145,3 +146,16 @@ def test_the_followed_teams_of_today_lead_to_the_page_that_removes_them(client, 
     send(client, match.home_team_id, on="on")
     assert '<a id="followed-edit" class="text small end" href="/follow/">Edit</a>' in client.get("/").content.decode()
     assert "Stop following Northgate" in client.get("/follow/").content.decode()
+
+
+def test_each_row_of_a_table_has_a_star_that_leads_back_to_the_table_as_it_was(client, build, teams):
+    build.match(goals=(1, 0))
+    address = "/competitions/aldermark-crown-league/?table=home"
+    stars = re.findall(r'<form class="follow".*?</form>', client.get(address).content.decode(), re.DOTALL)
+    assert [re.search(r'name="next" value="([^"]*)"', star).group(1) for star in stars] == [address, address]
+    send(client, teams[1].pk, on="on", next=address)
+    page = client.get(address).content.decode()
+    assert 'aria-pressed="true"\n    aria-label="Follow Old Mill"' in page
+    assert 'aria-pressed="false"\n    aria-label="Follow Northgate"' in page
+    # The process keeps rendered tables, and another reader must not get this one.
+    assert 'aria-pressed="true"\n    aria-label="Follow' not in Client().get(address).content.decode()

@@ -8,11 +8,11 @@ from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from apps.api.selectors import days_around, nearest_day
-from apps.matches.models import Match, World
+from apps.matches.models import Event, Match, World
 from apps.ml.models import ServedWorld
 from tests.factories import ContradictionFactory
 
@@ -39,6 +39,46 @@ def today(build, champion):
     # Prices without a margin: 1/2, 1/4, 1/4 is what they say.
     build.odds(coming, prices=(2.0, 4.0, 4.0))
     return over, live, coming
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/calendar/",
+        "/competitions/",
+        "/competitions/aldermark-crown-league/",
+        "/teams/northgate/",
+        "/matches/{match}/",
+        "/track-record/",
+        "/ratings/",
+        "/models/",
+        "/models/sandbox/1/",
+        "/features/",
+        "/what-if/?home=northgate&away=old-mill",
+        "/search/?q=north",
+        "/follow/",
+        "/ledger/",
+    ],
+)
+def test_the_script_of_a_page_asks_for_all_that_happens_while_the_page_is_made(client, build, today, answers, address):
+    def store(number: int) -> None:
+        Event.objects.create(number=number, topic="match.changed", key="1", created_at=build.now)
+
+    store(1)
+    number = 1
+
+    def with_an_event_before(execute, sql, *arguments):
+        nonlocal number
+        if "matches_event" not in sql:
+            number += 1
+            store(number)
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(with_an_event_before):
+        page = client.get(address.format(match=today[0].pk)).content.decode()
+    assert number > 1
+    assert 'data-number="1"' in page
 
 
 class TestFixtures:

@@ -96,10 +96,11 @@ def _region(page: PageContext, region: Region, found: list[selectors.ListedCompe
 @read_only
 def competition(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a season: the table with chances, how they moved, the matches of a round, and what given results change."""
+    page = page_context(request)
     found = matches.competition_of_slug.first(slug)
     if found is None:
         raise Http404(gettext("There is no such competition."))
-    page = page_context(request, world=found.world)
+    page = page.in_world(found.world)
     query = SeasonForm.parse(request)
     seasons = matches.seasons_listed(found)
     label = query["season"]
@@ -170,7 +171,7 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
     )
 
     def table() -> dict[str, Any]:
-        return common | {"rows": leagues.rows_of(league, given, followed)}
+        return common | {"rows": leagues.rows_of(league, given), "followed": followed}
 
     def standings() -> dict[str, Any]:
         view: leagues.View = query["table"] or "all"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
@@ -66,7 +66,9 @@ class PageContext:
 
     `served` is the world that is shown by default. The reader chose the zone, or it is that of the device, or UTC
     before a script has reported one. `theme` is empty, light or dark. `language` is the code of the language in which
-    the request is answered. `now` is the moment of the request, UTC.
+    the request is answered. `now` is the moment of the request, UTC. `event_number` is the number of the newest event
+    before anything that the page shows was read: a script asks for what happened after it. It is 0 for a part of a
+    page, whose script knows a number.
     """
 
     world: World
@@ -76,6 +78,11 @@ class PageContext:
     theme: str
     language: str
     now: datetime
+    event_number: int
+
+    def in_world(self, world: World | None) -> PageContext:
+        """Return the context of a page that belongs to one world; of the same world where it belongs to none."""
+        return replace(self, world=world or self.world)
 
     @property
     def world_query(self) -> str:
@@ -100,28 +107,35 @@ def zone_names() -> list[str]:
     return ["UTC", *sorted(name for name in all_zones() if name.split("/", 1)[0] in regions)]
 
 
-def page_context(request: HttpRequest, *, world: World | None = None) -> PageContext:
-    """Return the context of a request; a page that belongs to one world passes it.
+def page_context(request: HttpRequest) -> PageContext:
+    """Return the context of a request. A view calls it before it reads anything that the page shows.
 
     Raises
     ------
     Http404
         When the address names a world that does not exist.
     """
+    event_number = 0 if _wants_part(request) else newest_event_number()
     served = ml_selectors.served_world()
-    world = world or WorldForm.parse(request)["world"] or served
     field = ZoneField(required=False)
     chosen = field.clean(request.COOKIES.get(CHOSEN_COOKIE))
     zone = chosen or field.clean(request.COOKIES.get(HERE_COOKIE)) or ZoneInfo("UTC")
     return PageContext(
-        world=world,
+        world=WorldForm.parse(request)["world"] or served,
         served=served,
         zone=zone,
         zone_is_chosen=chosen is not None,
         theme=ThemeField().clean(request.COOKIES.get(THEME_COOKIE)),
         language=translation.get_language() or DEFAULT,
         now=timezone.now(),
+        event_number=event_number,
     )
+
+
+def _wants_part(request: HttpRequest) -> bool:
+    """Whether a script requests the changing part of a page; for a step back in the history it needs the whole page."""
+    htmx: Any = getattr(request, "htmx", None)
+    return bool(htmx) and not getattr(htmx, "history_restore_request", False)
 
 
 def followed_teams(request: HttpRequest) -> tuple[int, ...]:
@@ -166,9 +180,7 @@ def render_page(
     sent whole. The part has an entity tag, which the page repeats: a request for a part that has not changed gets 304,
     without a body.
     """
-    htmx: Any = getattr(request, "htmx", None)
-    # A step back in the history needs the whole page.
-    only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
+    only_part = bool(partial) and _wants_part(request)
     context = {"page": page, "now": page.now, "followed": followed_teams(request), **context}
     context |= {"site_url": settings.SPAI_WEB_URL, "canonical": canonical_path(request, page)}
     context |= {
@@ -193,7 +205,6 @@ def render_page(
                 "part": mark_safe(part),  # noqa: S308 - a template made it
                 "part_etag": etag,
                 "push_url": settings.SPAI_PUSH_WS_URL,
-                "event_number": newest_event_number(),
                 "other_world": other,
                 "other_query": f"?world={other.value}" if other and other != page.served else "",
             }

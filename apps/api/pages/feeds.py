@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import get_template
+from django.utils import timezone
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.translation import gettext
 
@@ -74,7 +75,7 @@ def described(card: MatchCard) -> dict[str, Any]:
 @kept_for(KEPT_FOR)
 def calendar_feed(request: HttpRequest, **about: str) -> HttpResponse:
     """Return the matches of the last weeks and those to come as a calendar."""
-    what, now = listed(request, **about), page_context(request).now
+    what, now = listed(request, **about), timezone.now()
     cards = selectors.calendar_cards(what.where, now=now)
     changes = selectors.counted_changes([card.match.pk for card in cards])
     summary, description = get_template("feeds/summary.txt"), get_template("feeds/description.txt")
@@ -111,7 +112,7 @@ class ForecastFeed(Feed):
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> tuple[Listed, datetime, str]:
         """Return what the address is about, the moment, and the address with its query."""
-        return listed(request, **kwargs), page_context(request).now, request.get_full_path()
+        return listed(request, **kwargs), timezone.now(), request.get_full_path()
 
     def subtitle(self) -> str:
         """Return what the entries are."""

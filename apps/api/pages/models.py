@@ -47,7 +47,7 @@ def model_version(request: HttpRequest, world: str, number: int) -> HttpResponse
     """Show the model card of one version, and its comparison with the champion."""
     if world not in World.values:
         raise Http404(gettext("There is no such world."))
-    page = page_context(request, world=World(world))
+    page = page_context(request).in_world(World(world))
     version = ml_selectors.model_version(page.world, number)
     if version is None:
         raise Http404(gettext("There is no such model version."))

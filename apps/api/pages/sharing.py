@@ -149,5 +149,7 @@ def competition_image(request: HttpRequest, slug: str) -> HttpResponse:
     best = sorted(end.clubs, key=lambda club: -club[1]["chances"].get("title", 0.0))[:ROWS] if end else []
     rows = tuple((_label(team), written.per_cent(round(100 * row["chances"].get("title", 0.0)))) for team, row in best)
     name = Label(competition.name, competition.slug.replace("-", " ").title())
-    when = gettext("Chance of the title, {season}").format(season=season.label) if rows and season else ""
+    when = ""
+    if rows and season:
+        when = gettext("Chance of the title, {season}").format(season=written.season(season.label))
     return _image(request, Picture(Label(competition.region.name), when, (name,), rows=rows))

@@ -23,11 +23,12 @@ PLAYED_SHOWN = 10
 @read_only
 def team(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what a team may expect of its season, its next matches, its latest results, and who is missing."""
+    page = page_context(request)
     found = matches.team_of_slug.first(slug)
     if found is None:
         raise Http404(gettext("There is no such team."))
     seasons = selectors.seasons_of_team(found)
-    page = page_context(request, world=seasons[0].competition.world if seasons else None)
+    page = page.in_world(seasons[0].competition.world if seasons else None)
     season = next((each for each in seasons if each.competition.level >= 1), None)
     to_come = selectors.ids_of_coming(found, page.now, limit=COMING_SHOWN)
     over = matches.recent_results([found.pk], page.now, PLAYED_SHOWN)[found.pk]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -60,7 +60,7 @@ def what_if(request: HtmxRequest) -> HttpResponse:
     if found and not request.GET.get("world"):
         world = selectors.world_of(found)
         if world and world != page.world:
-            page = replace(page, world=world)
+            page = page.in_world(world)
             choices = _choices(query, request.GET, world)
     for choice in choices:
         if request.htmx and request.htmx.target == f"{choice.name}-found":

@@ -73,7 +73,6 @@ class LeagueRow:
     form: str
     is_adjusted: bool
     is_cut: bool  # whether a line of the table is above it
-    is_followed: bool
     end: Mapping[str, Any] | None
     chances: tuple[Chance, ...]
 
@@ -354,7 +353,7 @@ def can_end(league: League, match: Match | TableMatch) -> bool:
     return match.pk in league.left and match.pk not in league.goals
 
 
-def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()) -> list[LeagueRow]:
+def rows_of(league: League, given: Sequence[Given]) -> list[LeagueRow]:
     """Return the rows of the table, with chances where the season was simulated; those with given results are changed.
 
     Before the first result the teams are in the order of their expected points.
@@ -380,7 +379,6 @@ def rows_of(league: League, given: Sequence[Given], followed: Sequence[int] = ()
             form=league.form.get(line.team.pk, ""),
             is_adjusted=line.team.pk in adjusted,
             is_cut=line.place in cuts,
-            is_followed=line.team.pk in followed,
             end=after.get(line.team.pk),
             chances=tuple(_chances(lines, before.get(line.team.pk), after.get(line.team.pk), bool(given))),
         )

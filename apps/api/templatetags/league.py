@@ -94,7 +94,5 @@ def millions(euros: int) -> str:
 
 @register.filter
 def season_name(label: str) -> str:
-    """Write the label of a season as people do: 2026–27; of the many of a simulated year the second is 2026–27 (2)."""
-    years, _, number = label.partition(" S")
-    name = years.replace("-", "–")
-    return f"{name} ({int(number)})" if number.isdigit() and int(number) > 1 else name
+    """Write the label of a season as people do: 2026–27."""
+    return written.season(label)

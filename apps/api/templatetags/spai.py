@@ -70,8 +70,27 @@ RUN_STATUSES: Final[dict[str, StrPromise]] = {
     PipelineRun.RunStatus.UNCHANGED: pgettext_lazy("a run", "Unchanged"),
     PipelineRun.RunStatus.FAILED: pgettext_lazy("a run", "Failed"),
     PipelineRun.RunStatus.CANCELLED: pgettext_lazy("a run", "Cancelled"),
+    "waiting": pgettext_lazy("a stage of a run", "Waits"),
+    "done": pgettext_lazy("a stage of a run", "Done"),
 }
 """Names of the statuses of training runs and of their stages."""
+
+RUN_STAGES: Final[dict[str, StrPromise]] = {
+    "export": gettext_lazy("Collect the matches"),
+    "validate_raw": gettext_lazy("Check what was collected"),
+    "preprocess": gettext_lazy("Put the matches in order"),
+    "validate_matches": gettext_lazy("Check the matches"),
+    "featurize": gettext_lazy("Describe each match in numbers"),
+    "validate_features": gettext_lazy("Check these numbers"),
+    "split": gettext_lazy("Set matches aside for the test"),
+    "train": gettext_lazy("Learn from the results"),
+    "calibrate": gettext_lazy("Adjust the chances to what happened"),
+    "evaluate": gettext_lazy("Test on the matches set aside"),
+    "explain": gettext_lazy("Work out the reasons"),
+    "report": gettext_lazy("Write the report"),
+    "register": gettext_lazy("Store the model"),
+}
+"""Names of the stages of training runs, in the order of `dvc.yaml`."""
 
 VERDICTS: Final[dict[str, StrPromise]] = {
     Comparison.Verdict.CHALLENGER: gettext_lazy("may take over"),
@@ -110,12 +129,12 @@ def _bars(
         '<text class="{}" x="{}%" y="52%">{}</text>',
         (
             (
-                "off" if happened not in ("", part.outcome) else f"on-{part.outcome}",
+                f"{'off' if happened not in ('', part.outcome) else f'on-{part.outcome}'} {part.size}".strip(),
                 part.middle,
                 written.per_cent(part.percent),
             )
             for part in ours
-            if part.percent >= charts.LEAST_WITH_NUMBER
+            if part.has_number
         ),
     )
     thin = format_html('<svg class="mk" aria-hidden="true">{}</svg>', _segments(theirs, happened)) if theirs else ""
@@ -433,6 +452,12 @@ def stage_name(stage: str) -> str:
 def run_status(status: str) -> str:
     """Write the status of a training run, or of a stage of one, which may have others."""
     return str(RUN_STATUSES.get(status, status))
+
+
+@register.filter
+def run_stage(name: str) -> str:
+    """Write the stage of a training run; one of an older version as it is stored."""
+    return str(RUN_STAGES.get(name, name))
 
 
 @register.filter

@@ -57,6 +57,7 @@
   measureTables();
   addEventListener("resize", measureTables);
   document.addEventListener("htmx:afterSettle", measureTables);
+  document.addEventListener("toggle", measureTables, true);
 
   // ── Push: an event names what changed, and htmx fetches the new state ────────────────────────────────────────────
   const SOON = 250;

@@ -11,6 +11,7 @@ import pytest
 from apps.matches import clubs
 from apps.matches.aliases import aliases_for
 from apps.matches.clubs import ClubNames, club_of, code_of, plain
+from apps.scraping.sandbox.clubs import CLUBS
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,12 @@ def test_colours_are_two_hex_values_or_none(rows):
     for row in rows:
         colours = row["first_colour"] + row["second_colour"]
         assert re.fullmatch("(#[0-9a-f]{6}){2}|", colours), row
+
+
+def test_every_simulated_club_has_two_colours_that_differ():
+    colours = {club.name: club_of(club.region, club.name)[-2:] for club in CLUBS}
+    assert [name for name, (first, second) in colours.items() if not first or first == second] == []
+    assert len(set(colours.values())) == len(CLUBS)
 
 
 def test_clubs_go_by_the_name_under_which_they_are_stored(rows):
