@@ -112,6 +112,9 @@ class ApiSchema(AutoSchema):
             {"$ref": f"#/components/parameters/{each['name']}"} if each["name"] in REQUEST_HEADERS else each
             for each in parameters
         ]
+        if "requestBody" in operation:
+            # Without a body a request has no media type that a parser reads.
+            operation["requestBody"]["required"] = True
         if address := getattr(self.view, "server_url", ""):
             operation["servers"] = [{"url": address}]
         responses = operation["responses"]

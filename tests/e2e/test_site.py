@@ -284,11 +284,11 @@ def test_before_the_first_champion_the_page_follows_the_run_by_itself(build, ope
     run = build.run(stages=[{"name": "export", "status": "running", "seconds": None}])
     page = open_page("/")
     live(page)
-    assert page.locator(".stages .is-running").text_content().strip().startswith("export")
+    assert page.locator(".stages .is-running").text_content().strip().startswith("Collect the matches")
     run.stages = [{"name": "export", "status": "succeeded", "seconds": 1.0}, {"name": "train", "status": "running"}]
     run.save()
     events.publish(topic=Topic.RUN_CHANGED, key=str(run.pk), now=timezone.now())
-    page.wait_for_selector(".stages .is-running:has-text('train')")
+    page.wait_for_selector(".stages .is-running:has-text('Learn from the results')")
 
 
 def test_the_reference_of_the_api_draws_itself(filled, open_page):

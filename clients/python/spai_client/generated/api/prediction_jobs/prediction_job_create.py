@@ -20,7 +20,7 @@ from typing import cast
 
 def _get_kwargs(
     *,
-    body: GradedForecasts | SeasonSimulation | Unset | WhatIfSet = UNSET,
+    body: GradedForecasts | SeasonSimulation | WhatIfSet,
     idempotency_key: str | Unset = UNSET,
 
 ) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Res
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    body: GradedForecasts | SeasonSimulation | Unset | WhatIfSet = UNSET,
+    body: GradedForecasts | SeasonSimulation | WhatIfSet,
     idempotency_key: str | Unset = UNSET,
 
 ) -> Response[PredictionJob | Problem]:
@@ -180,7 +180,7 @@ def sync_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (GradedForecasts | SeasonSimulation | Unset | WhatIfSet):
+        body (GradedForecasts | SeasonSimulation | WhatIfSet):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -206,7 +206,7 @@ idempotency_key=idempotency_key,
 def sync(
     *,
     client: AuthenticatedClient,
-    body: GradedForecasts | SeasonSimulation | Unset | WhatIfSet = UNSET,
+    body: GradedForecasts | SeasonSimulation | WhatIfSet,
     idempotency_key: str | Unset = UNSET,
 
 ) -> PredictionJob | Problem | None:
@@ -242,7 +242,7 @@ def sync(
 
     Args:
         idempotency_key (str | Unset):
-        body (GradedForecasts | SeasonSimulation | Unset | WhatIfSet):
+        body (GradedForecasts | SeasonSimulation | WhatIfSet):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -263,7 +263,7 @@ idempotency_key=idempotency_key,
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    body: GradedForecasts | SeasonSimulation | Unset | WhatIfSet = UNSET,
+    body: GradedForecasts | SeasonSimulation | WhatIfSet,
     idempotency_key: str | Unset = UNSET,
 
 ) -> Response[PredictionJob | Problem]:
@@ -299,7 +299,7 @@ async def asyncio_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (GradedForecasts | SeasonSimulation | Unset | WhatIfSet):
+        body (GradedForecasts | SeasonSimulation | WhatIfSet):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -325,7 +325,7 @@ idempotency_key=idempotency_key,
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    body: GradedForecasts | SeasonSimulation | Unset | WhatIfSet = UNSET,
+    body: GradedForecasts | SeasonSimulation | WhatIfSet,
     idempotency_key: str | Unset = UNSET,
 
 ) -> PredictionJob | Problem | None:
@@ -361,7 +361,7 @@ async def asyncio(
 
     Args:
         idempotency_key (str | Unset):
-        body (GradedForecasts | SeasonSimulation | Unset | WhatIfSet):
+        body (GradedForecasts | SeasonSimulation | WhatIfSet):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

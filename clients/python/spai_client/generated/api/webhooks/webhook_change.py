@@ -11,7 +11,6 @@ from ... import errors
 from ...models.patched_webhook_change import PatchedWebhookChange
 from ...models.problem import Problem
 from ...models.webhook import Webhook
-from ...types import UNSET, Unset
 from typing import cast
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from uuid import UUID
 def _get_kwargs(
     webhook_id: UUID,
     *,
-    body: PatchedWebhookChange | Unset = UNSET,
+    body: PatchedWebhookChange,
 
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -35,9 +34,7 @@ def _get_kwargs(
         "url": "/api/v1/webhooks/{webhook_id}/".format(webhook_id=quote(str(webhook_id), safe=""),),
     }
 
-    
-    if not isinstance(body, Unset):
-        _kwargs["json"] = body.to_dict()
+    _kwargs["json"] = body.to_dict()
 
     headers["Content-Type"] = "application/json"
 
@@ -143,7 +140,7 @@ def sync_detailed(
     webhook_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: PatchedWebhookChange | Unset = UNSET,
+    body: PatchedWebhookChange,
 
 ) -> Response[Problem | Webhook]:
     """ Change a webhook
@@ -152,7 +149,7 @@ def sync_detailed(
 
     Args:
         webhook_id (UUID):
-        body (PatchedWebhookChange | Unset): What changes of a webhook; the rest stays.
+        body (PatchedWebhookChange): What changes of a webhook; the rest stays.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -179,7 +176,7 @@ def sync(
     webhook_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: PatchedWebhookChange | Unset = UNSET,
+    body: PatchedWebhookChange,
 
 ) -> Problem | Webhook | None:
     """ Change a webhook
@@ -188,7 +185,7 @@ def sync(
 
     Args:
         webhook_id (UUID):
-        body (PatchedWebhookChange | Unset): What changes of a webhook; the rest stays.
+        body (PatchedWebhookChange): What changes of a webhook; the rest stays.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -210,7 +207,7 @@ async def asyncio_detailed(
     webhook_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: PatchedWebhookChange | Unset = UNSET,
+    body: PatchedWebhookChange,
 
 ) -> Response[Problem | Webhook]:
     """ Change a webhook
@@ -219,7 +216,7 @@ async def asyncio_detailed(
 
     Args:
         webhook_id (UUID):
-        body (PatchedWebhookChange | Unset): What changes of a webhook; the rest stays.
+        body (PatchedWebhookChange): What changes of a webhook; the rest stays.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -246,7 +243,7 @@ async def asyncio(
     webhook_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: PatchedWebhookChange | Unset = UNSET,
+    body: PatchedWebhookChange,
 
 ) -> Problem | Webhook | None:
     """ Change a webhook
@@ -255,7 +252,7 @@ async def asyncio(
 
     Args:
         webhook_id (UUID):
-        body (PatchedWebhookChange | Unset): What changes of a webhook; the rest stays.
+        body (PatchedWebhookChange): What changes of a webhook; the rest stays.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
