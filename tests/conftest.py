@@ -21,9 +21,10 @@ settings.load_profile("spai")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes recorded expectations and generated documents anew, and one of tests/ha."""
+    """Add the option that writes recorded expectations and generated documents anew, and those of tests/ha."""
     parser.addoption("--renew", action="store_true", help="write what the tests compare with anew")
     parser.addoption("--away", type=float, default=60.0, help="seconds for which a node of tests/ha is away")
+    parser.addoption("--broker", choices=("redis", "rabbitmq"), default="redis", help="the broker of tests/ha")
 
 
 @pytest.fixture
