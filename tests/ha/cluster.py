@@ -390,15 +390,13 @@ class Cluster:
         return all(follows)
 
     def has_rabbitmq(self) -> bool:
-        """Whether all nodes of RabbitMQ see each other, and a majority of each queue is left without any of them."""
+        """Whether all nodes of RabbitMQ see each other, and a majority of each queue is left without the first."""
         for node in self.nodes.values():
             said = node.asks_rabbitmq("rabbitmqctl", "cluster_status", "--formatter", "json")
             status = json.loads(said) if said else {"running_nodes": [], "partitions": {}}
             if len(status["running_nodes"]) < len(NODES) or status["partitions"]:
                 return False
-            if not node.asks_rabbitmq("rabbitmq-queues", "check_if_node_is_quorum_critical"):
-                return False
-        return True
+        return bool(self.nodes[1].asks_rabbitmq("rabbitmq-queues", "check_if_node_is_quorum_critical"))
 
     def has_broker(self) -> bool:
         """Whether Redis, and RabbitMQ where it is the broker, is on all nodes."""
