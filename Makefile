@@ -51,8 +51,8 @@ test-services: setup  ## RabbitMQ, Redis Sentinel, object storage and a replica,
 	$(RUN) -m pytest -m services
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest -m faults
-test-ha: setup  ## three nodes, each killed, frozen and cut off in turn; as root, an hour; AWAY=20 seconds each
-	$(RUN) -m pytest -m ha --away $(or $(AWAY),60)
+test-ha: setup  ## three nodes, each killed, frozen and cut off in turn; as root, an hour; AWAY=20 seconds each, BROKER=rabbitmq
+	$(RUN) -m pytest -m ha --away $(or $(AWAY),60) --broker $(or $(BROKER),redis)
 test-images: setup  ## build the images and run a container of each; as root, with buildah
 	$(RUN) -m pytest -m images
 test-browser: setup  ## the pages in a real browser

@@ -8,21 +8,23 @@ Everything runs on servers of its own. Half of the clients are websockets, half 
    that numbers the events is killed once, and connections are cut. A client connects again after its latest number.
    Which numbers did a client get twice, in the wrong order or not at all?
 3. Replay: from many events, one page of those of a team that has few, and of all.
+4. Memory: how much a push process grows with clients that have one event and wait for the next, by kind. What the
+   kernel keeps for their connections is not in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import psutil
 from websockets.asyncio.client import connect
@@ -35,9 +37,13 @@ from spai.stack.ports import free_port
 from spai.stack.processes import uvicorn_command
 from spai.stack.temporary import TemporaryServers
 
+Reader = Callable[[int, int], AsyncIterator[int]]
+"""Yields the numbers of the events at a port, after a number."""
 EVENT = '{"type":"event","number":'
 """What the message of an event begins with."""
 PAUSE = 0.2
+QUIET = 5.0
+"""Seconds without events before memory is read: some heartbeats, and the collector of Python has run."""
 BATCH = 100
 CUT_AT_ONCE = 20
 ALL_ARRIVE = 300.0
@@ -113,7 +119,7 @@ async def stream(port: int, after: int) -> AsyncIterator[int]:
 class Client:
     """One client that connects again, after its latest number, whenever its connection ends."""
 
-    def __init__(self, read: Callable[[int, int], AsyncIterator[int]], ports: list[int], begin: int) -> None:
+    def __init__(self, read: Reader, ports: list[int], begin: int) -> None:
         self.begin = begin
         self.numbers: list[int] = []
         self.arrived: list[float] = []
@@ -152,13 +158,15 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def clients_of(count: int, ports: list[int]) -> AsyncIterator[list[Client]]:
-    """Run clients that begin after the newest event, half of each kind."""
+async def clients_of(
+    count: int, ports: list[int], kinds: Sequence[Reader] = (stream, websocket)
+) -> AsyncIterator[list[Client]]:
+    """Run clients that begin after the newest event, as many of each kind."""
     from apps.matches.feed import newest_event_number
 
     begin = await asyncio.to_thread(newest_event_number)
     clients = [
-        Client(websocket if n % 2 else stream, ports[n // 2 % len(ports) :] + ports[: n // 2 % len(ports)], begin)
+        Client(kinds[n % len(kinds)], ports[n // 2 % len(ports) :] + ports[: n // 2 % len(ports)], begin)
         for n in range(count)
     ]
     tasks = [asyncio.create_task(client.run()) for client in clients]
@@ -224,6 +232,44 @@ async def delivery(clients: int, events: int) -> list[Measure]:
         Measure("  last client of a forecast, p95", sorted(slowest)[int(len(slowest) * 0.95)] * 1000, "ms", "≤ 500"),
         Measure("  CPU of the push process, of one message", cpu / len(delays) * 1e6, "µs"),
     ]
+
+
+def have_more(clients: Sequence[Client], before: Sequence[int]) -> bool:
+    """Whether each client has more numbers than before."""
+    return all(len(client.numbers) > count for client, count in zip(clients, before, strict=True))
+
+
+def own_memory(process: PushProcess) -> float:
+    """Return the memory that a push process alone has, in KiB."""
+    used: int = psutil.Process(process.process.pid).memory_full_info().uss
+    return used / 1024
+
+
+async def memory(sizes: Sequence[int]) -> list[Measure]:
+    """Measure how much a push process grows with clients that wait, for each kind in a process of its own."""
+    measures = []
+    for kind, read in {"websocket": websocket, "event stream": stream}.items():
+        with push_processes(1) as (push,):
+            async with contextlib.AsyncExitStack() as waiting:
+                listening: list[Client] = []
+                begin = 0.0
+                for size in (1, *sizes):
+                    more = clients_of(size - len(listening), [push.port], (read,))
+                    listening += await waiting.enter_async_context(more)
+                    before = [len(client.numbers) for client in listening]
+                    await asyncio.to_thread(publish, 1)
+                    if not await until(functools.partial(have_more, listening, before)):
+                        raise SystemExit(f"not each of {size} clients got an event")
+                    await asyncio.sleep(QUIET)
+                    now = own_memory(push)
+                    if size == 1:
+                        begin = now
+                        continue
+                    measures += [
+                        Measure(f"memory with {size:,} of kind {kind}", now / 1024, "MiB"),
+                        Measure("  of each client", (now - begin) / (size - 1), "KiB"),
+                    ]
+    return measures
 
 
 async def faults(clients: int, events: int, cuts: int) -> list[Measure]:
@@ -323,12 +369,20 @@ def main() -> int:
         "--cuts", type=int, default=20, help=f"moments at which {CUT_AT_ONCE} connections are cut (20)"
     )
     options.add_argument("--kept", type=int, default=1_000_000, help="events of the replay (1,000,000)")
+    options.add_argument(
+        "--waiting", type=int, nargs="+", default=[200, 500, 1000], help="of the memory (200 500 1000)"
+    )
+    options.add_argument("--only", choices=("delivery", "faults", "replay", "memory"), help="one of the four")
     chosen = options.parse_args()
     random.seed(1)
+    parts: dict[str, Callable[[], list[Measure]]] = {
+        "delivery": lambda: asyncio.run(delivery(chosen.clients, chosen.forecasts)),
+        "faults": lambda: asyncio.run(faults(chosen.fault_clients, chosen.fault_events, chosen.cuts)),
+        "replay": lambda: replay(chosen.kept),
+        "memory": lambda: asyncio.run(memory(chosen.waiting)),
+    }
     with own_servers():
-        measures: list[Any] = asyncio.run(delivery(chosen.clients, chosen.forecasts))
-        measures += asyncio.run(faults(chosen.fault_clients, chosen.fault_events, chosen.cuts))
-        measures += replay(chosen.kept)
+        measures = [each for name, part in parts.items() if chosen.only in (None, name) for each in part()]
     tell("push", measures, chosen.json)
     return 0
 

@@ -23,7 +23,7 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from apps.api.models import PredictionJob, Webhook
-from apps.matches.locks import Lock, try_take_while_active
+from apps.matches.locks import Lock, try_take_while_active, wait_for
 from apps.ml.models import PipelineRun
 from apps.ml.selectors import UNFINISHED
 from apps.scraping.models import ScrapeRun
@@ -126,7 +126,11 @@ def has_work(task: str) -> bool:
 
 @transaction.atomic
 def write_timetable(timetable: Mapping[str, Mapping[str, Any]]) -> None:
-    """Create missing rows, update unchanged ones to the current default, delete those that the code no longer has."""
+    """Create missing rows, update unchanged ones to the current default, delete those that the code no longer has.
+
+    Of two processes that start at once, the second finds the rows of the first.
+    """
+    wait_for(Lock.TIMETABLE)
     locked = PeriodicTask.objects.select_for_update(of=("self",)).select_related("interval", "crontab")
     rows = {row.name: row for row in locked}
     for name, entry in timetable.items():

@@ -53,6 +53,7 @@ class Lock(IntEnum):
     RECORD = 0x5350_4149_0023
     RATINGS = 0x5350_4149_0024
     BEAT = 0x5350_4149_0030
+    TIMETABLE = 0x5350_4149_0031
 
 
 @unique

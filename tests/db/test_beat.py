@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from celery.schedules import crontab
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
@@ -184,6 +185,29 @@ def one_task(transactional_db):
     """A timetable of one task, which is due at once."""
     write_timetable({"a": entry(60.0, task="ml.predict_due")})
     PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(hours=1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_processes_that_start_at_once_the_second_finds_the_rows_of_the_first():
+    timetable = {"a": entry(60.0, task="ml.predict_due")}
+
+    def start() -> None:
+        try:
+            write_timetable(timetable)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as second:
+        with transaction.atomic():
+            write_timetable(timetable)
+            started = second.submit(start)
+            with connection.cursor() as cursor:
+                while not started.done():
+                    cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+                    if cursor.fetchone()[0]:
+                        break
+        assert started.result(60) is None
+    assert PeriodicTask.objects.get().name == "a"
 
 
 def test_of_two_processes_one_sends_and_the_other_follows_when_it_ends(one_task, schedulers, sent):

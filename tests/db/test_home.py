@@ -78,7 +78,7 @@ def shown(admin) -> str:
     return re.sub(r"\s+", " ", admin.get(reverse("admin:index")).content.decode())
 
 
-def test_an_empty_installation_has_a_home_page(admin):
+def test_an_empty_installation_has_a_shown(admin):
     page = shown(admin)
     assert "Waits for a decision</h2> <p>Nothing.</p>" in page
     assert "they are created within the first minute" in page
@@ -179,6 +179,14 @@ def test_a_source_that_is_off_is_not_stale(build):
     visit(Source.objects.get(name="openfootball"), build.now - timedelta(days=90))
     assert line_of("openfootball").troubles == ""
     assert line_of("openfootball").next_at is None
+
+
+def test_alerts_for_which_one_container_of_several_is_seen_are_named(admin, settings):
+    assert "Prometheus" not in shown(admin)
+    settings.SPAI_STOP_MARK = "/tmp/spai/stops"
+    page = shown(admin)
+    assert "AvailabilityBurnsFast" in page
+    assert "SourceStale" not in page
 
 
 def test_runs_are_shown_with_their_duration(admin, filled):

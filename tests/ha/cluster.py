@@ -47,6 +47,8 @@ NEW_NETWORK = 0x4000_0000
 PATIENCE = 900.0
 """Seconds after which what must start counts as stuck."""
 NODES = (1, 2, 3)
+RABBITMQ = Path("/usr/lib/rabbitmq/bin")
+"""Debian's programs on the path become another user; these do not."""
 WITH_SITE = (1, 2)
 """The third node has servers alone: it is there for the majority."""
 
@@ -116,8 +118,12 @@ class Node:
 
     def install(self) -> None:
         """Write the files of this node."""
-        for name in ("etcd", "redis", "sentinel", "spai"):
+        for name in ("etcd", "redis", "sentinel", "rabbitmq", "spai"):
             (self.data / name).mkdir(parents=True)
+        # By this word the nodes of RabbitMQ and its commands know each other.
+        cookie = self.data / "rabbitmq" / ".erlang.cookie"
+        cookie.write_text(self._cluster.cookie)
+        cookie.chmod(0o400)
         values = self._cluster.shared | {
             "NODE": f"node-{self.number}",
             "ADDRESS": self.address,
@@ -151,10 +157,31 @@ class Node:
             "sentinel": (["redis-sentinel", f"{folder}/sentinel.conf"], {}),
             "haproxy": (["haproxy", "-db", "-f", f"{folder}/haproxy.cfg"], {}),
         }
+        if self._cluster.broker == "rabbitmq":
+            programs["rabbitmq"] = ([str(RABBITMQ / "rabbitmq-server")], self.rabbitmq())
         if self.number in WITH_SITE:
             pids = [part for kind in "prc" for part in (f"-{kind}", f"{folder}/keepalived-{kind}.pid")]
             programs["keepalived"] = (["keepalived", "-n", "-l", "-f", f"{folder}/keepalived.conf", *pids], {})
         return programs
+
+    def rabbitmq(self) -> dict[str, str]:
+        """Return the variables of RabbitMQ and of its commands."""
+        own = self.data / "rabbitmq"
+        return {
+            "HOME": str(own),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "rabbitmq-env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(own / "plugins"),
+            "RABBITMQ_MNESIA_BASE": str(own / "data"),
+            "RABBITMQ_LOG_BASE": str(own / "log"),
+        }
+
+    def asks_rabbitmq(self, program: str, *words: str) -> str:
+        """Return what a command of RabbitMQ prints on this node, empty when it fails."""
+        command = ["ip", "netns", "exec", self.name, str(RABBITMQ / program), "--longnames", *words]
+        environment = os.environ | self.rabbitmq()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return done.stdout if done.returncode == 0 else ""
 
     def _site(self) -> dict[str, Program]:
         """Return the processes of the site on this node."""
@@ -224,13 +251,16 @@ class Node:
 class Cluster:
     """The three nodes, the network between them, and what is in front of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: str) -> None:
         self.folder = folder
+        self.broker = broker
+        self.cookie = secrets.token_hex(12)
         words = {name: secrets.token_hex(12) for name in ("SUPERUSER_PASSWORD", "REPLICATION_PASSWORD")}
         self.shared = {
             **words,
             **{f"NODE_{number}": f"{NETWORK}.1{number}" for number in NODES},
             "REDIS_PASSWORD": secrets.token_hex(12),
+            "RABBITMQ_PASSWORD": secrets.token_hex(12),
             "SITE": f"{NETWORK}.100",
             "INTERFACE": "eth0",
             "BIND": ":80",
@@ -256,6 +286,8 @@ class Cluster:
             "PYTHONPATH": str(ROOT),
             **{f"SPAI_{role}_URL": f"http://{self.site}" for role in ("WEB", "ADMIN", "PUSH")},
         }
+        if broker == "rabbitmq":
+            self.environment["CELERY_BROKER_URL"] = self._rabbitmq("/")
         self.nodes = {number: Node(self, number) for number in NODES}
         self._front: subprocess.Popen[bytes] | None = None
 
@@ -289,6 +321,8 @@ class Cluster:
         for node in self.nodes.values():
             node.start("servers")
         self._wait("PostgreSQL", self.has_databases)
+        # A queue is on the nodes that are there when it is made.
+        self._wait("broker", self.has_broker)
         self._prepare()
         for node in self.nodes.values():
             node.start("site")
@@ -355,6 +389,32 @@ class Cluster:
             return False
         return all(follows)
 
+    def has_rabbitmq(self) -> bool:
+        """Whether all nodes of RabbitMQ see each other, and a majority of each queue is left without the first."""
+        for node in self.nodes.values():
+            said = node.asks_rabbitmq("rabbitmqctl", "cluster_status", "--formatter", "json")
+            status = json.loads(said) if said else {"running_nodes": [], "partitions": {}}
+            if len(status["running_nodes"]) < len(NODES) or status["partitions"]:
+                return False
+        return bool(self.nodes[1].asks_rabbitmq("rabbitmq-queues", "check_if_node_is_quorum_critical"))
+
+    def has_broker(self) -> bool:
+        """Whether Redis, and RabbitMQ where it is the broker, is on all nodes."""
+        return self.has_redis() and (self.broker == "redis" or self.has_rabbitmq())
+
+    def _rabbitmq(self, host: str) -> str:
+        password = self.shared["RABBITMQ_PASSWORD"]
+        places = (f"amqp://spai:{password}@{self.shared[f'NODE_{number}']}:5672/{host}" for number in NODES)
+        return ";".join(places)
+
+    def another_broker(self) -> str:
+        """Return an address of the same servers from which the workers of the nodes take nothing."""
+        if self.broker == "redis":
+            return self.environment["REDIS_URL"].replace("/spai/0", "/spai/1")
+        for words in (["add_vhost", "another"], ["set_permissions", "-p", "another", "spai", ".*", ".*", ".*"]):
+            assert self.nodes[1].asks_rabbitmq("rabbitmqctl", *words), words
+        return self._rabbitmq("another")
+
     def serves(self) -> bool:
         """Whether every process of the site is ready."""
         probes = [f"{self.nodes[n].address}:{port}" for n in WITH_SITE for port in (8000, 8002)]
@@ -363,7 +423,8 @@ class Cluster:
     def works(self) -> bool:
         """Whether both workers answer."""
         workers = [self.nodes[number].worker for number in WITH_SITE]
-        pings = health.WorkerPings(workers, self.environment["REDIS_URL"])
+        broker = self.environment.get("CELERY_BROKER_URL", self.environment["REDIS_URL"])
+        pings = health.WorkerPings(workers, broker)
         try:
             return all(pings.check_of(worker)() for worker in workers)
         except health.Unhealthy:
@@ -372,7 +433,12 @@ class Cluster:
 
     def wait_until_well(self) -> None:
         """Wait until every part of every node works."""
-        parts = {"PostgreSQL": self.has_databases, "Redis": self.has_redis, "site": self.serves, "workers": self.works}
+        parts = {
+            "PostgreSQL": self.has_databases,
+            "broker": self.has_broker,
+            "site": self.serves,
+            "workers": self.works,
+        }
         for name, is_well in parts.items():
             self._wait(name, is_well)
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.ha.cluster import NETWORK, NODES, PATIENCE, ROOT, Cluster, Node
+from tests.ha.cluster import NETWORK, NODES, PATIENCE, RABBITMQ, ROOT, Cluster, Node
 
 PROGRAMS = ("ip", "patroni", "etcd", "haproxy", "keepalived", "redis-server", "redis-sentinel")
 PACKAGES = "patroni etcd-server postgresql-15 haproxy keepalived redis-server redis-sentinel iproute2"
@@ -26,12 +26,14 @@ BEFORE = 5.0
 """Seconds of use before a fault, and after the node is back."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip the tests of this folder where there can be no nodes, and say why."""
     if sys.platform != "linux" or os.geteuid() != 0:
         reason = "network namespaces are made as root on Linux"
     elif missing := [program for program in PROGRAMS if not shutil.which(program)]:
         reason = f"apt-get install {PACKAGES}: {', '.join(missing)} missing"
+    elif config.getoption("--broker") == "rabbitmq" and not RABBITMQ.exists():
+        reason = f"apt-get install rabbitmq-server: {RABBITMQ} missing"
     else:
         return
     for item in items:
@@ -67,9 +69,10 @@ class Seen:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Three nodes that work."""
-    running = Cluster(Path(tempfile.mkdtemp(prefix="spaiha-", dir="/var/tmp")))
+    folder = Path(tempfile.mkdtemp(prefix="spaiha-", dir="/var/tmp"))
+    running = Cluster(folder, request.config.getoption("--broker"))
     try:
         running.up()
         yield running

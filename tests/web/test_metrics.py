@@ -16,11 +16,13 @@ import redis
 from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
+from apps.api.alerting import RULES, SERVICE_LEVELS
+from apps.api.alerting.conditions import BurnRate
 from apps.api.models import PredictionJob
 from spai import metrics as site_metrics
 from spai.buffering import refusals  # noqa: F401  has a metric of its own
 from spai.celery import app
-from spai.metrics import registries
+from spai.metrics import MachineCollector, registries
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 TABLE = re.compile(r"(## Metrics of SPAI\n.*?\|---\|---\|---\|---\|\n)(.*?)(?=\n## )", re.S)
@@ -111,6 +113,17 @@ def test_the_age_of_a_queue_is_that_of_its_oldest_message(settings, told):
         ages.append(re.search(r'spai_queue_age_seconds\{queue="jobs"\} (\S+)', told())[1])
     assert 90 <= float(ages[0]) < 3600
     assert float(ages[1]) == 0
+
+
+@pytest.mark.django_db
+def test_alerts_say_of_which_metrics_each_container_knows_its_own_part_alone():
+    """What is read from servers is the same in every container; what is counted, and disk and monitor, is not."""
+    read = {each.name for each in registries()[1].collect()} - {each.name for each in MachineCollector().collect()}
+    used = {level.name: level.total for level in SERVICE_LEVELS}
+    for rule in (rule for rule in RULES if rule.condition is not None):
+        selectors = used[rule.condition.level] if isinstance(rule.condition, BurnRate) else (rule.condition.selector,)
+        names = {re.sub("_(total|count|bucket)$", "", selector.name) for selector in selectors}
+        assert rule.each_container == (not names <= read), rule.name
 
 
 COUNTING = """

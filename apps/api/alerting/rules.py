@@ -43,6 +43,8 @@ class ServiceLevel:
     bad: tuple[Selector, ...]
     good: tuple[Selector, ...]
     least: float
+    each_container: bool
+    """Whether its events are counted by processes, so that each container knows its own alone."""
 
     def point(self, snapshot: MetricsSnapshot) -> ServiceLevelPoint:
         """Return its counts as the metrics have them now."""
@@ -83,6 +85,8 @@ class AlertRule:
     condition: Threshold | BurnRate | None
     """None for what only Prometheus can see: that SPAI itself does not answer."""
     expression: str
+    each_container: bool
+    """Whether each container knows its own part alone: then SPAI itself sees one of them, and Prometheus all."""
 
     def is_known(self, snapshot: MetricsSnapshot) -> bool:
         """Return whether the snapshot can tell; without that an alert stays as it is."""
@@ -144,12 +148,20 @@ def read_rules(text: str) -> tuple[tuple[ServiceLevel, ...], tuple[AlertRule, ..
 
 
 def _level(
-    *, name: str, objective: float, summary: str, total: list[str], least: float, **some: list[str]
+    *,
+    name: str,
+    objective: float,
+    summary: str,
+    total: list[str],
+    least: float,
+    each_container: bool = False,
+    **some: list[str],
 ) -> ServiceLevel:
     if len(some) != 1:
         raise ValueError(f"{name}: give the bad events or the good ones")
     bad, good = (tuple(map(Selector.parse, some.pop(kind, []))) for kind in ("bad", "good"))
-    return ServiceLevel(name, objective, summary, tuple(map(Selector.parse, total)), bad, good, least)
+    counted = tuple(map(Selector.parse, total))
+    return ServiceLevel(name, objective, summary, counted, bad, good, least, each_container)
 
 
 def _burn(level: ServiceLevel, *, name: str, severity: str, factor: float, **durations: str) -> AlertRule:
@@ -169,6 +181,7 @@ def _burn(level: ServiceLevel, *, name: str, severity: str, factor: float, **dur
         hold=_duration(durations["for"]),
         condition=condition,
         expression=condition.promql(),
+        each_container=level.each_container,
     )
 
 
@@ -187,6 +200,7 @@ def _alert(*, name: str, severity: str, summary: str, unit: str = "number", **fi
         hold=_duration(fields.get("for", "0s")),
         condition=condition,
         expression=condition.promql() if condition else fields["expr"],
+        each_container=fields.get("each_container", False),
     )
 
 

@@ -1,6 +1,6 @@
 """Reads that combine matches, forecasts, scores and prices for pages and REST; import them from here."""
 
-from apps.api.selectors.alerts import alerts_evaluated_at, firing_alerts
+from apps.api.selectors.alerts import alerts_evaluated_at, alerts_of_one_container, firing_alerts
 from apps.api.selectors.competitions import (
     BETWEEN,
     ListedCompetition,
@@ -99,6 +99,7 @@ __all__ = [
     "SeasonEnd",
     "after_day",
     "alerts_evaluated_at",
+    "alerts_of_one_container",
     "calendar_cards",
     "cards",
     "cards_of",

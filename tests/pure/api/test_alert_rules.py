@@ -40,6 +40,11 @@ def test_every_alert_has_its_page_and_every_page_its_alert():
         assert "## What to do" in text, page
 
 
+def test_the_page_of_an_alert_that_one_container_cannot_see_says_who_does():
+    pages = {rule.runbook for rule in RULES if rule.each_container}
+    assert [page for page in sorted(pages) if "Prometheus" not in (ROOT / page).read_text(encoding="utf-8")] == []
+
+
 def test_every_alert_has_cases_in_which_it_fires_and_in_which_it_does_not():
     covered = [name for case in CASES for name in case["alerts"]]
     assert sorted(covered) == sorted(rule.name for rule in RULES)
