@@ -184,7 +184,7 @@ class TestStrips:
 
     def strip(self, places: list[float]) -> str:
         standing = Standing(1, Team(name="Northgate"), 0, 0, 0, 0, 0, 0, 0)
-        return strip(league.LeagueRow(standing, "", False, False, False, {"places": places}, ()), self.LINES)
+        return strip(league.LeagueRow(standing, "", False, False, {"places": places}, ()), self.LINES)
 
     def test_cells_are_as_dark_as_their_share_and_none_is_drawn_for_nothing(self):
         drawn = self.strip([0.34, 0.66, 0.0, 0.0])
@@ -197,7 +197,7 @@ class TestStrips:
 
     def test_a_team_that_was_not_simulated_has_none(self):
         standing = Standing(1, Team(name="Northgate"), 0, 0, 0, 0, 0, 0, 0)
-        assert strip(league.LeagueRow(standing, "", False, False, False, None, ()), self.LINES) == ""
+        assert strip(league.LeagueRow(standing, "", False, False, None, ()), self.LINES) == ""
 
 
 def cells(drawn: str) -> list[dict[str, str]]:

@@ -289,7 +289,7 @@ class TestNoReaderGetsAnotherLanguage:
         [
             ("/", "We gave this", "Dafür gaben wir"),
             ("/track-record/", "Every graded match", "Jedes bewertete Spiel"),
-            ("/ratings/", "Beats an average club", "Schlägt einen Durchschnittsklub"),
+            ("/ratings/", "Beats an average club", "Schlägt einen Durchschnitts\u00adklub"),
             ("/competitions/aldermark-crown-league/", "Last five", "Letzte fünf"),
         ],
     )

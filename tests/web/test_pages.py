@@ -237,7 +237,7 @@ class TestFirstStart:
         ]
         build.run(stages=stages)
         page = client.get("/").content.decode()
-        assert re.search(r'class="is-running">\s*<span>train', page)
+        assert re.search(r'class="is-running">\s*<span>Learn from the results', page)
         assert "1.2 s" in page
         assert "No forecast yet" in page
 

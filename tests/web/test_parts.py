@@ -147,9 +147,9 @@ class TestPageOfALeague:
 
     def test_the_followed_team_of_one_reader_is_not_marked_for_another(self, client, played):
         client.cookies["follow"] = str(played.home_team_id)
-        assert 'class=" mine"' in client.get(LEAGUE).content.decode()
+        assert "Stop following" in client.get(LEAGUE).content.decode()
         del client.cookies["follow"]
-        assert 'class=" mine"' not in client.get(LEAGUE).content.decode()
+        assert "Stop following" not in client.get(LEAGUE).content.decode()
 
 
 class TestOtherPages:
