@@ -1,10 +1,11 @@
 """How good forecasts are: `python -m benchmarks.forecast_quality --data DIR [--test-from SEASON --test-to SEASON]`.
 
-DIR holds files in football-data form (itself, or in football-data/); seasons are written 2014-15. The files are
-imported into a PostgreSQL of their own, files and rows that were refused are named, and the registered stages of the
-pipeline, export to evaluation, run in a temporary workspace: each season is forecast by models that were fitted before
-it. The tables compare all models, base rates and the market on the same matches; `--json` writes them. Beside them
-stands Dixon-Coles fitted to each league by itself, which is no model of ours but the measure of its gain.
+DIR holds files in football-data form (itself, or in football-data/); a folder understat/ beside them adds expected
+goals. Seasons are written 2014-15. The files are imported into a PostgreSQL of their own, files and rows that were
+refused are named, and the registered stages of the pipeline, export to evaluation, run in a temporary workspace: each
+season is forecast by models that were fitted before it. The tables compare all models, base rates and the market on the
+same matches; `--json` writes them. Beside them stands Dixon-Coles fitted to each league by itself, which is no model of
+ours but the measure of its gain.
 """
 
 from __future__ import annotations
@@ -66,11 +67,17 @@ def imported(data: Path) -> tuple[list[str], list[Refusal]]:
     from apps.matches.models import Match
     from apps.scraping.services import import_files
 
-    now = datetime.now(UTC)
-    report = import_files([data], source="football-data", now=now)
-    print(f"{report.ingest.created} matches imported in {(datetime.now(UTC) - now).seconds} s", flush=True)
-    refusals = refusals_of(report)
-    tell_refused(refusals, len(report.files))
+    refusals: list[Refusal] = []
+    for source, folder in {"football-data": data, "understat": data.with_name("understat")}.items():
+        if not folder.is_dir():
+            continue
+        now = datetime.now(UTC)
+        report = import_files([folder], source=source, now=now)
+        stored = f"{report.ingest.created} matches imported and {report.ingest.changed} changed"
+        print(f"{source}: {stored} in {(datetime.now(UTC) - now).seconds} s", flush=True)
+        found = refusals_of(report)
+        tell_refused(found, len(report.files))
+        refusals += found
     return sorted(set(Match.objects.values_list("season__label", flat=True))), refusals
 
 
@@ -224,6 +231,36 @@ def compared(
     return found
 
 
+def weights(
+    matches: pd.DataFrame, models: dict[str, Any], line: Any, groups: dict[str, np.ndarray[Any, Any]]
+) -> list[dict[str, Any]]:
+    """Return how much weight each model deserves beside a line that was quoted before the match, shape (n, 3).
+
+    The weight w of ``p ∝ line ** (1 - w) * model ** w`` that outcomes ask for, by one step of Newton's method from 0; a
+    weight whose interval holds 0 is one that nothing is to be had from.
+    """
+    from apps.ml.forecasting import scoring
+    from apps.ml.forecasting.estimators import REGISTRY
+
+    found = []
+    for group, rows in groups.items():
+        here = rows & np.isfinite(line[:, 0])
+        if not here.any():
+            continue
+        y, days = matches.loc[here, "outcome"].to_numpy(), matches.loc[here, "as_of"].dt.floor("D").to_numpy()
+        quoted = line[here]
+        for name, p in models.items():
+            if name not in REGISTRY or REGISTRY[name].inputs == REGISTRY["market_aware"].inputs:
+                continue
+            differences = np.log(p[here]) - np.log(quoted)
+            mean = (quoted * differences).sum(axis=1)
+            slope = differences[np.arange(len(y)), y] - mean
+            curvature = (quoted * differences**2).sum(axis=1) - mean**2
+            weight = scoring.ratio_bootstrap(slope, curvature, days)
+            found.append({"group": group, "name": name, "n": len(y), "weight": weight.as_dict()})
+    return found
+
+
 def divisions(matches: pd.DataFrame, models: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the log loss of every model in every competition."""
     from apps.ml.forecasting import scoring
@@ -259,6 +296,15 @@ def tell(table: Table) -> None:
         )
     if len({row["n"] for row in table.rows}) > 1:
         print("  where n is smaller, the gaps alone compare: they are over the matches that both forecast")
+
+
+def tell_weights(rows: list[dict[str, Any]], line: str) -> None:
+    """Print the weight of each model beside a line."""
+    print(f"\nweight that a forecast deserves beside the line “{line}”; none where the interval holds 0")
+    for row in rows:
+        found = row["weight"]
+        span = f"{found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+        print(f"  {row['group']:<18} {row['name']:<14} {row['n']:>6} {span:>26}")
 
 
 def tell_divisions(rows: list[dict[str, Any]]) -> None:
@@ -332,6 +378,9 @@ def main() -> int:
     by_division = divisions(matches, models)
     for table in found:
         tell(table)
+    beside = "average before the match"
+    deserved = weights(matches, models, lines[beside], groups | {"all but top five": ~top})
+    tell_weights(deserved, beside)
     tell_divisions(by_division)
     for name, target in TARGETS.items():
         print(f"{name}: {target}")
@@ -340,7 +389,11 @@ def main() -> int:
     if given.json:
         document = {"benchmark": "forecast quality", "machine": machine(), "seconds": seconds, "targets": TARGETS}
         document["refused"] = [asdict(refusal) for refusal in refusals]
-        document |= {"tables": {table.name: table.rows for table in found}, "competitions": by_division}
+        document |= {
+            "tables": {table.name: table.rows for table in found},
+            "competitions": by_division,
+            "weights": deserved,
+        }
         given.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 

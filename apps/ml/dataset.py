@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -19,15 +19,23 @@ from django.db import connection
 from pyarrow import csv
 
 from apps.matches.models import Match, MatchChange, World
+from apps.matches.records import DATE_ONLY_KNOWN_AT
 from apps.matches.selectors import data_snapshot
 from apps.ml.forecasting.features.events import EventRows, fixture_row
-from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
+from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP, XG
 
 ATTEMPTS: Final = 5
 """How often the export starts over because facts changed while it read them."""
 
 # `LeagueDecision.known_at`
 _DECIDED: Final = "(v.decided_on + 1)::timestamp AT TIME ZONE 'UTC'"
+
+# `records.xg_known_at`
+_XG_KNOWN_AT: Final = f"""greatest(
+    m.known_at, ((m.kickoff_at AT TIME ZONE 'UTC')::date + 1 + time '{DATE_ONLY_KNOWN_AT}') AT TIME ZONE 'UTC'
+)"""
+
+_HAS_XG: Final = "x.home_xg IS NOT NULL AND x.away_xg IS NOT NULL"
 
 _NOT_PLAYED: Final = "('postponed', 'cancelled', 'abandoned')"
 
@@ -55,19 +63,22 @@ class _MatchColumns:
     """SQL expressions for the columns of matches that depend on what is known."""
 
     known: str  # condition under which results and statistics are columns
+    xg_known: str  # condition under which xG is
     status: str = "m.status"
     kickoff: str = "m.kickoff_at"
     precision: str = "m.kickoff_precision"
+    known_at: str = "m.known_at"
     joined: str = ""  # joins that these expressions need
 
 
 _PLANNED: Final = f"CASE WHEN {_KNOWN_AT} THEN m.kickoff_at ELSE coalesce(planned.kickoff_at, m.kickoff_at) END"
 _STATUS: Final = "coalesce(was.status, m.status)"
 
-_CURRENT: Final = _MatchColumns(known="true")
-_NO_RESULTS: Final = _MatchColumns(known="false")
+_CURRENT: Final = _MatchColumns(known="true", xg_known="true")
+_NO_RESULTS: Final = _MatchColumns(known="false", xg_known="false")
 _AT: Final = _MatchColumns(
     known=_KNOWN_AT,
+    xg_known=f"{_XG_KNOWN_AT} < %(at)s",
     status=f"""CASE WHEN {_KNOWN_AT} THEN m.status WHEN {_STATUS} IN {_NOT_PLAYED} THEN {_STATUS}
         WHEN {_PLANNED} >= %(at)s THEN 'scheduled' ELSE 'unknown' END""",
     kickoff=_PLANNED,
@@ -75,6 +86,18 @@ _AT: Final = _MatchColumns(
         ELSE coalesce(precise.kickoff_precision, m.kickoff_precision) END""",
     joined=_EARLIER_VALUES,
 )
+_XG_BETWEEN: Final = f"{_XG_KNOWN_AT} > %(after)s AND {_XG_KNOWN_AT} < %(at)s"
+_BETWEEN: Final = _MatchColumns(
+    known="true", xg_known=_XG_BETWEEN, known_at="CASE WHEN m.known_at > %(after)s THEN m.known_at END"
+)
+
+# Finished matches of which a state that has observed until `after` observes something before `at`. The xG of a match
+# are known on the morning after it at the latest, or with its result: the third line lets an index find both.
+_OBSERVED_BETWEEN: Final = f"""m.status = 'finished' AND m.world = %(world)s AND m.known_at < %(at)s
+    AND m.known_at > %(after)s - interval '2 days'
+    AND (m.known_at > %(after)s OR {_HAS_XG} AND {_XG_BETWEEN})"""
+
+_BEFORE_ALL: Final = datetime(1800, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +194,13 @@ def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
 
 
 def results_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
-    """Return finished matches with ``after < known_at < before`` in the order in which a state observes them."""
-    rows = _select(*_finished_between(world, after, before), _CURRENT)
+    """Return what a state observes of a period: finished matches whose result or xG became known in it.
+
+    Both ends are left out. A result, or xG, from outside the period is there without its `known_at` or `xg_known_at`,
+    and is not observed.
+    """
+    values = {"world": world, "after": after or _BEFORE_ALL, "at": before}
+    rows = _select(_OBSERVED_BETWEEN, values, _BETWEEN)
     return _sorted(rows, "known_at", "kickoff_at", "match_id").to_pandas()
 
 
@@ -182,7 +210,7 @@ def lineups_of(match_ids: Iterable[int], *, before: datetime) -> pd.DataFrame:
 
 
 def lineups_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
-    """Return the line-ups of the matches that `results_between` returns, with the columns of `LINEUPS`."""
+    """Return the line-ups of the matches whose result became known in a period, in the columns of `LINEUPS`."""
     return _lineups(*_finished_between(world, after, before)).to_pandas()
 
 
@@ -205,13 +233,19 @@ def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
 
 
 def unobserved(world: World, observed_until: datetime | None, now: datetime) -> bool:
-    """Return whether a result known by `now` is missing from a state that has observed results until `observed_until`.
+    """Return whether a result or xG known by `now` is missing from a state that has observed until `observed_until`.
 
     This happens without a new data snapshot: an export may be as of an earlier instant, and a result may be stored
     before its `known_at`.
     """
-    finished = Match.objects.filter(world=world, status=Match.Status.FINISHED, known_at__lt=now)
-    return finished.filter(known_at__gt=observed_until).exists() if observed_until else finished.exists()
+    statement = f"""
+        SELECT EXISTS (
+            SELECT FROM matches_match m LEFT JOIN matches_matchstats x ON x.match_id = m.id WHERE {_OBSERVED_BETWEEN}
+        )"""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"world": world, "after": observed_until or _BEFORE_ALL, "at": now})
+        (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def changed_behind(world: World, *, snapshot: int, observed_until: datetime) -> bool:
@@ -239,14 +273,19 @@ def _select(where: str, values: dict[str, Any], columns: _MatchColumns) -> pa.Ta
     """Return the matches that fulfil a condition."""
 
     def if_known(expression: str) -> str:
-        return expression if columns is _CURRENT else f"CASE WHEN {columns.known} THEN {expression} END"
+        return expression if columns.known == "true" else f"CASE WHEN {columns.known} THEN {expression} END"
+
+    def if_xg_known(expression: str) -> str:
+        return f"CASE WHEN {_HAS_XG} AND {columns.xg_known} THEN {expression} END"
 
     statement = f"""
         SELECT m.id, c.id, c.slug, r.name, c.level, s.id, s.label, coalesce(g.name, ''), m.home_team_id, m.away_team_id,
             h.name, a.name, {_microseconds(columns.kickoff)}, {columns.precision},
-            {if_known(_microseconds("m.known_at"))}, {columns.status}, m.is_neutral,
+            {if_known(_microseconds(columns.known_at))}, {columns.status}, m.is_neutral,
             {if_known("m.home_goals")}, {if_known("m.away_goals")},
-            {", ".join(if_known(f"x.{name}") for name in STATS)}
+            {", ".join(if_known(f"x.{name}") for name in STATS)},
+            {", ".join(if_xg_known(f"x.{name}") for name in XG)},
+            {if_xg_known(_microseconds(_XG_KNOWN_AT))}
         FROM matches_match m
         JOIN matches_season s ON s.id = m.season_id
         JOIN matches_competition c ON c.id = s.competition_id

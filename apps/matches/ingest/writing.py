@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -66,9 +65,8 @@ class Writer:
         tables.insert(tables.STATS, _stats_rows(new))
         tables.insert(tables.ODDS, _odds_rows(new))
         with_stats = tables.upsert_stats(list(_stats_rows(old)))
-        # Features read what was counted: the data snapshot of the match moves with it. None reads expected goals.
-        counted = {item.row.id for item in old if item.row.id in with_stats and _has_counts(item.record.stats)}
-        tables.mark_changed(counted, ingest_id=ingest_id, now=now)
+        # Features read statistics: the data snapshot of the match moves with them.
+        tables.mark_changed(with_stats, ingest_id=ingest_id, now=now)
         touched = with_stats | tables.upsert_odds(list(_odds_rows(old))) | self._write_details(new, old)
         live = store_live_scores(items, source=source, now=now)
         published = {row.id: row for row in [item.row for item in new] + [row for row, _ in facts]}
@@ -116,11 +114,6 @@ class Writer:
         with_lineups = {match_id for match_id, details in found if details.lineups} & changed
         tables.mark_changed(with_lineups, ingest_id=self._ingest.pk, now=self._now)
         return changed
-
-
-def _has_counts(stats: StatsRecord | None) -> bool:
-    """Whether statistics have more than expected goals."""
-    return stats is not None and replace(stats, home_xg=None, away_xg=None) != NO_STATS
 
 
 def _stats_rows(items: Iterable[Reconciled]) -> Iterator[tuple[Any, ...]]:

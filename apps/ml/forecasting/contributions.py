@@ -36,11 +36,14 @@ GOAL_MODEL_GROUPS: Final = ("home attack", "away defence", "away attack", "home 
 
 _ = gettext_noop
 GROUPS: Final = (
-    ContributionGroup(BASELINE, _("Home advantage"), _("for their home ground"), ("base_",)),
+    ContributionGroup(BASELINE, _("Home advantage"), _("for their home ground"), ("base_", "level")),
     ContributionGroup("elo", _("Elo ratings"), _("for their rating"), ("elo_",)),
     ContributionGroup("attack and defence", _("Attack and defence"), _("for their attack and defence"), ("dc_",)),
     ContributionGroup(
-        "goals and shots", _("Goals, shots and corners"), _("for their goals and shots"), ("filter_", "gap_")
+        "goals and shots",
+        _("Goals, shots and corners"),
+        _("for their goals and shots"),
+        ("filter_", "gap_", "performance_"),
     ),
     ContributionGroup("goal differences", _("Goal differences"), _("for their goal differences"), ("pi_",)),
     ContributionGroup("form", _("Form"), _("for their form"), ("form_",)),
@@ -54,7 +57,7 @@ GROUPS: Final = (
         _("for rest and the calendar"),
         (
             *("rest_", "congestion_", "season_matches_", "other_competition_rest_"),
-            *("level", "is_neutral", "closed_doors"),
+            *("is_neutral", "closed_doors"),
         ),
     ),
     ContributionGroup(CALIBRATION, _("Calibration"), _("as the record of like forecasts says")),

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from great_expectations import expectations as gxe
-from great_expectations.expectations.row_conditions import Column
+from great_expectations.expectations.row_conditions import Column, Condition
 
-from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus
+from apps.matches.records import EXPECTED_GOALS_LIMIT, GOALS_LIMIT, KickoffPrecision, MatchStatus
 from apps.ml.forecasting import units
 from apps.ml.forecasting.arrays import Integers
-from apps.ml.forecasting.features.schema import ROLES, STATS
+from apps.ml.forecasting.features.schema import ROLES, STATS, XG
 from apps.ml.forecasting.prices import LARGEST_SUM, LEAST_SUM, OUTCOMES, are_lines, inverses
 from apps.ml.pipeline import files
 from apps.ml.pipeline.batch_checks import CHECKS
@@ -42,6 +42,7 @@ LARGEST_PRICE: Final = 10_000.0
 
 BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "probability": (0.0, 1.0),
+    "root of a probability": (0.0, 1.0),
     "share": (0.0, 1.0),
     "score": (0.0, 1.0),
     "difference of shares": (-1.0, 1.0),
@@ -182,8 +183,34 @@ def _of_raw_matches(manifest: files.RawManifest) -> list[Check]:
             for side in SIDES
         ),
         *(Check(f"{name} lie between 0 and {COUNT_LIMIT}", _between(name, 0, COUNT_LIMIT)) for name in STATS),
+        *_of_xg(as_of, scheduled),
         Check("the level lies between 0 and 20", _between("level", 0, 20)),
         *(Check(name, gxe.ExpectColumnValuesToNotBeInSet(column=name, value_set=[1])) for name in CHECKS),
+    ]
+
+
+def _of_xg(as_of: pd.Timestamp, scheduled: Condition) -> list[Check]:
+    return [
+        *(
+            Check(f"{name} lies between 0 and {EXPECTED_GOALS_LIMIT}", _between(name, 0, EXPECTED_GOALS_LIMIT))
+            for name in XG
+        ),
+        *(
+            Check(
+                f"{name} has the time when it became known",
+                gxe.ExpectColumnValuesToNotBeNull(column="xg_known_at", row_condition=Column(name).is_not_null()),
+            )
+            for name in XG
+        ),
+        *(
+            Check(f"a fixture has no {name}", gxe.ExpectColumnValuesToBeNull(column=name, row_condition=scheduled))
+            for name in XG
+        ),
+        Check("expected goals are known after the kick-off", _after("xg_known_at", "kickoff_at")),
+        Check(
+            "no expected goals were known after the export's as_of",
+            _between("xg_known_at", FIRST_KICKOFF.isoformat(), as_of.isoformat(), strict_max=True),
+        ),
     ]
 
 
@@ -238,7 +265,7 @@ def finished(as_of: pd.Timestamp, least_rows: int) -> list[CheckedFile]:
 
 def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
     """Return the checks of fixtures; there may be none."""
-    nothing = ("home_goals", "away_goals", "known_at", *STATS)
+    nothing = ("home_goals", "away_goals", "known_at", *STATS, *XG, "xg_known_at")
     checks = [
         Check("each fixture is there once", _once("match_id")),
         Check("only scheduled matches", _one_of("status", [MatchStatus.SCHEDULED.value])),

@@ -80,7 +80,8 @@ def wanted(name: str, section: Mapping[str, Any], names: Sequence[str]) -> list[
 def narrowed(section: Mapping[str, Any], names: Sequence[str], dropped: Collection[str]) -> dict[str, Any]:
     """Return the section of an estimator with its columns listed by name, without the dropped ones.
 
-    Nested sections are treated alike; a member of a pool that needs a dropped column is removed.
+    Nested sections are treated alike; a member of a pool that needs a dropped column, and products of which one side is
+    dropped, are removed.
     """
     found: dict[str, Any] = {}
     for key, value in section.items():
@@ -90,11 +91,17 @@ def narrowed(section: Mapping[str, Any], names: Sequence[str], dropped: Collecti
                 for member, part in value.items()
                 if "columns" in part or not set(wanted(member, part, names)) & set(dropped)
             }
+        elif key == "products":
+            kept = {
+                part: [name for name in chosen(names, {"columns": value[part]}) if name not in dropped]
+                for part in value
+            }
+            found |= {key: kept} if all(kept.values()) else {}
         else:
             found[key] = narrowed(value, names, dropped) if isinstance(value, Mapping) else value
     if "columns" in section:
-        kept = chosen(names, section)
-        found |= {"columns": [name for name in kept if name not in dropped], "leave_out": []}
+        left = [name for name in chosen(names, section) if name not in dropped]
+        found |= {"columns": left, "leave_out": []}
     return found
 
 

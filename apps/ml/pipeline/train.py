@@ -165,9 +165,11 @@ def fit_step(
             found[name] = fit
     if Pool.kind in names:
         began, section, matrix = time.perf_counter(), sections[Pool.kind], matrices[Pool.kind]
-        members = {member: found[member].model for member in section["members"]}
-        pool = pooled(section, seed, members, past, step.start, matrix)
-        p = forecast(pool, matrix.X, step.test.index.to_numpy())
+        members = {member: found[member] for member in section["members"]}
+        models = {member: fit.model for member, fit in members.items()}
+        pool = pooled(section, seed, models, past, step.start, matrix)
+        # The members have forecast the test rows already.
+        p = pool.pooled(np.stack([fit.p for fit in members.values()]))
         found[Pool.kind] = Fit(pool, p, time.perf_counter() - began)
     return found
 

@@ -26,7 +26,7 @@ from apps.matches.standings import GOALS_FIRST
 from apps.ml.forecasting import goal_shares, season
 from apps.ml.forecasting.estimators import hist_boosting
 from apps.ml.forecasting.features import FAMILIES, FeatureState, offline_as_of
-from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, STATS
+from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, STATS, XG
 from apps.ml.forecasting.kernels import cache_folder
 from apps.ml.forecasting.prices import EARLIER
 from apps.ml.pipeline import files
@@ -138,11 +138,13 @@ def invented_matches() -> pd.DataFrame:
                     "home_goals": float(home),
                     "away_goals": float(away),
                     **dict.fromkeys(STATS, 5.0),
+                    **dict.fromkeys(XG, 1.2),
+                    "xg_known_at": kickoff + pd.Timedelta(hours=15),
                     **dict.fromkeys(EARLIER, 1 / 3),
                 }
             )
     frame = pd.DataFrame(rows, columns=[*MATCHES.names, *EARLIER])
-    for name in ("kickoff_at", "known_at"):
+    for name in ("kickoff_at", "known_at", "xg_known_at"):
         frame[name] = frame[name].dt.as_unit("us")
     return frame.assign(as_of=offline_as_of(frame, pd.Timedelta(hours=1)))
 

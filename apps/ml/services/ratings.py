@@ -91,7 +91,8 @@ def _rate_history(served: serving.ServedModel, *, now: datetime) -> int:
     from apps.ml import dataset
     from apps.ml.forecasting.features import FeatureState
 
-    results = dataset.results_between(served.world, after=None, before=now)
+    # The family reads no xG, whose events would have an order of their own.
+    results = dataset.results_between(served.world, after=None, before=now).drop(columns="xg_known_at")
     if results.empty:
         return 0
     places = ((results["known_at"] - FIRST_STEP) // STEP[served.world]).to_numpy()

@@ -126,7 +126,8 @@ def make_version(stored, now, tmp_path):
         )
         section = PARAMS["train"]["smoke"].get(estimator, {})
         if "without" in section:  # the columns of the other ratings are not made here
-            section = section | {"without": PARAMS["train"]["smoke"]["elo_logit"]}
+            elo = PARAMS["train"]["smoke"]["elo_logit"]
+            section = section | {"without": elo, "earlier": elo | {"columns": [*elo["columns"], "price_diff"]}}
         model = estimators.create(estimator, section, seed=number)
         model.fit(bundles.as_trained(rows), outcome, names=names)
         folder = Path(tmp_path) / f"model-{number}"

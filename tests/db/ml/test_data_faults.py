@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from apps.ml.forecasting import prices
-from apps.ml.forecasting.features.schema import MATCHES, ODDS, STATS
+from apps.ml.forecasting.features.schema import MATCHES, ODDS, STATS, XG
 from apps.ml.pipeline import batch_checks, files
 from tests.pure.pipeline.small_world import AS_OF, matches, odds_of, write_export
 
@@ -40,6 +40,7 @@ def dense(frame: pd.DataFrame) -> pd.DataFrame:
     moved["known_at"] = moved["known_at"].where(moved["known_at"].isna(), moved["kickoff_at"] + pd.Timedelta(hours=3))
     hidden = moved["known_at"] >= NOW
     moved.loc[hidden, "known_at"] = pd.NaT
+    moved.loc[:, [*XG, "xg_known_at"]] = [np.nan, np.nan, pd.NaT]
     moved["season"] = "S " + moved["season"]
     return moved
 

@@ -343,17 +343,69 @@ def export(root: Path, **options) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((root / "data" / "raw").iterdir())}
 
 
+@pytest.fixture
+def with_xg(world):
+    """The world with xG of all but one match; on the night of `AS_OF` that of a finished match is not known yet."""
+    for name in ("just known", "known at that instant"):
+        MatchStatsFactory(match=world[name])
+    MatchStats.objects.exclude(match=world["known at that instant"]).update(home_xg=1.5, away_xg=0.25)
+    return world
+
+
+def xg_known_at(world: dict[str, Match], name: str) -> datetime:
+    return MatchStats.objects.get(match=world[name]).xg_known_at
+
+
+def test_xg_is_exported_from_the_moment_at_which_it_may_be_used(with_xg):
+    rows = rows_of(dataset.export(World.REAL, as_of=AS_OF).matches.to_pandas(), with_xg)
+    known = xg_known_at(with_xg, "known")
+    assert {name for name, row in rows.items() if pd.notna(row["home_xg"])} == {"known"}
+    assert rows["known"][["home_xg", "away_xg", "xg_known_at"]].tolist() == [1.5, 0.25, pd.Timestamp(known)]
+    assert pd.notna(rows["just known"]["home_goals"])
+    morning = xg_known_at(with_xg, "just known")
+    for moment, names in ((morning, {"known"}), (morning + timedelta(microseconds=1), {"known", "just known"})):
+        rows = rows_of(dataset.export(World.REAL, as_of=moment).matches.to_pandas(), with_xg)
+        assert {name for name, row in rows.items() if pd.notna(row["xg_known_at"])} == names
+
+
+def test_a_match_without_the_xg_of_both_sides_has_none(with_xg):
+    MatchStats.objects.filter(match=with_xg["known"]).update(away_xg=None)
+    rows = rows_of(dataset.export(World.REAL, as_of=AS_OF).matches.to_pandas(), with_xg)
+    assert pd.isna(rows["known"]["xg_known_at"])
+    assert pd.isna(rows["known"]["home_xg"])
+
+
+def observed(frame: pd.DataFrame, world: dict[str, Match]) -> dict[str, tuple[bool, bool]]:
+    """Match → whether its result, and whether its xG, are observed."""
+    return {
+        name: (pd.notna(row["known_at"]), pd.notna(row["xg_known_at"])) for name, row in rows_of(frame, world).items()
+    }
+
+
+def test_a_state_observes_a_result_in_one_period_and_its_xg_in_the_next(with_xg):
+    night, noon = AS_OF, AS_OF + 12 * HOUR
+    first = dataset.results_between(World.REAL, after=None, before=night)
+    assert observed(first, with_xg) == {"known": (True, True), "just known": (True, False)}
+    second = dataset.results_between(World.REAL, after=with_xg["just known"].known_at, before=noon)
+    assert observed(second, with_xg) == {"just known": (False, True), "known at that instant": (True, False)}
+    third = dataset.results_between(World.REAL, after=xg_known_at(with_xg, "just known"), before=noon)
+    assert third.empty
+
+
+def test_what_a_state_has_not_observed_is_a_result_or_xg(with_xg):
+    until = with_xg["known at that instant"].known_at
+    morning = xg_known_at(with_xg, "just known")
+    assert dataset.unobserved(World.REAL, None, AS_OF)
+    assert not dataset.unobserved(World.REAL, until, AS_OF + HOUR)
+    assert not dataset.unobserved(World.REAL, until, morning)
+    assert dataset.unobserved(World.REAL, until, morning + HOUR)
+    assert not dataset.unobserved(World.REAL, morning, morning + HOUR)
+    assert dataset.unobserved(World.REAL, morning, AS_OF + 3 * DAY)
+
+
 def test_two_exports_of_the_same_facts_are_equal_bytes(world, tmp_path):
     asked = {"world": "real", "as_of": AS_OF.isoformat(), "profile": "smoke"}
     assert export(tmp_path / "a", **asked) == export(tmp_path / "b", **asked)
-
-
-def test_expected_goals_are_in_no_export_and_no_feature_reads_them(world, tmp_path):
-    asked = {"world": "real", "as_of": AS_OF.isoformat(), "profile": "smoke"}
-    before = export(tmp_path / "a", **asked)
-    MatchStats.objects.update(home_xg=1.5, away_xg=0.25)
-    assert export(tmp_path / "b", **asked) == before
-    assert not [name for name in (*MATCHES.names, *ODDS.names, *LINEUPS.names) if "xg" in name]
 
 
 def test_a_file_carries_no_clock_and_no_frame_of_its_writer(world, tmp_path):

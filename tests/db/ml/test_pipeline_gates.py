@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS
+from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS, XG
 from apps.ml.pipeline import batch_checks, columns, featurize, files, preprocess
 from apps.ml.pipeline.columns import KEYS
 from tests.pure.pipeline.small_world import AS_OF, matches, write_export
@@ -80,6 +80,24 @@ def known_at_kickoff(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def xg_at_kickoff(frame: pd.DataFrame) -> pd.DataFrame:
+    row = frame.index[frame["xg_known_at"].notna()][0]
+    frame.loc[row, "xg_known_at"] = frame.loc[row, "kickoff_at"]
+    return frame
+
+
+def xg_without_time(name: str) -> Spoil:
+    """Return what removes the time of the xG of one match, and the xG of its other side."""
+
+    def spoil(frame: pd.DataFrame) -> pd.DataFrame:
+        row = frame.index[frame["xg_known_at"].notna()][0]
+        frame.loc[row, [other for other in XG if other != name]] = np.nan
+        frame.loc[row, "xg_known_at"] = pd.NaT
+        return frame
+
+    return spoil
+
+
 def as_of_known(frame: pd.DataFrame) -> pd.DataFrame:
     frame.loc[10, "as_of"] = frame.loc[10, "known_at"]
     return frame
@@ -115,6 +133,11 @@ RAW: list[tuple[str, Spoil]] = [
     ("a fixture lies after as_of", put("kickoff_at", BEFORE, "scheduled")),
     *GOALS,
     *COUNTS,
+    *((f"{name} lies between 0 and 20.0", put(name, 20.5)) for name in XG),
+    *((f"{name} has the time when it became known", xg_without_time(name)) for name in XG),
+    *((f"a fixture has no {name}", put(name, 1.0, "scheduled")) for name in XG),
+    ("expected goals are known after the kick-off", xg_at_kickoff),
+    ("no expected goals were known after the export's as_of", put("xg_known_at", NOW)),
     ("the level lies between 0 and 20", put("level", 21)),
 ]
 
@@ -136,8 +159,8 @@ UPCOMING: list[tuple[str, Spoil]] = [
     ("a fixture is forecast not before the export's as_of", put("as_of", BEFORE)),
     ("a fixture is forecast not later than its kick-off", as_of_after_kickoff),
     *(
-        (f"a fixture has no {name}", put(name, BEFORE if name == "known_at" else 2.0))
-        for name in ("home_goals", "away_goals", "known_at", *STATS)
+        (f"a fixture has no {name}", put(name, BEFORE if name.endswith("known_at") else 2.0))
+        for name in ("home_goals", "away_goals", "known_at", *STATS, *XG, "xg_known_at")
     ),
 ]
 

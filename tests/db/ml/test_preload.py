@@ -88,7 +88,7 @@ def test_no_task_imports_anything_that_its_worker_has_not_imported(make_version,
     # The columns that there are in the small world of these tests.
     trees = PARAMS["train"]["smoke"]["xgboost"]
     columns = {"columns": ["base_*", "elo_*"]}
-    wanted = trees | columns | {"logit": trees["logit"] | columns}
+    wanted = trees | columns | {"logit": columns | {"l2": trees["logit"]["l2"]}}
     monkeypatch.setitem(PARAMS["train"]["smoke"], "xgboost", wanted)
     services.promote(version=make_version(1, estimator="xgboost", home=0.55), user=None, reason="first", now=now)
     make_version(2, home=0.6)

@@ -178,7 +178,38 @@ def test_a_model_that_knows_the_line_is_blind_only_where_there_is_none(fitted, p
     assert 0 < quoted.sum() < len(x)
     assert (moved[~quoted] == 0.0).all()
     assert (moved[quoted] > 0.0).all()
-    assert (model.contributions(x)["prices"][~quoted] == 0.0).all()
+    # Without a line the prices of earlier matches count, where both sides had enough of them.
+    seen = x[:, [names.index("price_seen_home"), names.index("price_seen_away")]].min(axis=1) >= 10
+    prices = model.contributions(x)["prices"]
+    assert (~quoted & ~seen).any()
+    assert (prices[~quoted & ~seen] == 0.0).all()
+    assert (np.abs(prices[~quoted & seen]) > 0.0).mean() > 0.9
+    other = x.copy()
+    other[:, names.index("price_diff")] += 0.5
+    moved = np.abs(model.predict_proba(other) - model.predict_proba(x)).max(axis=1)
+    assert (moved > 0.0).tolist() == (~quoted & seen).tolist()
+
+
+def test_an_estimator_that_was_trained_before_it_had_a_part_is_refused_in_words(fitted, tmp_path):
+    for kind, part in (("market_aware", "earlier"), ("price_rating", "linear")):
+        fitted[kind].save(tmp_path / kind)
+        path = tmp_path / kind / "estimator.json"
+        content = json.loads(path.read_text())
+        del content["state"][part]
+        path.write_text(json.dumps(content))
+        with pytest.raises(ModelFormatError, match=r"was trained before it .*; train it again"):
+            load(tmp_path / kind)
+
+
+def test_a_rating_of_prices_is_the_mean_of_trees_and_of_a_logit(fitted, priced):
+    x, _, names = priced
+    model = fitted["price_rating"]
+    linear = model._linear.for_columns(model.columns)
+    own = x[:, [names.index(name) for name in model.columns]]
+    trees = 2.0 * model.scores(x) - linear.scores(own)
+    assert np.abs(trees - linear.scores(own)).max() > 0.05
+    assert "price_diff" in linear.columns
+    assert trees == pytest.approx(model._boosted(own))
 
 
 def test_a_model_of_the_line_needs_one_to_learn_from(priced, params):
@@ -441,6 +472,8 @@ def test_a_pool_of_fitted_members_is_weighed_by_what_they_said_before(fitted, pl
     past = np.stack([fitted["logit"].predict_proba(x), np.random.default_rng(1).dirichlet([4, 3, 3], size=len(x))])
     pool = Pool.joined(section, members, past, y, names=names, seed=0)
     assert pool._weights[0] > 0.5 > pool._weights[1]
+    forecasts = np.stack([member.predict_proba(x) for member in members.values()])
+    assert pool.pooled(forecasts) == pytest.approx(pool.predict_proba(x), abs=1e-12)
     few = Pool.joined(section, members, past[:, :99], y[:99], names=names, seed=0)
     assert few._weights.tolist() == [0.5, 0.5]
     assert fitted["logit"].names == names
@@ -506,3 +539,30 @@ def test_a_folder_that_holds_no_estimator_is_refused(tmp_path, content):
     (tmp_path / "estimator.json").write_text(content)
     with pytest.raises(ModelFormatError):
         load(tmp_path)
+
+
+def test_a_coefficient_varies_with_another_column(plain):
+    x, _, names = plain
+    columns = ("elo_diff", "level")
+    league = x[:, [names.index(name) for name in columns]]
+    league = league[league[:, 1] > 0]
+    # Where the level is 2 the rating says three times as much as where it is 1.
+    slope = np.where(league[:, 1] == 2, 3.0, 1.0) * (league[:, 0] - league[:, 0].mean()) / league[:, 0].std()
+    p = np.exp(np.column_stack((slope, np.zeros_like(slope), -slope)))
+    p /= p.sum(axis=1, keepdims=True)
+    y = drawn(np.repeat(p, 60, axis=0), 3)
+    section = {"columns": list(columns), "l2": 1e-6, "products": {"columns": ["elo_diff"], "with": ["level"]}}
+    found = create("logit", section, seed=0).fit(np.repeat(league, 60, axis=0), y, names=columns)
+    assert np.abs(found.predict_proba(league) - p).max() < 0.05
+    plainly = create("logit", section | {"products": None}, seed=0).fit(np.repeat(league, 60, axis=0), y, names=columns)
+    assert np.abs(plainly.predict_proba(league) - p).max() > 0.1
+    parts = found.parts(league, str)
+    assert set(parts) == {"elo_diff", "level", "baseline"}
+    assert sum(parts.values()) == pytest.approx(found.scores(league), abs=1e-9)
+
+
+def test_a_product_of_a_column_that_the_logit_does_not_use_is_refused(plain, params):
+    x, y, names = plain
+    section = params["train"]["smoke"]["logit"] | {"products": {"columns": ["elo_dif"], "with": ["level"]}}
+    with pytest.raises(ValueError, match="no column is called"):
+        create("logit", section, seed=0).fit(x, y, names=names)

@@ -343,6 +343,7 @@ def test_the_table_says_what_is_at_stake(params):
     # Two deviations of points: (6 + 1.5) / 2 and (6 - 1.5) / 2
     assert row["leverage_title_away"] == pytest.approx(0.99991158 - 0.98777553, abs=1e-7)
     assert row["leverage_most_away"] == row["leverage_title_away"]
+    assert row["leverage_root_away"] == pytest.approx(row["leverage_most_away"] ** 0.5)
     # A league of three clubs has no place that is not both Europe and relegation.
     assert row["stake_first_home"] == row["leverage_first_home"] == 0.0
     assert found.loc[3, ["table_place_home", "stake_title_home", "table_left_home"]].tolist() == [0.5, 0.0, 4.0]
@@ -381,14 +382,71 @@ def test_ratings_of_prices_follow_the_log_odds(params):
     frame = matches([(1, 2, 1, 1, 0), (1, 2, None, None, 7), (3, 4, 1, 0, 8), (1, 2, None, None, 14)])
     frame["price_home"], frame["price_draw"], frame["price_away"] = 0.5, 0.25, 0.25
     frame.loc[2, ["price_home", "price_draw", "price_away"]] = np.nan
-    calm = {"start": 0.5, "noise": 1.0, "drift": 0.0, "goal": 0.0, "level_rate": 0.0, "newcomer": 0.0}
+    quiet = dict.fromkeys(("drift", "win", "goal", "shots", "level_rate", "edge_rate", "newcomer"), 0.0)
+    calm = {"start": 0.25, "short": 0.25, "short_days": 1e9, "noise": 1.0} | quiet
     found = described(frame, params, "market", **calm)
-    # An error of ln 2, of which each side takes 0.5 / 2, and the home edge, at the first match, all.
+    # An error of ln 2, of which each side takes 2 * 0.25 / 2, and the home edge, at the first match, all.
     strength = 0.25 * np.log(2.0)
     assert found.loc[1, "price_diff"] == pytest.approx(np.log(2.0) + 2 * strength)
     assert found.loc[1, ["price_seen_home", "price_seen_away"]].tolist() == [1.0, 1.0]
     # A match without a price moves nothing.
-    assert found.loc[3, "price_diff"] == found.loc[1, "price_diff"]
-    # A draw is a quarter of a score less than the price said: a goal's worth moves both sides by so much.
-    moved = described(frame, params, "market", **(calm | {"goal": 0.1}))
+    assert found.loc[3, "price_diff"] == pytest.approx(found.loc[1, "price_diff"])
+    # A draw is an eighth of a score less than the price said, and 1.8 * 0.25 goals: both sides move by so much.
+    moved = described(frame, params, "market", **(calm | {"win": 0.1}))
     assert moved.loc[1, "price_diff"] == pytest.approx(found.loc[1, "price_diff"] - 2 * 0.1 * 0.125)
+    moved = described(frame, params, "market", **(calm | {"goal": 0.1}))
+    assert moved.loc[1, "price_diff"] == pytest.approx(found.loc[1, "price_diff"] - 2 * 0.1 * 1.8 * 0.25)
+
+
+def test_a_short_term_deviation_of_prices_decays_and_a_promotion_is_a_step(params):
+    frame = matches([(1, 2, 1, 1, 0), (1, 2, None, None, 60), (1, 2, None, None, 61)])
+    frame["price_home"], frame["price_draw"], frame["price_away"] = 0.5, 0.25, 0.25
+    frame["level"], frame.loc[2, ["level", "season_id"]] = 2, [1, 2]
+    quiet = dict.fromkeys(
+        ("start", "drift", "jump", "win", "goal", "shots", "level_rate", "edge_rate", "newcomer", "season_pull"), 0.0
+    )
+    found = described(
+        frame, params, "market", **(quiet | {"short": 0.5, "short_days": 60, "promoted": 0.9, "noise": 1.0})
+    )
+    # Of an error of ln 2 each side takes 0.5 / 2 for some time; after 60 days 1/e of it is left.
+    assert found.loc[1, "price_strength_home"] == pytest.approx(0.25 * np.log(2.0) / np.e)
+    later = 0.25 * np.log(2.0) * np.exp(-61 / 60)
+    assert found.loc[2, "price_strength_home"] == pytest.approx(later - 0.9)
+    assert found.loc[2, "price_strength_away"] == pytest.approx(-later - 0.9)
+
+
+def performance(frame: pd.DataFrame, params: dict, **changes) -> pd.DataFrame:
+    calm = dict.fromkeys(("drift", "jump", "season_pull", "newcomer", "promoted", "relegated", "level_rate"), 0.0)
+    calm |= {"start": 0.1, "short": 0.0, "noise_goals": 0.8, "noise_counts": 0.3, "mean_rate": 0.0, "surprise_cap": 9.0}
+    return described(frame, params, "performance", **(calm | changes))
+
+
+def test_performance_moves_by_the_surprise_in_goals_where_nothing_else_is_counted(params):
+    frame = matches([(1, 2, 2, 1, 0), (1, 2, 4, 1, 3), (1, 2, None, None, 6)])
+    found = performance(frame, params)
+    assert found.loc[:1].eq(0.0).all().all()
+    # The mean of home sides is the two goals of the first match, after which nothing moves: there was no mean before.
+    # Then four goals are a surprise of 1, of which attack and concession take 0.1 / (0.1 + 0.1 + 0.8) each. The mean
+    # attack and the mean concession of the competition follow by a quarter of that.
+    assert found.loc[2, "performance_home"] == pytest.approx(0.2 - 0.05)
+    assert found.loc[2, "performance_away"] == pytest.approx(-0.05)
+    assert found.loc[2, "performance_diff"] == pytest.approx(0.2)
+
+
+def test_performance_weighs_goals_and_counts_together_and_is_surer_of_them(params):
+    frame = matches([(1, 2, 2, 1, 0), (1, 2, 4, 1, 3), (1, 2, None, None, 6)])
+    for name in ("shots", "shots_on_target", "corners"):
+        frame[f"home_{name}"], frame[f"away_{name}"] = [10.0, 10.0, np.nan], [8.0, 8.0, np.nan]
+    weights = {"goals": 0.4, "shots": 0.2, "shots_on_target": 0.2, "corners": 0.2}
+    found = performance(frame, params, weights=weights)
+    # Goals were twice their mean and all else as before: 0.4 of a surprise of 1, shared as 0.1 : 0.1 : 0.3.
+    assert found.loc[2, "performance_home"] == pytest.approx(1.5 * 0.4 * 0.1 / 0.5)
+
+
+def test_performance_takes_a_club_down_by_a_step_when_it_comes_up(params):
+    frame = matches([(1, 2, 2, 2, 0), (1, 3, None, None, 300), (2, 4, None, None, 300)])
+    frame["level"], frame["season_id"], frame["competition_id"] = [2, 1, 3], [1, 2, 3], [1, 2, 3]
+    found = performance(frame, params, promoted=0.2, relegated=0.1)
+    # A club that is new to the league is as the mean there; the step is taken from attack and added to concession.
+    assert found.loc[1, ["performance_home", "performance_away"]].tolist() == pytest.approx([-0.2, 0.2])
+    assert found.loc[2, ["performance_home", "performance_away"]].tolist() == pytest.approx([0.1, -0.1])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TRUTH
+from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TRUTH, XG
 from apps.ml.pipeline import calibrate, evaluate, explain, featurize, files, preprocess, report, split, train
 
 STAGES = (preprocess, featurize, split, train, calibrate, evaluate, explain, report)
@@ -83,7 +83,8 @@ def _result(generator: np.random.Generator, chance: np.ndarray) -> dict[str, flo
     margin = float(1 + generator.poisson(0.5))
     home, away = [(low + margin, low), (low, low), (low, low + margin)][outcome]
     counts = generator.poisson(8.0, size=len(STATS)).astype(float)
-    return {"home_goals": home, "away_goals": away, **dict(zip(STATS, counts, strict=True))}
+    xg = {"home_xg": 0.4 + 0.6 * home, "away_xg": 0.4 + 0.6 * away}
+    return {"home_goals": home, "away_goals": away, **dict(zip(STATS, counts, strict=True)), **xg}
 
 
 def _as_known(frame: pd.DataFrame) -> pd.DataFrame:
@@ -94,6 +95,11 @@ def _as_known(frame: pd.DataFrame) -> pd.DataFrame:
     is_known = known_at < AS_OF
     frame["known_at"] = known_at.where(is_known)
     frame.loc[~is_known, ["home_goals", "away_goals", *STATS]] = np.nan
+    xg_known_at = known_at.dt.floor("D") + pd.Timedelta(hours=30)
+    # The third league has no source of xG.
+    has_xg = (xg_known_at < AS_OF) & (frame["competition_id"] != 3)
+    frame.loc[~has_xg, list(XG)] = np.nan
+    frame["xg_known_at"] = xg_known_at.dt.as_unit("us").where(has_xg)
     frame.loc[~is_known, "status"] = np.where(frame.loc[~is_known, "kickoff_at"] >= AS_OF, "scheduled", "unknown")
     return frame
 

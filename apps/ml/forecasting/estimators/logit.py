@@ -35,19 +35,27 @@ class Logit(Estimator):
     Parameters: ``columns``, patterns of the names of columns; ``leave_out``, patterns of those of them that it does not
     use; ``l2``, penalty on the squared coefficients of the standardised columns, in units of matches. Of several
     penalties it takes the one that loses least on the latest rows, a share of `LATER`, after a fit to those before;
-    rows come in the order of time.
+    rows come in the order of time. ``products``, optional: the ``columns`` whose coefficients vary with other columns,
+    ``with``; each product of two standardised columns is a column too, so that the penalty pulls towards coefficients
+    that do not vary.
     """
 
     kind = "logit"
 
     def scores(self, X: Floats) -> Floats:
         """Return scores of the three classes, that of the draw being 0; shape (n, 3)."""
-        return (self._own(X) - self._mean) / self._scale @ self._slopes + self._intercept
+        return self._design(self._own(X)) @ self._slopes + self._intercept
 
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
-        """Return the scores by group of columns, and the intercept with the baseline."""
-        standard = (self._own(X) - self._mean) / self._scale
-        found = grouped(self.columns, standard[:, :, None] * self._slopes, by)
+        """Return the scores by group of columns, and the intercept with the baseline.
+
+        What a product adds belongs to its column of ``products.columns``.
+        """
+        added = self._design(self._own(X))[:, :, None] * self._slopes
+        by_column = added[:, : len(self.columns)].copy()
+        for place, (column, _) in enumerate(self._products(), start=len(self.columns)):
+            by_column[:, column] += added[:, place]
+        found = grouped(self.columns, by_column, by)
         found[BASELINE] = found.get(BASELINE, 0.0) + np.tile(self._intercept, (len(X), 1))
         return found
 
@@ -60,10 +68,30 @@ class Logit(Estimator):
         self._mean = np.average(X, axis=0, weights=weights)
         spread = np.sqrt(np.average((X - self._mean) ** 2, axis=0, weights=weights))
         self._scale = np.where(spread > CONSTANT * np.maximum(np.abs(self._mean), 1.0), spread, 1.0)
-        standard, penalties = (X - self._mean) / self._scale, np.atleast_1d(self.params["l2"])
-        self._l2 = float(penalties[0] if len(penalties) == 1 else _best_penalty(standard, y, weights, penalties))
-        coefficients = newton(standard, y, weights, self._l2)
+        design, penalties = self._design(X), np.atleast_1d(self.params["l2"])
+        self._l2 = float(penalties[0] if len(penalties) == 1 else _best_penalty(design, y, weights, penalties))
+        coefficients = newton(design, y, weights, self._l2)
         self._intercept, self._slopes = coefficients[0], coefficients[1:]
+
+    def _design(self, own: Floats) -> Floats:
+        """Return the standardised columns and their products, shape (n, columns + products)."""
+        standard: Floats = (own - self._mean) / self._scale
+        products = self._products()
+        if not products:
+            return standard
+        columns, others = (list(places) for places in zip(*products, strict=True))
+        return np.column_stack((standard, standard[:, columns] * standard[:, others]))
+
+    def _products(self) -> list[tuple[int, int]]:
+        """Return the positions of the columns that are multiplied."""
+        section = self.params.get("products")
+        if section is None:
+            return []
+        columns, others = (
+            [self.columns.index(name) for name in chosen(self.columns, {"columns": section[part]})]
+            for part in ("columns", "with")
+        )
+        return [(column, other) for column in columns for other in others]
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
-from apps.ml.forecasting.estimators.base import Estimator, Grouping, chosen
+from apps.ml.forecasting.estimators.base import Estimator, Grouping, ModelFormatError, chosen, places
 from apps.ml.forecasting.estimators.logit import Logit
 from apps.ml.forecasting.estimators.trees import XGBoost
 
@@ -29,31 +29,64 @@ class PricedLogit(Logit):
 
 
 class PriceRating(XGBoost):
-    """`XGBoost` with ratings derived from the prices of earlier matches.
+    """The mean of an `XGBoost` with ratings from the prices of earlier matches, and of a logit on few columns.
 
-    Parameters: those of `XGBoost`, and ``least_seen``. A match of which a side had fewer priced matches before is not
-    learnt from, because the other columns would have to say what the ratings cannot yet.
+    The trees know more, and the logit follows the market more closely: the mean of their scores is better than both.
+
+    Parameters: those of `XGBoost`; ``linear``, the section of that logit; and ``least_seen``. A match of which a side
+    had fewer priced matches before is not learnt from, because the other columns would have to say what the ratings
+    cannot yet.
     """
 
     kind = "price_rating"
     uses_market = True
     inputs = "prices of earlier matches"
     logit_type = PricedLogit
+    _linear: Logit
+
+    def scores(self, X: Floats) -> Floats:
+        """Return the mean scores of the three classes, shape (n, 3)."""
+        own = self._own(X)
+        mean: Floats = (self._boosted(own) + self._linear.scores(own)) / 2.0
+        return mean
+
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
+        """Return half of the parts of the trees and half of those of the logit."""
+        found = {group: part / 2.0 for group, part in super().parts(X, by).items()}
+        for group, part in self._linear.parts(self._own(X), by).items():
+            found[group] = found.get(group, 0.0) + part / 2.0
+        return found
 
     def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
-        priced = X[:, [name.startswith(SEEN) for name in self.columns]]
-        if not (priced > 0.0).any():
+        fewest = _seen(X, self.columns)
+        if not (fewest > 0.0).any():
             raise NoPricesError(f"{self.kind}: no match was priced before those to learn from")
-        seen = priced.min(axis=1) >= self.params["least_seen"]
+        seen = fewest >= self.params["least_seen"]
         rows = seen if seen.any() else np.ones(len(X), dtype=bool)
-        super()._fit(X[rows], y[rows], weights[rows])
+        names, X, y, weights = self.columns, X[rows], y[rows], weights[rows]
+        super()._fit(X, y, weights)
+        self._linear = PricedLogit(self.params["linear"])
+        self._linear.fit(X[:, places(names, self.columns)], y, names=self.columns, weights=weights)
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "linear": self._linear.part_state()}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        super()._restore(state)
+        if "linear" not in state:
+            raise ModelFormatError(f"{self.kind} was trained before it had a logit beside its trees; train it again")
+        self._linear = PricedLogit(self.params["linear"]).restored_part(self.columns, state["linear"])
 
 
 class MarketAware(Estimator):
-    """A logit on the line that was quoted before the match; a logit on ratings where none was.
+    """A logit on the line that was quoted before the match; on ratings where none was.
 
-    Parameters: ``columns``, patterns of the columns made of the line; ``l2``, the penalty of their logit; ``without``,
-    the section of the `Logit` for matches without a line.
+    Some leagues have closing prices only. There the ratings are those made of the prices of earlier matches beside all
+    others, and where a side had few of them, ratings without prices.
+
+    Parameters: ``columns``, patterns of the columns made of the line; ``l2``, the penalty of their logit; ``earlier``,
+    the section of the logit with prices of earlier matches; ``least_seen``, fewest priced matches of both sides for
+    it; ``without``, the section of the `Logit` for all other matches.
     """
 
     kind = "market_aware"
@@ -63,48 +96,68 @@ class MarketAware(Estimator):
     def scores(self, X: Floats) -> Floats:
         """Return scores of the three classes, that of the draw being 0; shape (n, 3)."""
         own = self._own(X)
-        quoted, found = self._quoted(own), np.empty((len(own), 3))
-        found[quoted] = self._with.scores(own[quoted])
-        found[~quoted] = self._without.scores(own[~quoted])
+        found = np.empty((len(own), 3))
+        for rows, logit in zip(self._rows(own), self._fitted, strict=True):
+            found[rows] = logit.scores(own[rows])
         return found
 
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the scores by group of columns, from the logit that applies to the match."""
         own = self._own(X)
-        quoted = self._quoted(own)
         found: dict[str, Floats] = {}
-        for rows, logit in ((quoted, self._with), (~quoted, self._without)):
+        for rows, logit in zip(self._rows(own), self._fitted, strict=True):
             for group, part in logit.parts(own[rows], by).items():
                 found.setdefault(group, np.zeros((len(own), 3)))[rows] = part
         return found
 
-    def _quoted(self, own: Floats) -> NDArray[np.bool_]:
-        """Return which matches have a line, shape (n,)."""
-        line = [self.columns.index(name) for name in self._with.columns]
-        return _complete(own[:, line])
+    def _rows(self, own: Floats) -> tuple[NDArray[np.bool_], ...]:
+        """Return the rows of each logit: those with a line, with prices of earlier matches, and all others."""
+        line = [self.columns.index(name) for name in chosen(self.columns, self.params)]
+        quoted, seen = _complete(own[:, line]), _seen(own, self.columns) >= self.params["least_seen"]
+        return quoted, ~quoted & seen, ~quoted & ~seen
 
-    def _logits(self) -> tuple[Logit, Logit]:
-        line = {name: self.params[name] for name in ("columns", "l2")}
-        return PricedLogit(line), PricedLogit(self.params["without"])
+    def _sections(self) -> dict[str, dict[str, Any]]:
+        """Return the section of each logit, in the order of `_rows`."""
+        return {
+            "with": {name: self.params[name] for name in ("columns", "l2")},
+            "earlier": self.params["earlier"],
+            "without": self.params["without"],
+        }
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        return [*chosen(names, self.params["without"]), *chosen(names, self.params)]
+        wanted = {name for section in self._sections().values() for name in chosen(names, section)}
+        return [name for name in names if name in wanted or name.startswith(SEEN)]
 
     def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
-        self._with, self._without = self._logits()
-        self._without.fit(X, y, names=self.columns, weights=weights)
-        quoted = _complete(X[:, [self.columns.index(name) for name in chosen(self.columns, self.params)]])
+        quoted, *_ = self._rows(X)
         if not quoted.any():
             raise NoPricesError(f"{self.kind}: no match has a line to learn from")
-        self._with.fit(X[quoted], y[quoted], names=self.columns, weights=weights[quoted])
+        # Ratings made of prices are learnt from all matches that have them, quoted or not.
+        earlier = _seen(X, self.columns) >= self.params["least_seen"]
+        everything = np.ones(len(X), dtype=bool)
+        learnt = (quoted, earlier if earlier.any() else everything, everything)
+        self._fitted = [
+            PricedLogit(section).fit(X[rows], y[rows], names=self.columns, weights=weights[rows])
+            for section, rows in zip(self._sections().values(), learnt, strict=True)
+        ]
 
     def _state(self) -> dict[str, Any]:
-        return {"with": self._with.part_state(), "without": self._without.part_state()}
+        return {name: logit.part_state() for name, logit in zip(self._sections(), self._fitted, strict=True)}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        line, other = self._logits()
-        self._with = line.restored_part(self.columns, state["with"])
-        self._without = other.restored_part(self.columns, state["without"])
+        if "earlier" not in state:
+            raise ModelFormatError(
+                f"{self.kind} was trained before it used the prices of earlier matches; train it again"
+            )
+        self._fitted = [
+            PricedLogit(section).restored_part(self.columns, state[name]) for name, section in self._sections().items()
+        ]
+
+
+def _seen(own: Floats, columns: Sequence[str]) -> Floats:
+    """Return the number of earlier matches with a price of the side that has fewer, shape (n,)."""
+    fewest: Floats = own[:, [name.startswith(SEEN) for name in columns]].min(axis=1)
+    return fewest
 
 
 def _complete(columns: Floats) -> NDArray[np.bool_]:

@@ -78,6 +78,10 @@ class Pool(Estimator):
         pool._take([member.for_columns(pool.columns) for member in members.values()], weights)
         return pool
 
+    def pooled(self, forecasts: Floats) -> Floats:
+        """Return what `predict_proba` returns, from what the members forecast: shape (members, n, 3)."""
+        return softmax(np.tensordot(self._weights, centred(np.log(np.maximum(forecasts, FLOOR))), axes=1))
+
     def scores(self, X: Floats) -> Floats:
         """Return the weighted sum of the members' centred scores, shape (n, 3)."""
         own, total = self._own(X), np.zeros((len(X), 3))

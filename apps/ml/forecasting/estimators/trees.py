@@ -41,8 +41,7 @@ class XGBoost(Estimator):
 
     def scores(self, X: Floats) -> Floats:
         """Return the margins of the three classes, shape (n, 3)."""
-        own = self._own(X)
-        return self._logit.scores(own) + self._added(own)
+        return self._boosted(self._own(X))
 
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the parts of the logit and the sums of the trees' Shapley values by group of columns.
@@ -58,8 +57,12 @@ class XGBoost(Estimator):
         found = self._logit.parts(own, by)
         for group, part in grouped(self.columns, values[:, :-1], by).items():
             found[group] = found[group] + part if group in found else part
-        found[BASELINE] += self.scores(X) - sum(found.values())
+        found[BASELINE] += self._boosted(own) - sum(found.values())
         return found
+
+    def _boosted(self, own: Floats) -> Floats:
+        """Return the scores of the logit with what the trees add, shape (n, 3)."""
+        return self._logit.scores(own) + self._added(own)
 
     def _added(self, own: Floats) -> Floats:
         """Return what the trees add to the scores of the logit, shape (n, 3)."""

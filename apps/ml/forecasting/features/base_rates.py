@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.features.catalogue import Feature
-from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, grown
+from apps.ml.forecasting.features.events import DESCRIBE, OBSERVE, UNSEEN, Events, Sizes, grown
 from apps.ml.forecasting.kernels import njit
 
 
@@ -153,5 +153,5 @@ def _fold(
     for event in events:
         if event.kind == OBSERVE:
             observe(sums, shift, prior, constants, event, rates)
-        else:
+        elif event.kind == DESCRIBE:
             describe(sums, shift, prior, constants, event, out[event.row, first:])

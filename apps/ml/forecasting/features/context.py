@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side, sided
-from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, country_of
+from apps.ml.forecasting.features.events import DAY, DESCRIBE, Events, Sizes, country_of
 from apps.ml.forecasting.kernels import njit
 
 SLACK_DAYS: Final = 30
@@ -174,5 +174,5 @@ def _fold(
     calendar: Records, orders: Records, constants: ContextConstants, events: Events, out: Floats, first: int
 ) -> None:
     for event in events:
-        if event.kind != OBSERVE:
+        if event.kind == DESCRIBE:
             describe(calendar, orders, constants, event, out[event.row, first:])

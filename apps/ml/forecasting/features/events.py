@@ -1,8 +1,9 @@
 """Events in the order of time, made from frames, which the compiled kernels iterate over.
 
-An event is a result that is observed at `known_at` or a fixture that is described at `as_of`. At the same instant the
-fixture comes first, because a forecast may use only what was known *before* it; results of one instant come in the
-order of (kick-off, match id). Goals and statistics of fixtures are never passed to the kernels.
+An event is a result that is observed at `known_at`, expected goals (xG) that are observed at `xg_known_at`, or a
+fixture that is described at `as_of`. At the same instant the fixture comes first, because a forecast may use only what
+was known *before* it; then results and then xG, each in the order of (kick-off, match id). Goals and statistics of
+fixtures are never passed to the kernels.
 
 States and events are structured arrays: a kernel reads ``event.kickoff`` and writes ``teams[event.team[0]].rating``.
 """
@@ -20,10 +21,12 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.features.places import LINES, places_of
+from apps.ml.forecasting.features.schema import XG
 from apps.ml.forecasting.prices import EARLIER
 
 DESCRIBE: Final = 0
 OBSERVE: Final = 1
+OBSERVE_XG: Final = 2
 
 UNSEEN: Final = 0
 """Slot of all teams, competitions and regions without an observed result; its state never changes."""
@@ -39,13 +42,13 @@ NOT_SCHEDULED: Final = ("cancelled", "postponed")
 
 EVENT: Final = np.dtype(
     [
-        ("kind", np.int8),  # DESCRIBE or OBSERVE
+        ("kind", np.int8),  # DESCRIBE, OBSERVE or OBSERVE_XG: the order of events of one instant
         ("neutral", np.bool_),
         ("regular", np.bool_),  # of the regular season of a league, not of a play-off
         ("level", np.int16),
-        ("row", np.int64),  # output row of a fixture, -1 for a result
+        ("row", np.int64),  # output row of a fixture, -1 otherwise
         ("match", np.int64),  # id
-        ("at", np.int64),  # known_at or as_of, microseconds since 1970 in UTC
+        ("at", np.int64),  # known_at, xg_known_at or as_of, microseconds since 1970 in UTC
         ("kickoff", np.int64),  # microseconds since 1970 in UTC
         ("season", np.int64),  # id
         ("competition", np.int64),  # slot
@@ -58,6 +61,7 @@ EVENT: Final = np.dtype(
         ("places", np.int64, (len(LINES),)),  # lines of the competition's table
         ("goals", np.float64, (2,)),  # NaN for fixtures
         ("signals", np.float64, (2, len(SIGNALS))),  # NaN for fixtures and where not counted
+        ("xg", np.float64, (2,)),  # NaN but in OBSERVE_XG
         ("price", np.float64, (3,)),  # probabilities behind the line of a past match; NaN for fixtures and without one
     ],
     align=True,
@@ -165,9 +169,10 @@ class SlotIndex:
 
 
 def result_rows(results: pd.DataFrame) -> EventRows:
-    """Return the observed results of a frame in the order of their events.
+    """Return the observed results and expected goals of a frame in the order of their events.
 
-    Rows that are not finished, or lack goals or `known_at`, are left out.
+    Rows that are not finished or lack goals are left out. A row without `known_at` has no result to observe, and one
+    without `xg_known_at` or xG no xG.
     """
     known_at = _microseconds(results["known_at"])
     rows = _rows(results, OBSERVE, known_at)
@@ -180,12 +185,35 @@ def result_rows(results: pd.DataFrame) -> EventRows:
     for place, name in enumerate(EARLIER):
         if name in results:
             rows.events["price"][:, place] = _floats(results[name])
-    finished = (results["status"] == "finished").to_numpy(dtype=bool, na_value=False)
-    chosen = np.flatnonzero(finished & (known_at != _NEVER) & ~np.isnan(goals).any(axis=1))
+    finished = (results["status"] == "finished").to_numpy(dtype=bool, na_value=False) & ~np.isnan(goals).any(axis=1)
+    chosen = np.flatnonzero(finished & (known_at != _NEVER))
+    later = _xg_rows(results, rows, finished)
     match, kickoff, at = (rows.events[name][chosen] for name in ("match", "kickoff", "at"))
     order = chosen[np.lexsort((match, kickoff, at))]
     # Most frames are already in order, and a copy takes as long as making them.
-    return rows if np.array_equal(order, np.arange(len(results))) else rows.take(order)
+    observed = rows if np.array_equal(order, np.arange(len(results))) else rows.take(order)
+    return observed if later is None else _merged(observed, later)
+
+
+def _xg_rows(results: pd.DataFrame, rows: EventRows, finished: NDArray[np.bool_]) -> EventRows | None:
+    """Return the expected goals of finished matches as events of their own; None where there are none."""
+    if "xg_known_at" not in results:
+        return None
+    known_at = _microseconds(results["xg_known_at"])
+    xg = np.stack([_floats(results[name]) for name in XG], axis=1)
+    chosen = np.flatnonzero(finished & (known_at != _NEVER) & ~np.isnan(xg).any(axis=1))
+    if not chosen.size:
+        return None
+    later = rows.take(chosen)
+    later.events["kind"], later.events["at"], later.events["xg"] = OBSERVE_XG, known_at[chosen], xg[chosen]
+    return later
+
+
+def _merged(observed: EventRows, later: EventRows) -> EventRows:
+    """Return the events of both in the order of time."""
+    events, region, competition = (np.concatenate(pair) for pair in zip(observed, later, strict=True))
+    order = np.lexsort([events[name] for name in ("match", "kickoff", "kind", "at")])
+    return EventRows(events, region, competition).take(order)
 
 
 def fixture_rows(fixtures: pd.DataFrame) -> EventRows:
@@ -231,7 +259,7 @@ def fixture_row(
     events["country"] = country_of(region)
     events["places"] = places_of(region, level)
     events["team_id"] = team_ids
-    for name in ("goals", "signals", "price"):
+    for name in ("goals", "signals", "xg", "price"):
         events[name] = np.nan
     return EventRows(events, np.array([region], dtype=object), events["competition_id"].copy())
 
@@ -249,7 +277,7 @@ class Timeline:
                 index.fill(rows)
         keys = [np.concatenate([part[name] for part in self._parts]) for name in ("match", "kickoff", "kind", "at")]
         self._order = np.lexsort(keys)
-        self._is_result = keys[2][self._order] == OBSERVE
+        self._is_fixture = keys[2][self._order] == DESCRIBE
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -267,7 +295,7 @@ class Timeline:
 
     def cuts(self, fixtures: int) -> list[int]:
         """Return end positions of parts with `fixtures` fixtures each; the last one is the number of events."""
-        places = np.flatnonzero(~self._is_result)
+        places = np.flatnonzero(self._is_fixture)
         return [*(places[fixtures::fixtures] if places.size else places).tolist(), len(self)]
 
 
@@ -290,7 +318,7 @@ def grown(state: NDArray[Any], fresh: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def _rows(frame: pd.DataFrame, kind: int, at: Integers) -> EventRows:
-    events = np.empty(len(frame), dtype=EVENT)
+    events = np.zeros(len(frame), dtype=EVENT)
     events["kind"] = kind
     events["row"] = -1
     events["at"] = at
@@ -306,6 +334,7 @@ def _rows(frame: pd.DataFrame, kind: int, at: Integers) -> EventRows:
     events["team_id"][:, 1] = _integers(frame["away_team_id"])
     events["goals"] = np.nan
     events["signals"] = np.nan
+    events["xg"] = np.nan
     events["price"] = np.nan
     return EventRows(events, frame["region"].to_numpy(dtype=object), events["competition_id"].copy())
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, sided
-from apps.ml.forecasting.features.events import OBSERVE, SIGNALS, UNSEEN, Events, Sizes
+from apps.ml.forecasting.features.events import DESCRIBE, OBSERVE, SIGNALS, UNSEEN, Events, Sizes
 from apps.ml.forecasting.kernels import njit
 
 SCOPES: Final = {
@@ -391,5 +391,5 @@ def _fold(
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, entrants, pairs, event)
-        else:
+        elif event.kind == DESCRIBE:
             describe(teams, entrants, pairs, windows, chosen, event, totals, means, out[event.row, first:])

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, sided
-from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, Slots, grown
+from apps.ml.forecasting.features.events import DESCRIBE, OBSERVE, UNSEEN, Events, Sizes, Slots, grown
 from apps.ml.forecasting.features.schema import ROLES
 from apps.ml.forecasting.kernels import njit
 
@@ -389,5 +389,5 @@ def _fold(
         event, lineup = events[number], rows[starts[number] : stops[number]]
         if event.kind == OBSERVE:
             observe(players, clubs, edge, constants, event, own[number], lineup, elevens, missing)
-        else:
+        elif event.kind == DESCRIBE:
             describe(players, clubs, constants, event, own[number], lineup, elevens, missing, out[event.row, first:])

@@ -28,6 +28,9 @@ STATS: Final = (
 )
 """Counts of a match that some sources have; null where they do not."""
 
+XG: Final = ("home_xg", "away_xg")
+"""Expected goals of a match, which become known at `xg_known_at`, later than its result."""
+
 MATCHES: Final = pa.schema(
     [
         pa.field("match_id", pa.int64(), nullable=False),
@@ -50,6 +53,8 @@ MATCHES: Final = pa.schema(
         pa.field("home_goals", pa.float64()),
         pa.field("away_goals", pa.float64()),
         *(pa.field(name, pa.float64()) for name in STATS),
+        *(pa.field(name, pa.float64()) for name in XG),
+        pa.field("xg_known_at", TIMESTAMP),  # null without xG
     ]
 )
 """`data/raw/matches.parquet`: one row a match, sorted by (kickoff_at, match_id)."""

@@ -30,13 +30,17 @@ from apps.ml.forecasting.features.ratings import (
     EloRatings,
     GapRatings,
     MarketRatings,
+    PerformanceRatings,
     PiRatings,
     PoissonFilterRatings,
 )
 from apps.ml.forecasting.features.table import ADJUSTMENT, LeagueTable
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Version of the serialized state; increase it when the state of a family changes its shape or meaning."""
+
+BEFORE_XG: Final = 4
+"""The version before xG was observed. It is read still, but for the ratings made of prices, whose state has changed."""
 
 BLOCK: Final = 32_768
 """Fixtures of a block of `FeatureState.stream`."""
@@ -74,6 +78,7 @@ FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
     "dixon_coles": DixonColesRatings,
     "poisson_filter": PoissonFilterRatings,
     "gap": GapRatings,
+    "performance": PerformanceRatings,
     "pi": PiRatings,
     "form": FormFeatures,
     "context": ContextFeatures,
@@ -126,7 +131,7 @@ class FeatureState:
 
     @property
     def observed_until(self) -> datetime | None:
-        """`known_at` of the latest result that was observed; None before the first."""
+        """`known_at` of the latest result that was observed, or `xg_known_at` if later; None before the first."""
         return _EPOCH + timedelta(microseconds=self._latest[0]) if self._latest else None
 
     @property
@@ -225,7 +230,7 @@ class FeatureState:
         """
         rows = events.result_rows(results)
         self._run(rows, None, lineups)
-        return int(rows.events.size)
+        return int((rows.events["kind"] == events.OBSERVE).sum())
 
     def describe(self, fixtures: pd.DataFrame | EventRows, *, lineups: pd.DataFrame | None = None) -> Floats:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
@@ -355,7 +360,7 @@ class FeatureState:
         first, latest = _key(results.events[0]), _key(results.events[-1])
         if self._latest and first <= self._latest:
             raise LateResultError(
-                f"match {first[2]} became known at {_moment(first[0])}; results until {self.observed_until} "
+                f"match {first[3]} became known at {_moment(first[0])}; results until {self.observed_until} "
                 "were observed already"
             )
         self._index.learn(results)
@@ -399,6 +404,8 @@ class FeatureState:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 header = json.loads(archive.read("state.json"))
+                if header["format"] == BEFORE_XG and MarketRatings.name not in header["params"]:
+                    header |= {"format": FORMAT, "latest": _with_kind(header["latest"])}
                 if header["format"] != FORMAT:
                     raise StateFormatError(f"feature state of format {header['format']}; this code reads {FORMAT}")
                 index = SlotIndex(header["teams"], header["competitions"], header["regions"], header["entrants"])
@@ -465,8 +472,13 @@ def _calendar(results: pd.DataFrame, fixtures: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([events.scheduled(results), events.scheduled(fixtures)], ignore_index=True)
 
 
-def _key(event: Any) -> tuple[int, int, int]:
-    return int(event["at"]), int(event["kickoff"]), int(event["match"])
+def _key(event: Any) -> tuple[int, int, int, int]:
+    return int(event["at"]), int(event["kind"]), int(event["kickoff"]), int(event["match"])
+
+
+def _with_kind(latest: Sequence[int]) -> Sequence[int]:
+    """Return the key of the latest event of a state from before xG, when all observed events were results."""
+    return [latest[0], events.OBSERVE, *latest[1:]] if latest else latest
 
 
 def _moment(microseconds: int) -> datetime:

@@ -18,7 +18,7 @@ import numpy as np
 
 from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
-from apps.ml.forecasting.features.events import OBSERVE, Events
+from apps.ml.forecasting.features.events import DESCRIBE, OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.features.places import LINES
 from apps.ml.forecasting.kernels import njit
@@ -132,6 +132,7 @@ class LeagueTable(TeamsAndCompetitions):
                 for line in LINES
             ),
             ("leverage_most", "probability", "largest leverage of the match over the lines of the table"),
+            ("leverage_root", "root of a probability", "square root of the largest leverage"),
         ]
         rows = [
             Feature(f"{name}_{side}", self.name, side, "season", None, unit, f"{side} side: {meaning}")
@@ -313,7 +314,7 @@ def describe(
     if is_this_season:
         _adjust(teams, adjustments, fixture, 1)
         _ranked(teams, competition, points)
-    width = 12 + 4 * len(LINES) + 2
+    width = 12 + 4 * len(LINES) + 4
     out[:width] = 0.0
     progress = 0.0
     for side in range(2):
@@ -329,6 +330,8 @@ def describe(
             out[side] = place / max(competition.teams - 1, 1)
             _stakes(team, competition, constants, fixture, side, place, left, points, out[12:])
             progress += min(team.played / max(rounds, 1), 1.0) / 2.0
+        # A side with little at stake differs more from one with nothing than from one with much.
+        out[width - 2 + side] = math.sqrt(out[width - 4 + side])
     out[width] = progress
     if is_this_season:
         _adjust(teams, adjustments, fixture, -1)
@@ -348,5 +351,5 @@ def _fold(
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, competitions, constants, event)
-        else:
+        elif event.kind == DESCRIBE:
             describe(teams, competitions, constants, adjustments, event, points, out[event.row, first:])

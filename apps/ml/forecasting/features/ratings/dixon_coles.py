@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, grown
+from apps.ml.forecasting.features.events import DAY, DESCRIBE, OBSERVE, Events, Sizes, grown
 from apps.ml.forecasting.kernels import njit
 
 LEVELS: Final = 12
@@ -398,5 +398,5 @@ def _fold(
             region.pending = 0
         if event.kind == OBSERVE:
             observe(region, matches, constants, event)
-        else:
+        elif event.kind == DESCRIBE:
             describe(entrants, region, constants, event, out[event.row, first:])

@@ -2,8 +2,9 @@
 
 The log-odds of home against away behind the line of a match are the home edge of the competition plus the difference of
 both teams' ratings plus noise; the log-odds of a draw against the mean of both are a level of the competition plus what
-both teams add. A Kalman filter follows each team. Between two prices the result moves the rating, as the market will
-do. Models with these columns are labelled with that input.
+both teams add. A rating is the sum of a long-term strength and a short-term deviation that decays, and a Kalman filter
+follows each team. Between two prices the result, the shots and the expected goals (xG) move the rating, as the market
+will do. A club that changes its division moves by a step. Models with these columns are labelled with that input.
 """
 
 from __future__ import annotations
@@ -15,44 +16,80 @@ import numpy as np
 
 from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
+from apps.ml.forecasting.features.events import DAY, DESCRIBE, OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype(
     [
-        ("rating", np.float64, (2,)),
-        ("variance", np.float64, (2,)),
+        ("rating", np.float64, (3,)),
+        ("variance", np.float64, (3,)),
         ("seen", np.int64),
         ("at", np.int64),
         ("season", np.int64),
+        ("level", np.int64),
     ]
 )
-"""State of a team: log-odds of strength and of drawing, their variances, priced matches, kick-off of the latest, id of
-its latest league season."""
+"""State of a team: log-odds of long-term strength, of the short-term deviation and of drawing, their variances, priced
+matches, kick-off of the latest, id and level of its latest league season."""
 
-COMPETITION: Final = np.dtype([("level", np.float64, (2,)), ("rating", np.float64), ("seen", np.int64)])
-"""State of a competition: home edge and draws in log-odds, mean strength of its sides, priced matches."""
+COMPETITION: Final = np.dtype(
+    [
+        ("edge", np.float64),
+        ("draw", np.float64),
+        ("rating", np.float64),
+        ("seen", np.int64),
+        ("mean", np.float64, (2,)),
+        ("counted", np.int64, (2,)),
+    ]
+)
+"""State of a competition: home edge and draws in log-odds, mean long-term strength of its sides, priced matches; mean
+shots and mean xG of both sides of a match together, and the matches behind each."""
 
-STRENGTH: Final = 0
-DRAW: Final = 1
+LONG: Final = 0
+SHORT: Final = 1
+DRAW: Final = 2
+
+SHOTS: Final = 0
+XG: Final = 1
+
+COUNTED_FROM: Final = 50
+"""Matches of a competition before its mean shots or xG are trusted."""
+
+MARGIN: Final = 1.8
+"""Goals that a side is expected to win by, for each point by which its probability of winning exceeds the other's."""
+
+SHARE: Final = 0.7
+"""The same as a share of all shots, or of all xG, of a match."""
+
+MARGIN_CAP: Final = 2.5
+"""Goals beyond which a margin says no more."""
 
 
 class MarketConstants(NamedTuple):
     """Numbers of the family, from ``features.market`` of the parameters."""
 
-    start: float  # variance of the strength of an unknown team
+    start: float  # variance of the long-term strength of an unknown team
     start_draw: float  # `_draw`: the same of its draws
     noise: float  # variance of a price around the ratings
     noise_draw: float
-    drift: float  # variance per day
+    drift: float  # variance per day of the long-term strength
     drift_draw: float
     jump: float  # variance of a summer
+    short: float  # variance of the short-term deviation in the long run
+    short_days: float  # time in which it decays to a share of 1/e
     season_pull: float  # share of the way to the mean between two seasons
     newcomer: float  # log-odds below the mean of a competition that has seen `settled_matches`
     settled_matches: int
-    level_rate: float  # least share by which the levels of a competition move per match
-    goal: float  # log-odds for a score of one more than expected
+    promoted: float  # log-odds that a promotion takes from a team
+    relegated: float  # log-odds that a relegation gives it
+    level_rate: float  # least share by which the mean strength and the draws of a competition move per match
+    edge_rate: float  # the same of its home edge
+    mean_rate: float  # the same of its mean shots and xG
+    win: float  # log-odds for a score (1, 0.5 or 0) of one more than expected
+    goal: float  # the same for a goal more
+    shots: float  # the same for all shots of a match more
+    xg: float  # the same for all xG
 
 
 class MarketRatings(TeamsAndCompetitions):
@@ -81,101 +118,196 @@ class MarketRatings(TeamsAndCompetitions):
 
 
 @njit(cache=True)
-def enter(team: Any, competition: Any, constants: MarketConstants, event: Any, entering: Floats) -> None:
-    """Write strength, draws and both variances of a team before a match."""
+def enter(
+    team: Any, competition: Any, constants: MarketConstants, event: Any, rating: Floats, variance: Floats
+) -> None:
+    """Write long-term strength, short-term deviation and draws of a team before a match, and their variances."""
+    rating[SHORT] = rating[DRAW] = 0.0
     if team.seen == 0:
         settled = competition.seen >= constants.settled_matches
-        entering[0] = competition.rating - (constants.newcomer if settled else 0.0)
-        entering[1] = 0.0
-        entering[2] = constants.start
-        entering[3] = constants.start_draw
+        rating[LONG] = competition.rating - (constants.newcomer if settled else 0.0)
+        variance[LONG], variance[SHORT], variance[DRAW] = constants.start, constants.short, constants.start_draw
         return
     days = max(event.kickoff - team.at, 0) / DAY
-    entering[0] = team.rating[STRENGTH]
-    entering[1] = team.rating[DRAW]
-    entering[2] = team.variance[STRENGTH] + constants.drift * days
-    entering[3] = team.variance[DRAW] + constants.drift_draw * days
+    kept = np.exp(-days / constants.short_days)
+    rating[LONG] = team.rating[LONG]
+    rating[SHORT] = team.rating[SHORT] * kept
+    rating[DRAW] = team.rating[DRAW]
+    variance[LONG] = team.variance[LONG] + constants.drift * days
+    variance[SHORT] = team.variance[SHORT] * kept**2 + constants.short * (1.0 - kept**2)
+    variance[DRAW] = min(team.variance[DRAW] + constants.drift_draw * days, constants.start_draw)
     if event.level > 0 and team.season != event.season:
-        entering[0] += constants.season_pull * (competition.rating - entering[0])
-        entering[2] += constants.jump
-    entering[2] = min(entering[2], constants.start)
-    entering[3] = min(entering[3], constants.start_draw)
+        if event.level < team.level:
+            rating[LONG] -= constants.promoted
+        elif 0 < team.level < event.level:
+            rating[LONG] += constants.relegated
+        rating[LONG] += constants.season_pull * (competition.rating - rating[LONG])
+        variance[LONG] += constants.jump
+    variance[LONG] = min(variance[LONG], constants.start)
 
 
 @njit(cache=True)
-def observe(teams: Records, competitions: Records, constants: MarketConstants, result: Any, entering: Floats) -> None:
-    """Move both teams and the levels of the competition by the price of a match, then both teams by its result."""
+def has_price(event: Any) -> bool:
+    """Return whether the match has a line."""
+    return event.price[0] > 0.0 and event.price[1] > 0.0 and event.price[2] > 0.0
+
+
+@njit(cache=True)
+def difference(competition: Any, ratings: Floats, event: Any) -> float:
+    """Return the log-odds of home against away that the ratings of both teams give, shape (2, 3)."""
+    edge = 0.0 if event.neutral else competition.edge
+    return edge + ratings[0, LONG] + ratings[0, SHORT] - ratings[1, LONG] - ratings[1, SHORT]
+
+
+@njit(cache=True)
+def react(ratings: Floats, gain: float) -> None:
+    """Add log-odds to the home side and take them from the away side: half for long, half for some time."""
+    for side in range(2):
+        sign = 1.0 if side == 0 else -1.0
+        ratings[side, LONG] += sign * gain / 2.0
+        ratings[side, SHORT] += sign * gain / 2.0
+
+
+@njit(cache=True)
+def surprise_of_counts(
+    competition: Any, constants: MarketConstants, counted: int, home: float, away: float, price: Floats
+) -> float:
+    """Return by how much the home side's share of shots or xG exceeded what the price says; then move the mean."""
+    if np.isnan(home) or np.isnan(away):
+        return 0.0
+    found = 0.0
+    if competition.counted[counted] >= COUNTED_FROM:
+        found = (home - away) / max(competition.mean[counted], 1e-3) - SHARE * (price[0] - price[2])
+    rate = max(constants.mean_rate, 1.0 / (competition.counted[counted] + 1.0))
+    competition.mean[counted] += rate * (home + away - competition.mean[counted])
+    competition.counted[counted] += 1
+    return found
+
+
+@njit(cache=True)
+def _move_by_price(
+    competition: Any, constants: MarketConstants, result: Any, ratings: Floats, variances: Floats
+) -> None:
+    """Move both teams, and the home edge and draws of the competition, by the line: one step of the filter."""
     p = result.price
-    if not (p[0] > 0.0 and p[1] > 0.0 and p[2] > 0.0):
-        return
-    competition = competitions[result.competition]
+    error = np.log(p[0] / p[2]) - difference(competition, ratings, result)
+    mean = competition.draw + ratings[0, DRAW] + ratings[1, DRAW]
+    error_draw = np.log(p[1]) - (np.log(p[0]) + np.log(p[2])) / 2.0 - mean
+    total, total_draw = constants.noise, constants.noise_draw
     for side in range(2):
-        enter(teams[result.team[side]], competition, constants, result, entering[side])
-    strength = np.log(p[0] / p[2])
-    draw = np.log(p[1]) - (np.log(p[0]) + np.log(p[2])) / 2.0
-    rate = max(constants.level_rate, 1.0 / (competition.seen + 1.0))
-    home, away = entering[0], entering[1]
-    edge = 0.0 if result.neutral else competition.level[STRENGTH]
-    error = strength - (edge + home[0] - away[0])
-    gain = 1.0 / (home[2] + away[2] + constants.noise)
-    home[0] += home[2] * gain * error
-    away[0] -= away[2] * gain * error
-    error_draw = draw - (competition.level[DRAW] + home[1] + away[1])
-    gain_draw = 1.0 / (home[3] + away[3] + constants.noise_draw)
+        total += variances[side, LONG] + variances[side, SHORT]
+        total_draw += variances[side, DRAW]
     for side in range(2):
-        own = entering[side]
-        own[1] += own[3] * gain_draw * error_draw
-        own[2] *= 1.0 - own[2] * gain
-        own[3] *= 1.0 - own[3] * gain_draw
+        sign = 1.0 if side == 0 else -1.0
+        for term in (LONG, SHORT):
+            gain = variances[side, term] / total
+            ratings[side, term] += sign * gain * error
+            variances[side, term] *= 1.0 - gain
+        gain = variances[side, DRAW] / total_draw
+        ratings[side, DRAW] += gain * error_draw
+        variances[side, DRAW] *= 1.0 - gain
+    first = 1.0 / (competition.seen + 1.0)
     if not result.neutral:
-        competition.level[STRENGTH] += rate * error
-    competition.level[DRAW] += rate * error_draw
+        competition.edge += max(constants.edge_rate, first) * error
+    competition.draw += max(constants.level_rate, first) * error_draw
+
+
+@njit(cache=True)
+def observe(
+    teams: Records,
+    competitions: Records,
+    constants: MarketConstants,
+    result: Any,
+    ratings: Floats,
+    variances: Floats,
+) -> None:
+    """Move both teams and the levels of the competition by the price of a match, then both teams by its result."""
+    if not has_price(result):
+        return
+    competition, p = competitions[result.competition], result.price
+    for side in range(2):
+        enter(teams[result.team[side]], competition, constants, result, ratings[side], variances[side])
+    _move_by_price(competition, constants, result, ratings, variances)
     margin = result.goals[0] - result.goals[1]
     score = 1.0 if margin > 0.0 else (0.5 if margin == 0.0 else 0.0)
-    surprise = constants.goal * (score - p[0] - p[1] / 2.0)
-    home[0] += surprise
-    away[0] -= surprise
-    competition.rating += rate * ((home[0] + away[0]) / 2.0 - competition.rating)
+    beyond = min(max(margin - MARGIN * (p[0] - p[2]), -MARGIN_CAP), MARGIN_CAP)
+    shots = surprise_of_counts(competition, constants, SHOTS, result.signals[0, 0], result.signals[1, 0], p)
+    win = constants.win * (score - p[0] - p[1] / 2.0)
+    react(ratings, win + constants.goal * beyond + constants.shots * shots)
+    rate = max(constants.level_rate, 1.0 / (competition.seen + 1.0))
+    competition.rating += rate * ((ratings[0, LONG] + ratings[1, LONG]) / 2.0 - competition.rating)
     competition.seen += 1
-    _store(teams, result, entering)
+    _store(teams, result, ratings, variances)
+    for side in range(2):
+        teams[result.team[side]].seen += 1
 
 
 @njit(cache=True)
-def _store(teams: Records, result: Any, entering: Floats) -> None:
+def observe_xg(
+    teams: Records,
+    competitions: Records,
+    constants: MarketConstants,
+    event: Any,
+    ratings: Floats,
+    variances: Floats,
+) -> None:
+    """Move both teams by the xG of a match that had a price."""
+    if not has_price(event):
+        return
+    competition = competitions[event.competition]
     for side in range(2):
-        team, own = teams[result.team[side]], entering[side]
-        for kind in range(2):
-            team.rating[kind] = own[kind]
-            team.variance[kind] = own[2 + kind]
-        team.seen += 1
-        team.at = max(team.at, result.kickoff)
-        if result.level > 0:
-            team.season = result.season
+        enter(teams[event.team[side]], competition, constants, event, ratings[side], variances[side])
+    surprise = surprise_of_counts(competition, constants, XG, event.xg[0], event.xg[1], event.price)
+    react(ratings, constants.xg * surprise)
+    _store(teams, event, ratings, variances)
+
+
+@njit(cache=True)
+def _store(teams: Records, event: Any, ratings: Floats, variances: Floats) -> None:
+    """Store the ratings of both teams and their variances as of the match."""
+    for side in range(2):
+        team = teams[event.team[side]]
+        for kind in range(3):
+            team.rating[kind] = ratings[side, kind]
+            team.variance[kind] = variances[side, kind]
+        team.at = max(team.at, event.kickoff)
+        if event.level > 0:
+            team.season = event.season
+            team.level = event.level
 
 
 @njit(cache=True)
 def describe(
-    teams: Records, competitions: Records, constants: MarketConstants, fixture: Any, entering: Floats, out: Floats
+    teams: Records,
+    competitions: Records,
+    constants: MarketConstants,
+    fixture: Any,
+    ratings: Floats,
+    variances: Floats,
+    out: Floats,
 ) -> None:
     """Write both strengths, the difference with the home edge, draws, and how sure that is."""
     competition = competitions[fixture.competition]
+    doubt = 0.0
     for side in range(2):
-        enter(teams[fixture.team[side]], competition, constants, fixture, entering[side])
-        out[side] = entering[side, 0] - competition.rating
+        enter(teams[fixture.team[side]], competition, constants, fixture, ratings[side], variances[side])
+        out[side] = ratings[side, LONG] + ratings[side, SHORT] - competition.rating
         out[5 + side] = teams[fixture.team[side]].seen
-    edge = 0.0 if fixture.neutral else competition.level[STRENGTH]
-    out[2] = edge + entering[0, 0] - entering[1, 0]
-    out[3] = competition.level[DRAW] + entering[0, 1] + entering[1, 1]
-    out[4] = np.sqrt(entering[0, 2] + entering[1, 2])
+        doubt += variances[side, LONG] + variances[side, SHORT]
+    out[2] = difference(competition, ratings, fixture)
+    out[3] = competition.draw + ratings[0, DRAW] + ratings[1, DRAW]
+    out[4] = np.sqrt(doubt)
 
 
 @njit(cache=True, nogil=True)
 def _fold(
     teams: Records, competitions: Records, constants: MarketConstants, events: Events, out: Floats, first: int
 ) -> None:
-    entering = np.zeros((2, 4))
+    ratings, variances = np.zeros((2, 3)), np.zeros((2, 3))
     for event in events:
         if event.kind == OBSERVE:
-            observe(teams, competitions, constants, event, entering)
+            observe(teams, competitions, constants, event, ratings, variances)
+        elif event.kind == DESCRIBE:
+            describe(teams, competitions, constants, event, ratings, variances, out[event.row, first:])
         else:
-            describe(teams, competitions, constants, event, entering, out[event.row, first:])
+            observe_xg(teams, competitions, constants, event, ratings, variances)

@@ -14,7 +14,7 @@ import numpy as np
 
 from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import OBSERVE, Events
+from apps.ml.forecasting.features.events import DESCRIBE, OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.kernels import njit
 
@@ -140,5 +140,5 @@ def _fold(
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, competitions, constants, event)
-        else:
+        elif event.kind == DESCRIBE:
             describe(teams, competitions, constants, event, out[event.row, first:])

@@ -20,7 +20,7 @@ import numpy as np
 
 from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
+from apps.ml.forecasting.features.events import DAY, DESCRIBE, OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count_of, update_means
 from apps.ml.forecasting.kernels import njit
@@ -360,5 +360,5 @@ def _fold(
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, competitions, noise, dispersion, constants, event, scratch)
-        else:
+        elif event.kind == DESCRIBE:
             describe(teams, competitions, noise, constants, event, scratch, out[event.row, first:])
