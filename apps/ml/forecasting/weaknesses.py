@@ -1,0 +1,100 @@
+"""Why a forecast is less sure than usual: what its features say of how much was known of both sides.
+
+The codes are stored with every prediction and are part of the public API. Pages and the API have the sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from apps.ml.forecasting.arrays import Floats
+
+FALLBACK: Final = "fallback"
+NEW_CLUB: Final = "new_club"
+NO_STATISTICS: Final = "no_statistics"
+PROMOTED: Final = "promoted"
+RELEGATED: Final = "relegated"
+SEASON_START: Final = "season_start"
+LONG_BREAK: Final = "long_break"
+
+CODES: Final = (FALLBACK, NEW_CLUB, NO_STATISTICS, PROMOTED, RELEGATED, SEASON_START, LONG_BREAK)
+"""All codes, in the order in which the weaknesses of a forecast are listed."""
+
+SIDES: Final = ("home", "away")
+
+FEW_MATCHES: Final = 15
+"""Observed matches from which a club is no longer new: they halve the variance of its attack in the goals filter
+(1 / 0.048 at the start, and about 1.35 more with each match)."""
+
+MOSTLY: Final = 0.5
+"""Share of a side's late matches that have statistics below which most of them have none."""
+
+EARLY: Final = 0.25
+"""Share of the season up to which a side that came up or went down is new to its level: the first of the parts of a
+season that the report of an evaluation shows apart."""
+
+START: Final = 0.1
+"""Share of the season up to which it has only begun: four rounds of 38."""
+
+LONG_BREAK_DAYS: Final = 21
+"""Days without a match that make a long break. Those for national teams last two weeks, and the feature counts no
+further (`rest_cap_days` of the parameters)."""
+
+_PAIRS: Final = ("elo_matches", "filter_counted", "table_moved", "rest")
+_SINGLE: Final = ("table_progress", "level")
+
+
+class Weakness(NamedTuple):
+    """A reason why a forecast is less sure than usual.
+
+    `side` is one of `SIDES`, and empty for the whole match. `count` is the number of known matches for `NEW_CLUB`, days
+    for `LONG_BREAK`, and 0 for every other code.
+    """
+
+    code: str
+    side: str = ""
+    count: int = 0
+
+
+def weaknesses(names: Sequence[str], values: Floats) -> list[list[Weakness]]:
+    """Return the weaknesses of forecasts by their features, each in the order of `CODES`, home before away.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns of `values`. A column that is not there names no weakness.
+    values : ndarray, shape (n, features)
+        Features as `FeatureState.describe` gives them.
+    """
+    wanted = [f"{name}_{side}" for name in _PAIRS for side in SIDES] + list(_SINGLE)
+    places = {name: place for place, name in enumerate(names)}
+    unknown = np.full(len(values), np.nan)
+    columns = [values[:, places[name]] if name in places else unknown for name in wanted]
+    return [_of_one(row) for row in np.column_stack(columns).tolist()]
+
+
+def _of_one(row: list[float]) -> list[Weakness]:
+    """Return the weaknesses of one forecast; a comparison with NaN is false and names none."""
+    played, counted, moved, rest = (row[2 * place : 2 * place + 2] for place in range(len(_PAIRS)))
+    progress, level = row[-2:]
+    is_start = level >= 1 and progress < START
+    found = [Weakness(NEW_CLUB, side, int(played[i])) for i, side in enumerate(SIDES) if played[i] < FEW_MATCHES]
+    uncounted = [side for i, side in enumerate(SIDES) if played[i] >= FEW_MATCHES and counted[i] < MOSTLY]
+    found += [Weakness(NO_STATISTICS)] if len(uncounted) == len(SIDES) else _each(NO_STATISTICS, uncounted)
+    if progress < EARLY:
+        found += _each(PROMOTED, [side for i, side in enumerate(SIDES) if moved[i] > 0])
+        found += _each(RELEGATED, [side for i, side in enumerate(SIDES) if moved[i] < 0])
+    if is_start:
+        found.append(Weakness(SEASON_START))
+    else:
+        # A club of which no match is known has the longest rest too.
+        rested = [side for i, side in enumerate(SIDES) if played[i] > 0 and rest[i] >= LONG_BREAK_DAYS]
+        found += [Weakness(LONG_BREAK, side, LONG_BREAK_DAYS) for side in rested]
+    return found
+
+
+def _each(code: str, sides: Sequence[str]) -> list[Weakness]:
+    return [Weakness(code, side) for side in sides]
