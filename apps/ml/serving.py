@@ -27,6 +27,7 @@ from apps.matches.models import World
 from apps.matches.replicas import from_primary
 from apps.matches.selectors import data_snapshot
 from apps.ml import metrics, selectors
+from apps.ml.forecasting.weaknesses import Weakness, weaknesses
 from apps.ml.models import FeatureSnapshot, ModelVersion
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class ServedForecasts:
     base_rates: np.ndarray
     contributions: dict[str, np.ndarray]
     features_sha256: list[str]
+    weaknesses: list[list[Weakness]]
 
 
 _served: dict[World, ServedModel] = {}
@@ -377,6 +379,7 @@ def forecast(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: da
         base_rates=features[:, base] / features[:, base].sum(axis=1, keepdims=True),
         contributions=forecast.contributions,
         features_sha256=[served.bundle.features_sha256(row) for row in features],
+        weaknesses=weaknesses(names, features),
     )
 
 

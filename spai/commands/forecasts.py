@@ -52,7 +52,7 @@ def predict(options: Namespace) -> Answer:
         return Answer(asdict(report), table(("world", "considered", "published"), rows))
     match, details, notes = _forecast(options)
     shape = _shape(match, details, notes, {forecasts.MARKETS})
-    return Answer(shape, "\n".join([*_head(match, details, shape), *notes]))
+    return Answer(shape, "\n".join([*_head(match, details, shape), *_weaknesses(shape), *notes]))
 
 
 def explain(options: Namespace) -> Answer:
@@ -66,7 +66,15 @@ def explain(options: Namespace) -> Answer:
         for group, value in strongest
     ]
     reasons = table(("because of", "log-odds", "favours"), rows) if rows else "No feature moves it from the base rates."
-    return Answer(shape, "\n".join([*_head(match, details, shape), f"base rates: {base}", reasons, *notes]))
+    return Answer(
+        shape, "\n".join([*_head(match, details, shape), f"base rates: {base}", reasons, *_weaknesses(shape), *notes])
+    )
+
+
+def _weaknesses(shape: dict[str, Any]) -> list[str]:
+    """Return a line for what makes the forecast less sure than usual; none where nothing does."""
+    texts = "; ".join(each["text"] for each in shape["weaknesses"])
+    return [f"less sure than usual: {texts}"] if texts else []
 
 
 def _forecast(options: Namespace) -> tuple[Match, forecasts.ForecastDetails, list[str]]:

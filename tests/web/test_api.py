@@ -106,6 +106,34 @@ def test_a_forecast_names_the_teams_and_has_large_members_only_when_asked(client
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "side", "count", "text"),
+    [
+        ("fallback", "", 0, "the current model cannot be loaded, and a fallback made the forecast"),
+        ("new_club", "away", 0, "no match of Old Mill is known"),
+        ("new_club", "away", 1, "Old Mill has played 1 match that we know of"),
+        ("new_club", "home", 4, "Northgate has played 4 matches that we know of"),
+        ("no_statistics", "", 0, "shots are not counted in most matches of both teams"),
+        ("no_statistics", "away", 0, "shots are not counted in most matches of Old Mill"),
+        ("promoted", "home", 0, "Northgate came up before this season"),
+        ("relegated", "away", 0, "Old Mill went down before this season"),
+        ("season_start", "", 0, "the season has only begun"),
+        ("long_break", "home", 21, "Northgate has not played for 21 days or more"),
+    ],
+)
+def test_a_weakness_has_a_code_a_side_and_a_text_in_english(client, build, champion, code, side, count, text):
+    match = build.match()
+    build.prediction(match, champion, weaknesses=[{"code": code, "side": side, "count": count}])
+    body = client.get(f"{LIST}{match.pk}/prediction/", headers={"accept-language": "de"}).json()
+    assert body["weaknesses"] == [{"code": code, "side": side or None, "text": text}]
+
+
+def test_the_usual_forecast_has_no_weakness(client, build, champion):
+    match = build.match()
+    build.prediction(match, champion)
+    assert client.get(f"{LIST}{match.pk}/prediction/").json()["weaknesses"] == []
+
+
 def test_the_shape_is_the_one_that_the_schema_describes(client, build, champion, answers):
     match = build.match(goals=None)
     build.prediction(match, champion)

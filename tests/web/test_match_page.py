@@ -113,6 +113,29 @@ class TestBefore:
         assert page.index("slight favourites") < page.index("Every score") < page.index("Why 41%")
         assert "graded" in page
 
+    def test_what_makes_a_forecast_weak_is_one_sentence_below_it(self, client, build, champion):
+        match = build.match()
+        build.prediction(match, champion)
+        assert "Less sure than usual" not in page_of(client, match)
+        new, start = {"code": "new_club", "side": "away", "count": 4}, {"code": "season_start", "side": "", "count": 0}
+        build.prediction(
+            match, champion, weaknesses=[new, start], before_kickoff=timedelta(minutes=90), data_snapshot=2
+        )
+        page = page_of(client, match)
+        said = "Less sure than usual: Old Mill has played 4 matches that we know of; the season has only begun."
+        assert said in page
+        assert page.index(said) < page.index("Expected goals")
+        german = words(client.get(f"/matches/{match.pk}/", headers={"accept-language": "de"}))
+        assert "Weniger sicher als sonst: von Old Mill sind nur 4 Spiele bekannt; die Saison hat eben erst" in german
+
+    def test_a_fallback_is_said_once(self, client, build, champion):
+        match = build.match()
+        weak = [{"code": "fallback", "side": "", "count": 0}]
+        build.prediction(match, champion, degraded="latest good version", weaknesses=weak)
+        page = page_of(client, match)
+        assert "from a fallback (latest good version)" in page
+        assert "Less sure than usual" not in page
+
     def test_stakes_line_ups_and_absences_stand_where_they_are_known(self, client, build, champion):
         match = build.match()
         build.prediction(match, champion)

@@ -25,6 +25,7 @@ from apps.matches.records import Side
 from apps.matches.selectors import EarlierMatch, MissingPlayer, SquadMember
 from apps.ml.forecasting.contributions import BASELINE
 from apps.ml.forecasting.goals import LIMIT, ScorelineGrid
+from apps.ml.forecasting.weaknesses import FALLBACK
 from apps.ml.models import Prediction, Stakes
 
 EVEN_WITHIN: Final = 4
@@ -402,6 +403,10 @@ def of_forecast(card: MatchCard, forecast: ForecastDetails, stats: MatchStats | 
         "expectation": expectation(match, forecast.p, why, market),
         "judgement": judgement(match, forecast.p, market, stats),
         "why": why,
+        # The page says in a warning of its own what stands in for the model.
+        "weaknesses": [
+            services.weakness_in_words(match, each) for each in forecast.weaknesses if each["code"] != FALLBACK
+        ],
         "score_chance": result and score_chance(forecast.grid, *result),
     }
 

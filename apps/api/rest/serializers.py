@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.matches.models import AwardedResult, Competition, Match, MatchStats, PointsAdjustment, Team, World
+from apps.ml.forecasting.weaknesses import CODES, SIDES
 
 
 class CompetitionSerializer(serializers.ModelSerializer[Competition]):
@@ -204,6 +205,14 @@ class ReasonSerializer(serializers.Serializer[dict[str, object]]):
     log_odds = serializers.FloatField(help_text="Home against away.")
 
 
+class WeaknessSerializer(serializers.Serializer[dict[str, object]]):
+    """A reason why a forecast is less sure than usual."""
+
+    code = serializers.ChoiceField(choices=CODES)
+    side = serializers.ChoiceField(choices=SIDES, allow_null=True, help_text="Null for the whole match.")
+    text = serializers.CharField(help_text="In words, without a capital letter and a full stop.")
+
+
 class ForecastSerializer(serializers.Serializer[dict[str, object]]):
     """A forecast; `apps/api/services/forecasts.py` writes this shape."""
 
@@ -219,6 +228,9 @@ class ForecastSerializer(serializers.Serializer[dict[str, object]]):
     base_rates = OutcomesSerializer(help_text="Shares of the outcomes in the competition, for comparison.")
     contributions = serializers.DictField(
         child=serializers.FloatField(), help_text="Group of inputs → log-odds, home against away."
+    )
+    weaknesses = WeaknessSerializer(
+        many=True, help_text="Why the forecast is less sure than usual, the most important first; mostly empty."
     )
     model = ModelSerializer(allow_null=True, help_text="Null where the base rates stand in for a model.")
     data_snapshot = serializers.IntegerField(

@@ -66,6 +66,7 @@ from apps.api.services.keys import (
 )
 from apps.api.services.known_keys import forget_key, known_key, read_key, watch_keys
 from apps.api.services.live import messages_of
+from apps.api.services.weaknesses import weakness_in_words
 from apps.api.services.webhooks import (
     TOPICS,
     TooManyWebhooksError,
@@ -154,6 +155,7 @@ __all__ = [
     "use_is_due",
     "watch",
     "watch_keys",
+    "weakness_in_words",
     "what_if_details",
     "what_if_match",
     "worlds_of",

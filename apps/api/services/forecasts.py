@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_lazy
 
+from apps.api.services.weaknesses import weakness_in_words
 from apps.matches.models import Competition, LiveScore, Match, Team, World
 from apps.matches.services import keepings
 from apps.ml import selectors as ml_selectors
@@ -56,6 +57,7 @@ class ForecastDetails:
     rho: float
     base_rates: tuple[float, float, float]
     contributions: dict[str, float]
+    weaknesses: list[dict[str, Any]]
     version: ModelVersion | None
     data_snapshot: int
     as_of: datetime
@@ -216,6 +218,7 @@ def _details(
         rho=forecast.rho,
         base_rates=(forecast.base_home, forecast.base_draw, forecast.base_away),
         contributions=forecast.contributions,
+        weaknesses=forecast.weaknesses,
         version=version,
         data_snapshot=forecast.data_snapshot,
         as_of=forecast.as_of,
@@ -271,6 +274,10 @@ def forecast_shape(
         "expected_goals": {"home": round(home_goals, GOAL_DIGITS), "away": round(away_goals, GOAL_DIGITS)},
         "base_rates": named(rounded_probabilities(details.base_rates)),
         "contributions": {group: round(value, LOG_ODDS_DIGITS) for group, value in details.contributions.items()},
+        "weaknesses": [
+            {"code": each["code"], "side": each["side"] or None, "text": weakness_in_words(match, each)}
+            for each in details.weaknesses
+        ],
         "model": version and model_shape(version),
         "data_snapshot": details.data_snapshot,
         "as_of": _moment(details.as_of),

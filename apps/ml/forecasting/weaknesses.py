@@ -46,6 +46,9 @@ further (`rest_cap_days` of the parameters)."""
 _PAIRS: Final = ("elo_matches", "filter_counted", "table_moved", "rest")
 _SINGLE: Final = ("table_progress", "level")
 
+COLUMNS: Final = (*(f"{name}_{side}" for name in _PAIRS for side in SIDES), *_SINGLE)
+"""Features that weaknesses are read from."""
+
 
 class Weakness(NamedTuple):
     """A reason why a forecast is less sure than usual.
@@ -69,10 +72,9 @@ def weaknesses(names: Sequence[str], values: Floats) -> list[list[Weakness]]:
     values : ndarray, shape (n, features)
         Features as `FeatureState.describe` gives them.
     """
-    wanted = [f"{name}_{side}" for name in _PAIRS for side in SIDES] + list(_SINGLE)
     places = {name: place for place, name in enumerate(names)}
     unknown = np.full(len(values), np.nan)
-    columns = [values[:, places[name]] if name in places else unknown for name in wanted]
+    columns = [values[:, places[name]] if name in places else unknown for name in COLUMNS]
     return [_of_one(row) for row in np.column_stack(columns).tolist()]
 
 

@@ -36,6 +36,12 @@ class Prediction(models.Model):
         max_length=64, help_text="Of the features it was made from; when they differ, a new one is due."
     )
     contributions = models.JSONField(default=dict, help_text="Group of features → log-odds, home against away.")
+    weaknesses = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Why it is less sure than usual: [{code, side, count}], in the order of importance.",
+    )
     degraded = models.CharField(
         max_length=40, blank=True, help_text="Which step of the fallback ladder; empty for the champion."
     )

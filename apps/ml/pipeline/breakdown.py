@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from apps.ml.forecasting import scoring
+from apps.ml.forecasting import scoring, weaknesses
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.prices import probabilities
 from apps.ml.pipeline import files
@@ -34,6 +34,17 @@ PARTS: Final = ((0.25, "first quarter"), (0.5, "second quarter"), (0.75, "third 
 
 END: Final = "last tenth"
 
+WEAKNESSES: Final = {
+    "": "none",
+    weaknesses.NEW_CLUB: "a new club",
+    weaknesses.NO_STATISTICS: "no statistics",
+    weaknesses.PROMOTED: "a promoted side, early",
+    weaknesses.RELEGATED: "a relegated side, early",
+    weaknesses.SEASON_START: "the start of a season",
+    weaknesses.LONG_BREAK: "a long break",
+}
+"""Names of the groups by the code of the first weakness, in their order."""
+
 MONTHS: Final = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -53,7 +64,7 @@ def groups_of(root: Path, match_ids: pd.Series, section: dict[str, Any]) -> dict
     """
     about = files.read_frame(root / files.FINISHED, ["match_id", "competition", "season", "kickoff_at"])
     about = about.set_index("match_id").loc[match_ids]
-    wanted = ["match_id", *MOVED, RATING_GAP, PROGRESS]
+    wanted = ["match_id", *dict.fromkeys((*MOVED, RATING_GAP, PROGRESS, *weaknesses.COLUMNS))]
     known = files.read_frame(root / files.FEATURES, wanted).set_index("match_id").loc[match_ids]
     return {
         "competitions": ("competition", about["competition"]),
@@ -62,6 +73,7 @@ def groups_of(root: Path, match_ids: pd.Series, section: dict[str, Any]) -> dict
         "promotions": ("sides", promotions(known[MOVED[0]], known[MOVED[1]])),
         "rating_gaps": ("gap", rating_gaps(known[RATING_GAP], section["rating_gaps"])),
         "season_parts": ("part", season_parts(known[PROGRESS])),
+        "weaknesses": ("weakness", first_weaknesses(known[list(weaknesses.COLUMNS)])),
     }
 
 
@@ -90,6 +102,14 @@ def season_parts(progress: pd.Series) -> pd.Series:
     ends = np.array([end for end, _ in PARTS])
     names = [name for _, name in PARTS]
     return _ordered(np.searchsorted(ends, progress.to_numpy(), side="right"), [*names, END], progress.index)
+
+
+def first_weaknesses(features: pd.DataFrame) -> pd.Series:
+    """Return the first weakness of every forecast, as groups of `WEAKNESSES`."""
+    codes = list(WEAKNESSES)
+    found = weaknesses.weaknesses(list(features.columns), features.to_numpy(dtype=np.float64))
+    places = np.array([codes.index(each[0].code) if each else 0 for each in found], dtype=np.int64)
+    return _ordered(places, list(WEAKNESSES.values()), features.index)
 
 
 def by_group(

@@ -90,5 +90,6 @@ def match_with_prediction(
     if not prediction.pk:
         return PublishedMatch(match, None, score)
     prediction.contributions = orjson.loads(prediction.contributions)
+    prediction.weaknesses = orjson.loads(prediction.weaknesses)
     prediction.match, prediction.version = match, version
     return PublishedMatch(match, prediction, score)

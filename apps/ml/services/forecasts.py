@@ -21,6 +21,7 @@ from apps.matches.log_fields import logged_as
 from apps.matches.models import Ingest, Match, Odds, Topic, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.weaknesses import FALLBACK, Weakness
 from apps.ml.models import ModelVersion, Prediction, Score
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class LiveForecast:
     base_draw: float
     base_away: float
     contributions: dict[str, float]
+    weaknesses: list[dict[str, Any]]
     degraded: str
     published_at: None = None
 
@@ -253,6 +255,7 @@ def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
         base_draw=draw,
         base_away=away,
         contributions={},
+        weaknesses=[Weakness(FALLBACK)._asdict()],
         degraded=BASE_RATES,
     )
 
@@ -378,6 +381,7 @@ def _rows(
     served: serving.ServedModel, matches: list[Match], answer: serving.ServedForecasts, *, now: datetime
 ) -> list[dict]:
     """Return the fields common to published and live forecasts, one row for each match."""
+    of_all = [Weakness(FALLBACK)] if served.degraded else []
     return [
         {
             "match_id": match.pk,
@@ -393,6 +397,7 @@ def _rows(
             "base_draw": float(answer.base_rates[i, 1]),
             "base_away": float(answer.base_rates[i, 2]),
             "contributions": {group: float(values[i]) for group, values in answer.contributions.items()},
+            "weaknesses": [each._asdict() for each in (*of_all, *answer.weaknesses[i])],
             "degraded": served.degraded,
         }
         for i, match in enumerate(matches)

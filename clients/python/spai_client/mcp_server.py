@@ -92,6 +92,7 @@ class Forecast(BaseModel):
     away_expected_goals: float
     base_rates: Outcomes = Field(description="How often these outcomes happen in the competition, for comparison.")
     contributions: dict[str, float] = Field(description="Group of inputs → log-odds, home against away.")
+    weaknesses: list[str] = Field(description="Why the forecast is less sure than usual; mostly empty.")
     model: str | None = Field(description="World, version and estimator; null where base rates stand in for a model.")
     as_of: datetime = Field(description="The forecast uses nothing that became known later.")
     is_frozen: bool = Field(description="True from kick-off on: it was published before and stays.")
@@ -389,6 +390,7 @@ def _forecast(found: models.Prediction | models.WhatIf, match: models.Match | mo
         away_expected_goals=found.expected_goals.away,
         base_rates=_outcomes(found.base_rates),
         contributions=dict(found.contributions.additional_properties),
+        weaknesses=[each.text for each in found.weaknesses],
         model=f"{model.world} {model.version} ({model.estimator})" if model else None,
         as_of=found.as_of,
         is_frozen=found.is_frozen if isinstance(found, models.Prediction) else False,

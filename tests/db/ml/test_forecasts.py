@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, InternalError, connection, transaction
+from django.db.models import Q
 
 from apps.matches.ingest import ingest
 from apps.matches.models import Event, Match, World
@@ -138,6 +139,17 @@ def test_a_live_forecast_equals_the_published_one_on_the_same_facts(published, n
     live = services.forecast(row.match_id, now=now)
     assert (live.p_home, live.p_draw, live.p_away) == row.probabilities
     assert (live.version_number, live.degraded, live.published_at) == (1, "", None)
+    assert live.weaknesses == row.weaknesses
+
+
+def test_a_forecast_says_of_how_many_matches_a_new_club_is_known(published, now):
+    row = Prediction.objects.select_related("match").order_by("kickoff_at").last()
+    observed = {
+        side: Match.objects.filter(Q(home_team=team) | Q(away_team=team), status="finished", known_at__lt=now).count()
+        for side, team in (("home", row.match.home_team_id), ("away", row.match.away_team_id))
+    }
+    expected = [(side, count) for side, count in observed.items() if count < 15]
+    assert [(each["side"], each["count"]) for each in row.weaknesses if each["code"] == "new_club"] == expected
 
 
 def test_a_forecast_carries_its_models_correction_of_low_scores(champion, now, monkeypatch):
@@ -153,6 +165,7 @@ def test_without_any_model_that_loads_the_base_rates_answer_and_say_so(make_vers
     coming = Match.objects.filter(kickoff_at__gt=now).order_by("-kickoff_at").first()
     answer = services.forecast(coming.pk, now=now)
     assert (answer.degraded, answer.version_number) == ("base rates", None)
+    assert [each["code"] for each in answer.weaknesses] == ["fallback"]
     finished = Match.objects.filter(
         status="finished", season__competition=coming.season.competition_id, known_at__lt=now
     ).values_list("home_goals", "away_goals")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.ml.forecasting import scoring
+from apps.ml.forecasting import scoring, weaknesses
 from apps.ml.pipeline import breakdown, evaluate, files, reliability
 from apps.ml.pipeline.columns import CALIBRATED, RAW
 
@@ -78,6 +78,22 @@ def test_the_parts_of_a_season_end_where_they_say():
         "last tenth",
         "last tenth",
     ]
+
+
+def test_a_forecast_counts_for_the_first_of_its_weaknesses():
+    usual = dict.fromkeys(weaknesses.COLUMNS, 0.0) | {
+        **{f"elo_matches_{side}": 100.0 for side in ("home", "away")},
+        **{f"filter_counted_{side}": 1.0 for side in ("home", "away")},
+        "table_progress": 0.5,
+        "level": 1.0,
+    }
+    new = {"elo_matches_away": 3.0, "table_progress": 0.0}
+    found = breakdown.first_weaknesses(pd.DataFrame([usual, usual | new, usual | {"table_progress": 0.0}]))
+    assert found.tolist() == ["none", "a new club", "the start of a season"]
+
+
+def test_every_weakness_that_features_show_has_a_group():
+    assert set(breakdown.WEAKNESSES) == {"", *weaknesses.CODES} - {weaknesses.FALLBACK}
 
 
 def test_a_group_has_the_means_of_its_own_matches_and_of_those_that_are_quoted():
@@ -183,7 +199,7 @@ def test_lines_and_models_meet_on_the_matches_that_every_line_quotes():
 def test_every_table_of_groups_holds_each_tested_match_once(built):
     metrics, apart = files.read_json(built / files.METRICS), files.read_json(built / files.BREAKDOWN)
     tables = {**apart["groups"], "competitions": metrics["competitions"], "seasons": metrics["seasons"]}
-    assert set(tables) >= {"months", "promotions", "rating_gaps", "season_parts"}
+    assert set(tables) >= {"months", "promotions", "rating_gaps", "season_parts", "weaknesses"}
     whole = metrics["models"][metrics["best"]]["log_loss"]
     for rows in tables.values():
         assert sum(row["n"] for row in rows) == metrics["test"]["n"]

@@ -237,7 +237,7 @@ def competitions(found: ReportData) -> str:
 
 
 def kinds(found: ReportData) -> str:
-    """Return the scores by promotion and relegation, by rating gap and by part of the season."""
+    """Return the scores by promotion and relegation, by rating gap, by part of the season and by weakness."""
     groups = found.breakdown["groups"]
     return (
         "<h3>Promoted and relegated clubs</h3>"
@@ -249,6 +249,9 @@ def kinds(found: ReportData) -> str:
         + "<h3>Part of the season</h3>"
         + _groups(groups["season_parts"], "part", "Scores by part of the season")
         + note("By the share of the season that the sides have played.")
+        + "<h3>Less sure than usual</h3>"
+        + _groups(groups["weaknesses"], "weakness", "Scores by the first reason why a forecast is weak")
+        + note("What the page of a match says of a forecast; of several reasons the first counts.")
     )
 
 
