@@ -575,6 +575,11 @@ SPECTACULAR_SETTINGS = {
     ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    # The name of a member would say too little, or belong to one of two members with these choices.
+    "ENUM_NAME_OVERRIDES": {
+        "SideEnum": "apps.ml.forecasting.weaknesses.SIDES",
+        "WeaknessEnum": "apps.ml.forecasting.weaknesses.CODES",
+    },
     "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     "CONTACT": {"name": "The operator of this site", "url": f"{SPAI_WEB_URL}/about/"},
     "SERVERS": [{"url": SPAI_WEB_URL, "description": "Matches and forecasts"}],

@@ -415,7 +415,7 @@ def made_now(champion: ModelVersion, match_id: int | None, now: datetime) -> Liv
         base_draw=0.27,
         base_away=0.28,
         contributions={"elo": 0.4},
-        weaknesses=[{"code": "new_club", "side": "home", "count": 4}],
+        weaknesses=[{"code": "new_club", "side": "home", "number": 4}],
         degraded="",
     )
 

@@ -107,7 +107,7 @@ def test_a_forecast_names_the_teams_and_has_large_members_only_when_asked(client
 
 
 @pytest.mark.parametrize(
-    ("code", "side", "count", "text"),
+    ("code", "side", "number", "text"),
     [
         ("fallback", "", 0, "the current model cannot be loaded, and a fallback made the forecast"),
         ("new_club", "away", 0, "no match of Old Mill is known"),
@@ -121,9 +121,9 @@ def test_a_forecast_names_the_teams_and_has_large_members_only_when_asked(client
         ("long_break", "home", 21, "Northgate has not played for 21 days or more"),
     ],
 )
-def test_a_weakness_has_a_code_a_side_and_a_text_in_english(client, build, champion, code, side, count, text):
+def test_a_weakness_has_a_code_a_side_and_a_text_in_english(client, build, champion, code, side, number, text):
     match = build.match()
-    build.prediction(match, champion, weaknesses=[{"code": code, "side": side, "count": count}])
+    build.prediction(match, champion, weaknesses=[{"code": code, "side": side, "number": number}])
     body = client.get(f"{LIST}{match.pk}/prediction/", headers={"accept-language": "de"}).json()
     assert body["weaknesses"] == [{"code": code, "side": side or None, "text": text}]
 

@@ -115,12 +115,11 @@ class TestBefore:
 
     def test_what_makes_a_forecast_weak_is_one_sentence_below_it(self, client, build, champion):
         match = build.match()
-        build.prediction(match, champion)
+        build.prediction(match, champion, before_kickoff=timedelta(hours=3))
         assert "Less sure than usual" not in page_of(client, match)
-        new, start = {"code": "new_club", "side": "away", "count": 4}, {"code": "season_start", "side": "", "count": 0}
-        build.prediction(
-            match, champion, weaknesses=[new, start], before_kickoff=timedelta(minutes=90), data_snapshot=2
-        )
+        weak = [("new_club", "away", 4), ("season_start", "", 0)]
+        stored = [dict(zip(("code", "side", "number"), each, strict=True)) for each in weak]
+        build.prediction(match, champion, weaknesses=stored, data_snapshot=2)
         page = page_of(client, match)
         said = "Less sure than usual: Old Mill has played 4 matches that we know of; the season has only begun."
         assert said in page
@@ -130,7 +129,7 @@ class TestBefore:
 
     def test_a_fallback_is_said_once(self, client, build, champion):
         match = build.match()
-        weak = [{"code": "fallback", "side": "", "count": 0}]
+        weak = [{"code": "fallback", "side": "", "number": 0}]
         build.prediction(match, champion, degraded="latest good version", weaknesses=weak)
         page = page_of(client, match)
         assert "from a fallback (latest good version)" in page

@@ -13,17 +13,17 @@ from apps.ml.forecasting import weaknesses as codes
 
 def weakness_in_words(match: Match, weakness: Mapping[str, Any]) -> str:
     """Return one weakness of a forecast, as `Prediction.weaknesses` stores it, as a part of a sentence."""
-    code, side, count = weakness["code"], weakness["side"], weakness["count"]
+    code, side, number = weakness["code"], weakness["side"], weakness["number"]
     team = {"home": match.home_team.display_name, "away": match.away_team.display_name}.get(side, "")
     if code == codes.NEW_CLUB:
-        if count == 0:
+        if number == 0:
             return gettext("no match of {team} is known").format(team=team)
         text = ngettext(
             "{team} has played {count} match that we know of",
             "{team} has played {count} matches that we know of",
-            count,
+            number,
         )
-        return text.format(team=team, count=count)
+        return text.format(team=team, count=number)
     if code == codes.NO_STATISTICS and side:
         return gettext("shots are not counted in most matches of {team}").format(team=team)
     texts = {
@@ -34,4 +34,4 @@ def weakness_in_words(match: Match, weakness: Mapping[str, Any]) -> str:
         codes.SEASON_START: gettext("the season has only begun"),
         codes.LONG_BREAK: gettext("{team} has not played for {count} days or more"),
     }
-    return texts[code].format(team=team, count=count)
+    return texts[code].format(team=team, count=number)

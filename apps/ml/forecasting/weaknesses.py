@@ -53,13 +53,13 @@ COLUMNS: Final = (*(f"{name}_{side}" for name in _PAIRS for side in SIDES), *_SI
 class Weakness(NamedTuple):
     """A reason why a forecast is less sure than usual.
 
-    `side` is one of `SIDES`, and empty for the whole match. `count` is the number of known matches for `NEW_CLUB`, days
+    `side` is one of `SIDES`, and empty for the whole match. `number` is that of known matches for `NEW_CLUB`, days
     for `LONG_BREAK`, and 0 for every other code.
     """
 
     code: str
     side: str = ""
-    count: int = 0
+    number: int = 0
 
 
 def weaknesses(names: Sequence[str], values: Floats) -> list[list[Weakness]]:

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default=[],
                 default=list,
-                help_text="Why it is less sure than usual: [{code, side, count}], in the order of importance.",
+                help_text="Why it is less sure than usual: [{code, side, number}], in the order of importance.",
             ),
         ),
     ]

@@ -40,7 +40,7 @@ class Prediction(models.Model):
         default=list,
         db_default=[],
         blank=True,
-        help_text="Why it is less sure than usual: [{code, side, count}], in the order of importance.",
+        help_text="Why it is less sure than usual: [{code, side, number}], in the order of importance.",
     )
     degraded = models.CharField(
         max_length=40, blank=True, help_text="Which step of the fallback ladder; empty for the champion."

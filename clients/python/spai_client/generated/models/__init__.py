@@ -20,7 +20,6 @@ from .event import Event
 from .event_page import EventPage
 from .event_payload import EventPayload
 from .fair_odds import FairOdds
-from .favours_enum import FavoursEnum
 from .feature import Feature
 from .feature_list import FeatureList
 from .features_world import FeaturesWorld
@@ -122,6 +121,7 @@ from .season_simulation import SeasonSimulation
 from .season_simulation_kind_enum import SeasonSimulationKindEnum
 from .seasons_ordering import SeasonsOrdering
 from .seasons_world import SeasonsWorld
+from .side_enum import SideEnum
 from .source import Source
 from .stage_enum import StageEnum
 from .standing import Standing
@@ -135,6 +135,8 @@ from .teams_world import TeamsWorld
 from .topic_enum import TopicEnum
 from .topics_enum import TopicsEnum
 from .upload import Upload
+from .weakness import Weakness
+from .weakness_enum import WeaknessEnum
 from .webhook import Webhook
 from .webhook_deliveries_state import WebhookDeliveriesState
 from .webhook_delivery import WebhookDelivery
@@ -169,7 +171,6 @@ __all__ = (
     "EventPage",
     "EventPayload",
     "FairOdds",
-    "FavoursEnum",
     "Feature",
     "FeatureList",
     "FeaturesWorld",
@@ -271,6 +272,7 @@ __all__ = (
     "SeasonSimulationKindEnum",
     "SeasonsOrdering",
     "SeasonsWorld",
+    "SideEnum",
     "Source",
     "StageEnum",
     "Standing",
@@ -284,6 +286,8 @@ __all__ = (
     "TopicEnum",
     "TopicsEnum",
     "Upload",
+    "Weakness",
+    "WeaknessEnum",
     "Webhook",
     "WebhookDeliveriesState",
     "WebhookDelivery",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
   from ..models.prediction_contributions import PredictionContributions
   from ..models.reason import Reason
   from ..models.team import Team
+  from ..models.weakness import Weakness
 
 
 
@@ -48,6 +49,7 @@ class Prediction:
             expected_goals (Goals): Expected goals of both sides in 90 minutes and stoppage time.
             base_rates (Outcomes): One number for each outcome, in the order home, draw, away.
             contributions (PredictionContributions): Group of inputs → log-odds, home against away.
+            weaknesses (list[Weakness]): Why the forecast is less sure than usual, the most important first; mostly empty.
             model (Model | None): Null where the base rates stand in for a model.
             data_snapshot (int): Number of the data snapshot that the forecast uses.
             as_of (datetime.datetime): The forecast uses no fact that became known later.
@@ -74,6 +76,7 @@ class Prediction:
     expected_goals: Goals
     base_rates: Outcomes
     contributions: PredictionContributions
+    weaknesses: list[Weakness]
     model: Model | None
     data_snapshot: int
     as_of: datetime.datetime
@@ -102,6 +105,7 @@ class Prediction:
         from ..models.prediction_contributions import PredictionContributions # noqa: PLC0415
         from ..models.reason import Reason # noqa: PLC0415
         from ..models.team import Team # noqa: PLC0415
+        from ..models.weakness import Weakness # noqa: PLC0415
         competition = self.competition.to_dict()
 
         season = self.season
@@ -123,6 +127,13 @@ class Prediction:
         base_rates = self.base_rates.to_dict()
 
         contributions = self.contributions.to_dict()
+
+        weaknesses = []
+        for weaknesses_item_data in self.weaknesses:
+            weaknesses_item = weaknesses_item_data.to_dict()
+            weaknesses.append(weaknesses_item)
+
+
 
         model: dict[str, Any] | None
         if isinstance(self.model, Model):
@@ -192,6 +203,7 @@ class Prediction:
             "expected_goals": expected_goals,
             "base_rates": base_rates,
             "contributions": contributions,
+            "weaknesses": weaknesses,
             "model": model,
             "data_snapshot": data_snapshot,
             "as_of": as_of,
@@ -224,6 +236,7 @@ class Prediction:
         from ..models.prediction_contributions import PredictionContributions # noqa: PLC0415
         from ..models.reason import Reason # noqa: PLC0415
         from ..models.team import Team # noqa: PLC0415
+        from ..models.weakness import Weakness # noqa: PLC0415
         d = dict(src_dict)
         competition = Competition.from_dict(d.pop("competition"))
 
@@ -272,6 +285,16 @@ class Prediction:
         contributions = PredictionContributions.from_dict(d.pop("contributions"))
 
 
+
+
+        weaknesses = []
+        _weaknesses = d.pop("weaknesses")
+        for weaknesses_item_data in (_weaknesses):
+            weaknesses_item = Weakness.from_dict(weaknesses_item_data)
+
+
+
+            weaknesses.append(weaknesses_item)
 
 
         def _parse_model(data: object) -> Model | None:
@@ -391,6 +414,7 @@ class Prediction:
             expected_goals=expected_goals,
             base_rates=base_rates,
             contributions=contributions,
+            weaknesses=weaknesses,
             model=model,
             data_snapshot=data_snapshot,
             as_of=as_of,

@@ -8,7 +8,7 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-from ..models.favours_enum import FavoursEnum
+from ..models.side_enum import SideEnum
 from typing import cast
 
 
@@ -27,7 +27,7 @@ class Reason:
         Attributes:
             group (str): Name of the group, a key of `contributions`.
             label (str): The group in words.
-            favours (FavoursEnum | None): Which side it speaks for.
+            favours (None | SideEnum): Which side it speaks for.
 
                 * `home` - home
                 * `away` - away
@@ -36,7 +36,7 @@ class Reason:
 
     group: str
     label: str
-    favours: FavoursEnum | None
+    favours: None | SideEnum
     log_odds: float
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -50,7 +50,7 @@ class Reason:
         label = self.label
 
         favours: None | str
-        if isinstance(self.favours, FavoursEnum):
+        if isinstance(self.favours, SideEnum):
             favours = self.favours.value
         else:
             favours = self.favours
@@ -78,20 +78,20 @@ class Reason:
 
         label = d.pop("label")
 
-        def _parse_favours(data: object) -> FavoursEnum | None:
+        def _parse_favours(data: object) -> None | SideEnum:
             if data is None:
                 return data
             try:
                 if not isinstance(data, str):
                     raise TypeError()
-                favours_type_0 = FavoursEnum(data)
+                favours_type_0 = SideEnum(data)
 
 
 
                 return favours_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(FavoursEnum | None, data)
+            return cast(None | SideEnum, data)
 
         favours = _parse_favours(d.pop("favours"))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
   from ..models.outcomes import Outcomes
   from ..models.reason import Reason
   from ..models.team import Team
+  from ..models.weakness import Weakness
   from ..models.what_if_contributions import WhatIfContributions
 
 
@@ -47,6 +48,7 @@ class WhatIf:
             expected_goals (Goals): Expected goals of both sides in 90 minutes and stoppage time.
             base_rates (Outcomes): One number for each outcome, in the order home, draw, away.
             contributions (WhatIfContributions): Group of inputs → log-odds, home against away.
+            weaknesses (list[Weakness]): Why the forecast is less sure than usual, the most important first; mostly empty.
             model (Model | None): Null where the base rates stand in for a model.
             data_snapshot (int): Number of the data snapshot that the forecast uses.
             as_of (datetime.datetime): The forecast uses no fact that became known later.
@@ -70,6 +72,7 @@ class WhatIf:
     expected_goals: Goals
     base_rates: Outcomes
     contributions: WhatIfContributions
+    weaknesses: list[Weakness]
     model: Model | None
     data_snapshot: int
     as_of: datetime.datetime
@@ -93,6 +96,7 @@ class WhatIf:
         from ..models.outcomes import Outcomes # noqa: PLC0415
         from ..models.reason import Reason # noqa: PLC0415
         from ..models.team import Team # noqa: PLC0415
+        from ..models.weakness import Weakness # noqa: PLC0415
         from ..models.what_if_contributions import WhatIfContributions # noqa: PLC0415
         competition = self.competition.to_dict()
 
@@ -115,6 +119,13 @@ class WhatIf:
         base_rates = self.base_rates.to_dict()
 
         contributions = self.contributions.to_dict()
+
+        weaknesses = []
+        for weaknesses_item_data in self.weaknesses:
+            weaknesses_item = weaknesses_item_data.to_dict()
+            weaknesses.append(weaknesses_item)
+
+
 
         model: dict[str, Any] | None
         if isinstance(self.model, Model):
@@ -172,6 +183,7 @@ class WhatIf:
             "expected_goals": expected_goals,
             "base_rates": base_rates,
             "contributions": contributions,
+            "weaknesses": weaknesses,
             "model": model,
             "data_snapshot": data_snapshot,
             "as_of": as_of,
@@ -199,6 +211,7 @@ class WhatIf:
         from ..models.outcomes import Outcomes # noqa: PLC0415
         from ..models.reason import Reason # noqa: PLC0415
         from ..models.team import Team # noqa: PLC0415
+        from ..models.weakness import Weakness # noqa: PLC0415
         from ..models.what_if_contributions import WhatIfContributions # noqa: PLC0415
         d = dict(src_dict)
         competition = Competition.from_dict(d.pop("competition"))
@@ -248,6 +261,16 @@ class WhatIf:
         contributions = WhatIfContributions.from_dict(d.pop("contributions"))
 
 
+
+
+        weaknesses = []
+        _weaknesses = d.pop("weaknesses")
+        for weaknesses_item_data in (_weaknesses):
+            weaknesses_item = Weakness.from_dict(weaknesses_item_data)
+
+
+
+            weaknesses.append(weaknesses_item)
 
 
         def _parse_model(data: object) -> Model | None:
@@ -330,6 +353,7 @@ class WhatIf:
             expected_goals=expected_goals,
             base_rates=base_rates,
             contributions=contributions,
+            weaknesses=weaknesses,
             model=model,
             data_snapshot=data_snapshot,
             as_of=as_of,

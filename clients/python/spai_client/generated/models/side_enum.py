@@ -1,6 +1,6 @@
 from enum import StrEnum
 
-class FavoursEnum(StrEnum):
+class SideEnum(StrEnum):
     AWAY = "away"
     HOME = "home"
 
@@ -8,7 +8,7 @@ class FavoursEnum(StrEnum):
         return str(self.value)
 
     @classmethod
-    def _missing_(cls, value: object) -> "FavoursEnum | None":
+    def _missing_(cls, value: object) -> "SideEnum | None":
         """Take a value that a newer server has and this package does not know."""
         if not isinstance(value, str):
             return None
