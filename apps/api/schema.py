@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from http import HTTPMethod, HTTPStatus
+from http import HTTPMethod
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +20,8 @@ from django.db.models import BigIntegerField
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import is_list_serializer
 from rest_framework.permissions import AllowAny
+
+from apps.matches.status_titles import title_of
 
 EXAMPLES: Final = Path(__file__).with_name("examples.json")
 """Operation id → address, body and answer of one request."""
@@ -229,7 +231,7 @@ def _problem(status: str, detail: str) -> dict[str, Any]:
     """Return the content of a problem, with an example."""
     example = {
         "type": "about:blank",
-        "title": HTTPStatus(int(status)).phrase,
+        "title": title_of(int(status)),
         "status": int(status),
         "detail": detail,
         "instance": "/api/v1/matches/",

@@ -8,6 +8,7 @@ from typing import Final
 
 from prometheus_client import Counter
 
+from apps.matches.status_titles import title_of
 from spai.buffering.wsgi import WsgiResponse
 
 RETRY_SECONDS: Final = 5
@@ -70,7 +71,7 @@ def response_to(error: RefusedError, path: str) -> WsgiResponse:
         headers.append(("Retry-After", str(RETRY_SECONDS)))
     else:
         headers.append(("Connection", "close"))
-    title = error.status.phrase
+    title = title_of(error.status)
     if path.startswith("/api/"):
         problem = {
             "type": "about:blank",

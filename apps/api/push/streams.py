@@ -16,6 +16,7 @@ from apps.api.authentication import CHALLENGE
 from apps.api.push.connections import NotAdmittedError, OpenConnections, UntilRefused, header, number_of, wanted
 from apps.api.push.live import FeedRestartedError, Follower, FutureNumberError, LiveFeed
 from apps.matches.feed import SubscriptionError
+from apps.matches.status_titles import title_of
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ async def _refuse(scope: Any, send: Any, shared: list[tuple[bytes, bytes]], stat
     """Answer with problem details (RFC 9457)."""
     problem = {
         "type": "about:blank",
-        "title": status.phrase,
+        "title": title_of(status),
         "status": status,
         "detail": detail,
         "instance": scope["path"],

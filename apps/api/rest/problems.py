@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
@@ -13,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from apps.api.schema import PROBLEM_TYPE
+from apps.matches.status_titles import title_of
 
 MEDIA_TYPE: Final = PROBLEM_TYPE
 
@@ -67,7 +67,7 @@ def problem(
     """
     body: dict[str, Any] = {
         "type": kind_urn(kind) if kind else "about:blank",
-        "title": HTTPStatus(code).phrase,
+        "title": title_of(code),
         "status": code,
         "detail": detail,
         "instance": instance,
