@@ -36,8 +36,8 @@ def renew(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return one worker more than there are processors: browsers, deadlines and other processes are waited for."""
-    return (os.cpu_count() or 1) + 1
+    """Return the number of processors: each worker has servers, imports and migrations of its own to pay for."""
+    return os.cpu_count() or 1
 
 
 def is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
