@@ -65,7 +65,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     evaluated_at = api_selectors.alerts_evaluated_at()
     return context | {
         "alerts": api_selectors.firing_alerts(),
-        "half_seen": api_selectors.alerts_of_one_container(),
+        "of_one_container": api_selectors.alerts_of_one_container(),
         "evaluated_at": evaluated_at,
         "is_evaluated": evaluated_at is not None and now - evaluated_at <= NOT_EVALUATED_AFTER,
         "queues": queues(now),

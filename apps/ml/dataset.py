@@ -91,8 +91,8 @@ _BETWEEN: Final = _MatchColumns(
     known="true", xg_known=_XG_BETWEEN, known_at="CASE WHEN m.known_at > %(after)s THEN m.known_at END"
 )
 
-# Finished matches of which a state that has observed until `after` observes something before `at`. The xG of a match
-# are known on the morning after it at the latest, or with its result: the third line lets an index find both.
+# Finished matches of which a state that has observed until `after` observes something before `at`. The xG of a match is
+# known with its result or on the morning after it: within two days, so that an index on `known_at` finds both.
 _OBSERVED_BETWEEN: Final = f"""m.status = 'finished' AND m.world = %(world)s AND m.known_at < %(at)s
     AND m.known_at > %(after)s - interval '2 days'
     AND (m.known_at > %(after)s OR {_HAS_XG} AND {_XG_BETWEEN})"""
@@ -273,7 +273,7 @@ def _select(where: str, values: dict[str, Any], columns: _MatchColumns) -> pa.Ta
     """Return the matches that fulfil a condition."""
 
     def if_known(expression: str) -> str:
-        return expression if columns.known == "true" else f"CASE WHEN {columns.known} THEN {expression} END"
+        return f"CASE WHEN {columns.known} THEN {expression} END"
 
     def if_xg_known(expression: str) -> str:
         return f"CASE WHEN {_HAS_XG} AND {columns.xg_known} THEN {expression} END"

@@ -41,6 +41,7 @@ class Logit(Estimator):
     """
 
     kind = "logit"
+    _factors: tuple[list[int], list[int]]  # positions of the columns that are multiplied with each other
 
     def scores(self, X: Floats) -> Floats:
         """Return scores of the three classes, that of the draw being 0; shape (n, 3)."""
@@ -53,7 +54,7 @@ class Logit(Estimator):
         """
         added = self._design(self._own(X))[:, :, None] * self._slopes
         by_column = added[:, : len(self.columns)].copy()
-        for place, (column, _) in enumerate(self._products(), start=len(self.columns)):
+        for place, column in enumerate(self._factors[0], start=len(self.columns)):
             by_column[:, column] += added[:, place]
         found = grouped(self.columns, by_column, by)
         found[BASELINE] = found.get(BASELINE, 0.0) + np.tile(self._intercept, (len(X), 1))
@@ -65,6 +66,7 @@ class Logit(Estimator):
     def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         if not np.isfinite(X).all():
             raise ValueError(f"{self.kind}: a feature is missing")
+        self._factors = self._found_factors()
         self._mean = np.average(X, axis=0, weights=weights)
         spread = np.sqrt(np.average((X - self._mean) ** 2, axis=0, weights=weights))
         self._scale = np.where(spread > CONSTANT * np.maximum(np.abs(self._mean), 1.0), spread, 1.0)
@@ -76,22 +78,19 @@ class Logit(Estimator):
     def _design(self, own: Floats) -> Floats:
         """Return the standardised columns and their products, shape (n, columns + products)."""
         standard: Floats = (own - self._mean) / self._scale
-        products = self._products()
-        if not products:
-            return standard
-        columns, others = (list(places) for places in zip(*products, strict=True))
-        return np.column_stack((standard, standard[:, columns] * standard[:, others]))
+        columns, others = self._factors
+        return np.column_stack((standard, standard[:, columns] * standard[:, others])) if columns else standard
 
-    def _products(self) -> list[tuple[int, int]]:
-        """Return the positions of the columns that are multiplied."""
+    def _found_factors(self) -> tuple[list[int], list[int]]:
+        """Return the positions of both factors of each product, in the order of the products."""
         section = self.params.get("products")
         if section is None:
-            return []
+            return [], []
         columns, others = (
             [self.columns.index(name) for name in chosen(self.columns, {"columns": section[part]})]
             for part in ("columns", "with")
         )
-        return [(column, other) for column in columns for other in others]
+        return [column for column in columns for _ in others], others * len(columns)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -103,6 +102,7 @@ class Logit(Estimator):
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
+        self._factors = self._found_factors()
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
         self._intercept, self._slopes = np.array(state["intercept"]), np.array(state["slopes"])
         self._l2 = float(state["l2"])

@@ -112,9 +112,12 @@ class MarketAware(Estimator):
 
     def _rows(self, own: Floats) -> tuple[NDArray[np.bool_], ...]:
         """Return the rows of each logit: those with a line, with prices of earlier matches, and all others."""
-        line = [self.columns.index(name) for name in chosen(self.columns, self.params)]
-        quoted, seen = _complete(own[:, line]), _seen(own, self.columns) >= self.params["least_seen"]
+        quoted, seen = _quoted(own, self.columns, self._fitted[0].columns), self._has_earlier(own)
         return quoted, ~quoted & seen, ~quoted & ~seen
+
+    def _has_earlier(self, own: Floats) -> NDArray[np.bool_]:
+        """Return which matches have prices of enough earlier matches of both sides, shape (n,)."""
+        return np.asarray(_seen(own, self.columns) >= self.params["least_seen"])
 
     def _sections(self) -> dict[str, dict[str, Any]]:
         """Return the section of each logit, in the order of `_rows`."""
@@ -129,11 +132,11 @@ class MarketAware(Estimator):
         return [name for name in names if name in wanted or name.startswith(SEEN)]
 
     def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
-        quoted, *_ = self._rows(X)
+        quoted = _quoted(X, self.columns, chosen(self.columns, self.params))
         if not quoted.any():
             raise NoPricesError(f"{self.kind}: no match has a line to learn from")
         # Ratings made of prices are learnt from all matches that have them, quoted or not.
-        earlier = _seen(X, self.columns) >= self.params["least_seen"]
+        earlier = self._has_earlier(X)
         everything = np.ones(len(X), dtype=bool)
         learnt = (quoted, earlier if earlier.any() else everything, everything)
         self._fitted = [
@@ -160,6 +163,6 @@ def _seen(own: Floats, columns: Sequence[str]) -> Floats:
     return fewest
 
 
-def _complete(columns: Floats) -> NDArray[np.bool_]:
-    """Return which rows have no missing value, shape (n,)."""
-    return np.asarray(np.isfinite(columns).all(axis=1))
+def _quoted(own: Floats, columns: Sequence[str], line: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which matches have a line, shape (n,): a value in each of its columns."""
+    return np.asarray(np.isfinite(own[:, [columns.index(name) for name in line]]).all(axis=1))
