@@ -90,6 +90,14 @@ class ServedModel:
     degraded: str = ""
     price_state: FeatureState | None = None  # of a version that uses prices
 
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Names of the features that its states and the line give; newer code may give more than it was trained on."""
+        from apps.ml.forecasting.prices import BEFORE
+
+        priced = () if self.price_state is None else (*self.price_state.names, *BEFORE)
+        return (*self.state.names, *priced)
+
 
 @dataclass(frozen=True, slots=True)
 class ServedForecasts:
@@ -331,17 +339,21 @@ def forget() -> None:
 
 
 def features_of(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> np.ndarray:
-    """Return the features of `fixtures` as of `now`.
+    """Return the features of `fixtures` as of `now`, in the columns that the version was trained on.
 
     Rows of `dataset.fixtures` come with the line-ups and prices known by then; what `events.fixture_row` made has none.
     """
+    from apps.ml.forecasting.estimators.base import places
     from apps.ml.forecasting.features.events import EventRows
 
     if isinstance(fixtures, EventRows):
-        return _with_prices(served, served.state.describe(fixtures), fixtures)
-    rows = fixtures.assign(as_of=now)
-    described = served.state.describe(rows, lineups=_lineups(served.state, rows, now=now))
-    return _with_prices(served, described, rows)
+        values = _with_prices(served, served.state.describe(fixtures), fixtures)
+    else:
+        rows = fixtures.assign(as_of=now)
+        described = served.state.describe(rows, lineups=_lineups(served.state, rows, now=now))
+        values = _with_prices(served, described, rows)
+    names, wanted = served.described, served.bundle.manifest.names
+    return values if names == wanted else values[:, places(names, wanted)]
 
 
 def _with_prices(served: ServedModel, described: np.ndarray, fixtures: pd.DataFrame | EventRows) -> np.ndarray:
@@ -455,6 +467,10 @@ def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
         degraded=degraded,
         price_state=bundle.price_state(),
     )
+    if missing := set(bundle.manifest.names).difference(served.described):
+        raise bundles.BundleError(
+            f"this code no longer makes the features {', '.join(sorted(missing)[:3])}; the next run makes a version for it"
+        )
     logger.info("model %s of %s loaded in %.2f s", version.number, world, time.perf_counter() - began)
     return served
 

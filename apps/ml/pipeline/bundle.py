@@ -67,7 +67,7 @@ class Manifest:
     rows: int  # matches that it was trained on
     trained_from: date  # day of their first kick-off, UTC
     trained_to: date
-    names: tuple[str, ...]  # columns of the features, in the order of the feature state
+    names: tuple[str, ...]  # columns of the features it was trained on; newer code may make more of the same state
     params: Mapping[str, Any]  # those of the whole pipeline
     sources_sha256: str  # hash of the code of features, estimators and stages
     # Hashes of the exported files, of the parameters with the profile, and of the run's whole catalogue of features;

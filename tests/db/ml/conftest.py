@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from apps.matches.models import World as WorldName
 from apps.ml import dataset, serving
 from apps.ml.forecasting import estimators
 from apps.ml.forecasting.features import FeatureState, catalogue
+from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.models import EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import featurize
@@ -107,6 +108,8 @@ def make_version(stored, now, tmp_path):
         profile: str = "smoke",
         inputs: str = "no odds",
         home: float | None = None,
+        without: tuple[str, ...] = (),
+        more: tuple[str, ...] = (),
     ) -> ModelVersion:
         finished = dataset.results_between(WorldName.SANDBOX, after=None, before=until or now)
         described = finished.assign(as_of=finished["kickoff_at"] - timedelta(minutes=1))
@@ -119,6 +122,8 @@ def make_version(stored, now, tmp_path):
             )
             rows, names, prices = np.column_stack((rows, priced)), names + priced_names, price_state.to_bytes()
             described_by = [*state.catalogue, *price_state.catalogue, *featurize.LINE]
+        rows, described_by = by_other_code(rows, described_by, without, more)
+        names = tuple(feature.name for feature in described_by)
         outcome = np.where(
             finished["home_goals"] > finished["away_goals"],
             0,
@@ -189,6 +194,16 @@ def make_version(stored, now, tmp_path):
         return version
 
     return make
+
+
+def by_other_code(
+    rows: np.ndarray, described_by: list[Feature], without: tuple[str, ...], more: tuple[str, ...]
+) -> tuple[np.ndarray, list[Feature]]:
+    """The features as code makes them that has not all of them, or more."""
+    kept = [place for place, feature in enumerate(described_by) if feature.name not in without]
+    added = [replace(described_by[0], name=name) for name in more]
+    rows = np.column_stack((rows[:, kept], np.zeros((len(rows), len(added)))))
+    return rows, [described_by[place] for place in kept] + added
 
 
 def kept_forecasts(home: float, n: int = 600) -> bytes:

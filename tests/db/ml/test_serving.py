@@ -317,6 +317,30 @@ class TestVersionsByName:
                 serving.version(broken, now=now)
 
 
+class TestVersionsOfOtherCode:
+    def forecasts(self, version, now):
+        served = serving.version(version, now=now)
+        return serving.forecast(served, dataset.fixtures(fixture_ids()), now=now)
+
+    def test_a_version_from_before_a_feature_was_added_forecasts_as_it_did(self, make_version, stored, now):
+        found = self.forecasts(make_version(1), now)
+        older = self.forecasts(make_version(2, without=("elo_matches_home", "base_shift")), now)
+        assert older.probabilities == pytest.approx(found.probabilities, abs=1e-12)
+        assert older.goals == pytest.approx(found.goals, abs=1e-12)
+        assert older.base_rates.tobytes() == found.base_rates.tobytes()
+        assert older.features_sha256 == found.features_sha256
+
+    def test_a_labelled_version_from_before_a_feature_was_added_forecasts_as_it_did(self, make_version, stored, now):
+        about = {"estimator": "market_aware", "inputs": "prices before the match"}
+        found = self.forecasts(make_version(1, **about), now)
+        older = self.forecasts(make_version(2, without=("elo_matches_home", "price_doubt"), **about), now)
+        assert older.probabilities == pytest.approx(found.probabilities, abs=1e-12)
+
+    def test_a_version_of_a_feature_that_is_no_longer_made_is_refused_by_its_name(self, make_version, stored, now):
+        with pytest.raises(serving.NotServedError, match="no longer makes the features elo_of_tomorrow"):
+            serving.version(make_version(1, more=("elo_of_tomorrow",)), now=now)
+
+
 class TestLabelledVersions:
     """Versions that use prices: served by name, with what is quoted by then."""
 
