@@ -467,9 +467,9 @@ def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
         degraded=degraded,
         price_state=bundle.price_state(),
     )
-    if missing := set(bundle.manifest.names).difference(served.described):
+    if missing := sorted(set(bundle.manifest.names).difference(served.described)):
         raise bundles.BundleError(
-            f"this code no longer makes the features {', '.join(sorted(missing)[:3])}; the next run makes a version for it"
+            f"this code no longer makes the features {', '.join(missing[:3])}; the next run makes a version for it"
         )
     logger.info("model %s of %s loaded in %.2f s", version.number, world, time.perf_counter() - began)
     return served
