@@ -12,6 +12,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.report import Measure, Refusal, folder_of, parser, refusals_of, tell, tell_refused
 from benchmarks.servers import own_servers
@@ -80,6 +81,25 @@ def run(world: str, profile: str) -> list[Measure]:
         Measure(f"{profile}: export to registered version", seconds, "s", TARGETS[profile]),
         Measure(f"{profile}: again, nothing changed", unchanged, "s", "≤ 5"),
     ]
+
+
+def champion() -> Any:
+    """Train and register a version of the simulated world, whose first one becomes champion; return it."""
+    from apps.matches.models import World
+    from apps.ml import selectors, services
+    from apps.ml.models import PipelineRun
+
+    fill(None)
+    services.queue_run(
+        world="sandbox", profile="smoke", requested_by="benchmark", reason="champion", now=datetime.now(UTC)
+    )
+    done = services.run_due(now=datetime.now(UTC))
+    if done is None or done.status != PipelineRun.RunStatus.SUCCEEDED:
+        raise SystemExit(f"the pipeline made no version: {done and done.error}")
+    promotion = selectors.champion(World.SANDBOX)
+    if promotion is None:
+        raise SystemExit("no version passed its gates")
+    return promotion.version
 
 
 def main() -> int:

@@ -62,3 +62,28 @@ def browser_or_end() -> None:
         find()
     except BrowserMissing as missing:
         raise SystemExit(f"This benchmark needs a browser. {missing}") from missing
+
+
+def cpu_milliseconds(pid: int) -> float:
+    """Return the CPU time that a process and those below it have used."""
+    ticks, waiting = 0, [pid]
+    while waiting:
+        each = waiting.pop()
+        try:
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            waiting += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
+        except OSError:
+            # It ended between the two looks.
+            continue
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def postmaster() -> int:
+    """Return the process id of the PostgreSQL that this process uses."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        backend = cursor.fetchone()[0]
+    return int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])

@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -25,9 +24,10 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pipeline import fill
+from benchmarks.pipeline import champion
 from benchmarks.report import Measure, parser, tell
-from benchmarks.servers import STUCK, own_servers
+from benchmarks.servers import STUCK, cpu_milliseconds, own_servers, postmaster
+from spai.stack.ports import free_port
 
 PAGE = 20
 DEEP = 10_000
@@ -68,22 +68,6 @@ INSERT INTO ml_prediction (match_id, version_id, data_snapshot, as_of, published
 """
 
 
-def champion() -> None:
-    """Train and register a version of the simulated world, and make it champion."""
-    from apps.ml import services
-    from apps.ml.models import ModelVersion, PipelineRun
-
-    fill(None)
-    services.queue_run(
-        world="sandbox", profile="smoke", requested_by="benchmark", reason="champion", now=datetime.now(UTC)
-    )
-    done = services.run_due(now=datetime.now(UTC))
-    if done is None or done.status != PipelineRun.RunStatus.SUCCEEDED:
-        raise SystemExit(f"the pipeline made no version: {done and done.error}")
-    version = ModelVersion.objects.filter(inputs="no odds").order_by("-number")[0]
-    services.promote(version=version, user=None, reason="benchmark", now=datetime.now(UTC))
-
-
 def store(matches: int) -> list[int]:
     """Store so many matches, each with two published forecasts; return their ids."""
     from django.db import connection, transaction
@@ -95,31 +79,6 @@ def store(matches: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     return list(Match.objects.filter(pk__gt=1_000_000).values_list("pk", flat=True)[:matches])
-
-
-def cpu_milliseconds(pid: int) -> float:
-    """Return the CPU time that a process and those below it have used."""
-    ticks, waiting = 0, [pid]
-    while waiting:
-        each = waiting.pop()
-        try:
-            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-            waiting += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
-        except OSError:
-            # It ended between the two looks.
-            continue
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks * 1000 / os.sysconf("SC_CLK_TCK")
-
-
-def postmaster() -> int:
-    """Return the process id of the PostgreSQL that this process uses."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        backend = cursor.fetchone()[0]
-    return int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 class Site:
@@ -291,13 +250,6 @@ def main() -> int:
             process.wait(STUCK)
     tell(f"lists and batches, {len(ids)} matches, {workers} workers", measures, chosen.json)
     return 0
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

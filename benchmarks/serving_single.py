@@ -16,7 +16,6 @@ import json
 import os
 import random
 import resource
-import socket
 import statistics
 import subprocess
 import sys
@@ -31,9 +30,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import load
-from benchmarks.pipeline import fill
+from benchmarks.pipeline import champion
 from benchmarks.report import Measure, parser, tell
-from benchmarks.servers import STUCK, own_servers
+from benchmarks.servers import STUCK, cpu_milliseconds, own_servers, postmaster
+from spai.stack.ports import free_port
 
 KEYS = 100
 ROWS = 200
@@ -78,25 +78,6 @@ CONTRIBUTIONS = {
 }
 
 
-def champion() -> Any:
-    """Train and register a version of the simulated world, whose first one becomes champion; return it."""
-    from apps.matches.models import World
-    from apps.ml import selectors, services
-    from apps.ml.models import PipelineRun
-
-    fill(None)
-    services.queue_run(
-        world="sandbox", profile="smoke", requested_by="benchmark", reason="champion", now=datetime.now(UTC)
-    )
-    done = services.run_due(now=datetime.now(UTC))
-    if done is None or done.status != PipelineRun.RunStatus.SUCCEEDED:
-        raise SystemExit(f"the pipeline made no version: {done and done.error}")
-    promotion = selectors.champion(World.SANDBOX)
-    if promotion is None:
-        raise SystemExit("no version passed its gates")
-    return promotion.version
-
-
 def store(matches: int, version_id: int) -> list[int]:
     """Store so many matches, each with a published forecast; return their ids."""
     from django.db import connection, transaction
@@ -117,21 +98,6 @@ def store(matches: int, version_id: int) -> list[int]:
     while events.number_events():
         pass
     return list(Match.objects.filter(pk__gt=1_000_000).values_list("pk", flat=True)[:matches])
-
-
-def processes_below(pid: int) -> list[int]:
-    """Return a process and all below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(below for child in children for below in processes_below(int(child)))]
-
-
-def cpu_milliseconds(pid: int) -> float:
-    """Return the CPU time that a process and those below it have used."""
-    ticks = 0
-    for each in processes_below(pid):
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -355,13 +321,6 @@ def mlflow_serve(version: Any, served: Any, folder: Path, port: int) -> list[Mea
     ]
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def main() -> int:
     """Measure, and print the table."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
@@ -396,16 +355,6 @@ def main() -> int:
         measures += one_row(served) + mlflow_serve(version, served, folder, free_port()) + swaps(served, folder)
     tell(f"single forecasts, {len(ids)} matches, one worker", measures, chosen.json)
     return 0
-
-
-def postmaster() -> int:
-    """Return the process id of the PostgreSQL that this process uses."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        backend = cursor.fetchone()[0]
-    return int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 if __name__ == "__main__":
