@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks.report import Refusal, folder_of, machine, parser, refusals_of, tell_refused
 from benchmarks.servers import own_servers
@@ -261,6 +262,24 @@ def weights(
     return found
 
 
+def coverages(root: Path, matches: pd.DataFrame, groups: dict[str, NDArray[np.bool_]]) -> list[dict[str, Any]]:
+    """Return how often the closing line lies inside the intervals of each model, by group of matches."""
+    from apps.ml.pipeline import calibrate, files
+    from apps.ml.pipeline.columns import ENDS
+    from apps.ml.pipeline.coverage import coverage
+
+    table = files.read_frame(root / files.CALIBRATED, ["model", "match_id", *ENDS])
+    line = calibrate.closing_lines(root, matches)
+    level = files.read_params(root)["calibrate"]["intervals"]["level"]
+    found = []
+    for name, rows in table.groupby("model", sort=False):
+        own = rows.set_index("match_id").loc[matches["match_id"]]
+        for group, chosen in groups.items():
+            covered = coverage(own[chosen], line[chosen])
+            found.append({"group": group, "name": str(name), "level": level, "coverage": covered})
+    return found
+
+
 def divisions(matches: pd.DataFrame, models: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the log loss of every model in every competition."""
     from apps.ml.forecasting import scoring
@@ -305,6 +324,18 @@ def tell_weights(rows: list[dict[str, Any]], line: str) -> None:
         found = row["weight"]
         span = f"{found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
         print(f"  {row['group']:<18} {row['name']:<14} {row['n']:>6} {span:>26}")
+
+
+def tell_coverages(rows: list[dict[str, Any]]) -> None:
+    """Print how often the closing line lies inside the intervals, and how wide they are."""
+    print("\nclosing lines inside the intervals, and mean width: home, draw, away")
+    for row in rows:
+        found = row["coverage"]
+        if found is None:
+            continue
+        inside = " ".join(f"{share:.3f}" for share in found["covered"].values())
+        width = " ".join(f"{width:.3f}" for width in found["width"].values())
+        print(f"  {row['group']:<18} {row['name']:<14} {found['n']:>6}  {inside}   {width}  of {row['level']:.0%}")
 
 
 def tell_divisions(rows: list[dict[str, Any]]) -> None:
@@ -372,8 +403,9 @@ def main() -> int:
         first, latest = asked_seasons(held, given.test_from, given.test_to)
         root = forecast(first, latest, given.profile)
         matches, models, lines = read(root, seasons_between(first, latest))
-    top = (matches["region"].isin(TOP_FIVE) & (matches["level"] == 1)).to_numpy()
-    groups = {"top five leagues": top, "all competitions": np.ones(len(matches), dtype=bool)}
+        top = (matches["region"].isin(TOP_FIVE) & (matches["level"] == 1)).to_numpy()
+        groups = {"top five leagues": top, "all competitions": np.ones(len(matches), dtype=bool)}
+        covered = coverages(root, matches, groups)
     found = tables(matches, models, lines, groups)
     by_division = divisions(matches, models)
     for table in found:
@@ -381,6 +413,7 @@ def main() -> int:
     beside = "average before the match"
     deserved = weights(matches, models, lines[beside], groups | {"all but top five": ~top})
     tell_weights(deserved, beside)
+    tell_coverages(covered)
     tell_divisions(by_division)
     for name, target in TARGETS.items():
         print(f"{name}: {target}")
@@ -393,6 +426,7 @@ def main() -> int:
             "tables": {table.name: table.rows for table in found},
             "competitions": by_division,
             "weights": deserved,
+            "intervals": covered,
         }
         given.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -84,13 +85,13 @@ def store(matches: int) -> list[int]:
 class Site:
     """The web process under measurement."""
 
-    def __init__(self, port: int, pids: tuple[int, ...]) -> None:
-        self.port, self.pids = port, pids
+    def __init__(self, port: int, pids: tuple[int, ...], key: dict[str, str]) -> None:
+        self.port, self.pids, self.key = port, pids, key
 
     def ask(self, path: str, body: bytes | None = None, *, link: Any = None, **headers: str) -> bytes:
         """Return the body of an answer; raise SystemExit for another status than 200."""
         kept = link or http.client.HTTPConnection("127.0.0.1", self.port, timeout=STUCK)
-        kept.request("POST" if body else "GET", path, body, {"Content-Type": "application/json"} | headers)
+        kept.request("POST" if body else "GET", path, body, {"Content-Type": "application/json"} | self.key | headers)
         answer = kept.getresponse()
         content = answer.read()
         if answer.status != 200:
@@ -127,11 +128,8 @@ class Site:
                 self.ask(chosen.choice(paths), link=link)
                 found.append((time.perf_counter() - start) * 1000)
 
-        threads = [threading.Thread(target=client, args=(number,)) for number in range(CONNECTIONS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            list(pool.map(client, range(CONNECTIONS)))
         return sorted(found)
 
 
@@ -145,15 +143,26 @@ def repeated(*works: Callable[[], object]) -> Iterator[list[int]]:
             work()
             calls[place] += 1
 
-    threads = [threading.Thread(target=repeat, args=each) for each in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield calls
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(len(works)) as pool:
+        repeating = [pool.submit(repeat, *each) for each in enumerate(works)]
+        try:
+            yield calls
+        finally:
+            ended.set()
+    for each in repeating:
+        each.result()
+
+
+def key_without_limit() -> dict[str, str]:
+    """Return the headers of a client that may send any number of requests."""
+    from apps.api import services
+    from apps.api.models import ApiKeyScope
+
+    scopes = (ApiKeyScope.READ, ApiKeyScope.PREDICT)
+    made = services.create_key(
+        name="client", created_by="benchmark", now=datetime.now(UTC), scopes=scopes, requests_per_minute=0
+    )
+    return {"Authorization": f"Bearer {made.token}"}
 
 
 def deep_page() -> str:
@@ -244,7 +253,8 @@ def main() -> int:
             )
         try:
             wait_until_ready(port, process, log)
-            measures = measure(Site(port, (process.pid, postmaster())), ids, chosen.seconds)
+            site = Site(port, (process.pid, postmaster()), key_without_limit())
+            measures = measure(site, ids, chosen.seconds)
         finally:
             process.terminate()
             process.wait(STUCK)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from django.conf import settings
@@ -60,6 +60,9 @@ ASKED_LIMIT: Final = 2
 
 ASKED_SECONDS: Final = 600.0
 """Time after which such a version is dropped when nobody has asked for it."""
+
+INTERVAL_DIGITS: Final = 4
+"""Decimals of the ends of an interval, which are known far less well than its forecast."""
 
 LATEST_GOOD: Final = "latest good version"
 """First fallback when the champion cannot be loaded; base rates are the second."""
@@ -109,6 +112,8 @@ class ServedForecasts:
     contributions: dict[str, np.ndarray]
     features_sha256: list[str]
     weaknesses: list[list[Weakness]]
+    intervals: list[dict[str, Any] | None]
+    """As `Prediction.intervals` stores them."""
 
 
 _served: dict[World, ServedModel] = {}
@@ -392,7 +397,24 @@ def forecast(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: da
         contributions=forecast.contributions,
         features_sha256=[served.bundle.features_sha256(row) for row in features],
         weaknesses=weaknesses(names, features),
+        intervals=_intervals(forecast.intervals, served.bundle.interval_level, len(features)),
     )
+
+
+def _intervals(ends: np.ndarray | None, level: float | None, count: int) -> list[dict[str, Any] | None]:
+    """Return the intervals of forecasts in the shape that is stored; None for each where the version has none."""
+    if ends is None:
+        return [None] * count
+    from apps.ml.forecasting.prices import OUTCOMES
+
+    return [
+        {"level": level}
+        | {
+            outcome: {"low": low, "high": high}
+            for outcome, (low, high) in zip(OUTCOMES, np.round(match, INTERVAL_DIGITS).tolist(), strict=True)
+        }
+        for match in ends
+    ]
 
 
 def numbers(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:

@@ -127,6 +127,7 @@ def _head(match: Match, details: forecasts.ForecastDetails, shape: dict[str, Any
     goals, odds = shape["expected_goals"], shape["fair_odds"]
     rows = [
         ("probability", *(f"{value:.1%}" for value in details.p)),
+        *_intervals(details),
         ("fair odds", *(f"{odds[name]:.2f}" if odds[name] else "–" for name in OUTCOMES)),
     ]
     home, away = match.home_team, match.away_team
@@ -136,6 +137,15 @@ def _head(match: Match, details: forecasts.ForecastDetails, shape: dict[str, Any
         table(("", *OUTCOMES), rows),
         f"expected goals {goals['home']:.2f} – {goals['away']:.2f}; by {by}, {made}",
     ]
+
+
+def _intervals(details: forecasts.ForecastDetails) -> list[tuple[str, ...]]:
+    """Return the row of the intervals; none where the model has none."""
+    found = details.intervals
+    if found is None:
+        return []
+    ends = (f"{100 * found[name]['low']:.0f}–{100 * found[name]['high']:.0f} %" for name in OUTCOMES)
+    return [(f"closing line, {found['level']:.0%} of cases", *ends)]
 
 
 def simulate_arguments(parser: CommandParser) -> None:

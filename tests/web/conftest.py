@@ -398,6 +398,15 @@ def champion(build):
     return version
 
 
+INTERVALS = {
+    "level": 0.8,
+    "home": {"low": 0.4421, "high": 0.5577},
+    "draw": {"low": 0.2712, "high": 0.3244},
+    "away": {"low": 0.1523, "high": 0.2618},
+}
+"""The intervals of a forecast, as they are stored and sent."""
+
+
 def made_now(champion: ModelVersion, match_id: int | None, now: datetime) -> LiveForecast:
     """A forecast that the loaded champion makes when it is asked."""
     return LiveForecast(
@@ -416,6 +425,7 @@ def made_now(champion: ModelVersion, match_id: int | None, now: datetime) -> Liv
         base_away=0.28,
         contributions={"elo": 0.4},
         weaknesses=[{"code": "new_club", "side": "home", "number": 4}],
+        intervals=INTERVALS,
         degraded="",
     )
 

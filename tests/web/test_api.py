@@ -21,7 +21,7 @@ from apps.matches.models import Match, MatchStats, World
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
 from apps.ml.models import ServedWorld
-from tests.web.conftest import made_now
+from tests.web.conftest import INTERVALS, made_now
 
 LIST = "/api/v1/matches/"
 
@@ -126,6 +126,14 @@ def test_a_weakness_has_a_code_a_side_and_a_text_in_english(client, build, champ
     build.prediction(match, champion, weaknesses=[{"code": code, "side": side, "number": number}])
     body = client.get(f"{LIST}{match.pk}/prediction/", headers={"accept-language": "de"}).json()
     assert body["weaknesses"] == [{"code": code, "side": side or None, "text": text}]
+
+
+def test_a_forecast_has_the_intervals_of_its_model_or_null(client, build, champion):
+    match = build.match()
+    build.prediction(match, champion)
+    assert client.get(f"{LIST}{match.pk}/prediction/").json()["intervals"] is None
+    build.prediction(match, champion, intervals=INTERVALS, data_snapshot=2)
+    assert client.get(f"{LIST}{match.pk}/prediction/").json()["intervals"] == INTERVALS
 
 
 def test_the_usual_forecast_has_no_weakness(client, build, champion):

@@ -11,6 +11,7 @@ from apps.api.pages import match_blocks as blocks
 from apps.matches.models import Absence, Lineup, LiveScore, Match, MatchStats, Player, Team
 from apps.ml.forecasting import goals
 from apps.ml.models import Stakes, TeamRating
+from tests.web.conftest import INTERVALS
 
 HOME, AWAY = Team(pk=1, name="Dunmere"), Team(pk=2, name="Umberford")
 
@@ -126,6 +127,22 @@ class TestBefore:
         assert page.index(said) < page.index("Expected goals")
         german = words(client.get(f"/matches/{match.pk}/", headers={"accept-language": "de"}))
         assert "Weniger sicher als sonst: von Old Mill sind nur 4 Spiele bekannt; die Saison hat eben erst" in german
+
+    def test_how_sure_a_forecast_is_stands_below_it_until_the_result(self, client, build, champion):
+        match = build.match(goals=None)
+        build.prediction(match, champion, before_kickoff=timedelta(hours=3))
+        assert "How sure" not in page_of(client, match)
+        build.prediction(match, champion, intervals=INTERVALS, data_snapshot=2)
+        page = page_of(client, match)
+        said = (
+            "How sure: in 80 of 100 matches like this the bookmakers’ closing price lies within 44–56 % for Northgate, "
+            "27–32 % for the draw and 15–26 % for Old Mill."
+        )
+        assert said in page
+        assert page.index(said) < page.index("Expected goals")
+        played = build.match(home="Westmere", kickoff_at=build.now - timedelta(hours=3), goals=(1, 0))
+        build.prediction(played, champion, intervals=INTERVALS)
+        assert "How sure" not in page_of(client, played)
 
     def test_a_fallback_is_said_once(self, client, build, champion):
         match = build.match()

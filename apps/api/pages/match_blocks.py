@@ -407,8 +407,20 @@ def of_forecast(card: MatchCard, forecast: ForecastDetails, stats: MatchStats | 
         "weaknesses": [
             services.weakness_in_words(match, each) for each in forecast.weaknesses if each["code"] != FALLBACK
         ],
+        "limits": _limits(forecast.intervals),
         "score_chance": result and score_chance(forecast.grid, *result),
     }
+
+
+def _limits(intervals: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the level of the intervals of a forecast and their ends, in whole per cents such as 41–52."""
+    if intervals is None:
+        return None
+    ends = {
+        outcome: "–".join(f"{100 * intervals[outcome][end]:.0f}" for end in ("low", "high"))
+        for outcome in charts.OUTCOMES
+    }
+    return {"level": round(100 * intervals["level"]), **ends}
 
 
 def of_grid(card: MatchCard, forecast: ForecastDetails) -> dict[str, Any]:

@@ -213,6 +213,24 @@ class WeaknessSerializer(serializers.Serializer[dict[str, object]]):
     text = serializers.CharField(help_text="In words, without a capital letter and a full stop.")
 
 
+class IntervalSerializer(serializers.Serializer[dict[str, float]]):
+    """The ends of the interval around a probability."""
+
+    low = serializers.FloatField(min_value=0, max_value=1)
+    high = serializers.FloatField(min_value=0, max_value=1)
+
+
+class IntervalsSerializer(serializers.Serializer[dict[str, object]]):
+    """An interval around each probability, in which the market's closing line is expected."""
+
+    level = serializers.FloatField(
+        min_value=0, max_value=1, help_text="Share of the matches whose closing line the intervals shall hold."
+    )
+    home = IntervalSerializer()
+    draw = IntervalSerializer()
+    away = IntervalSerializer()
+
+
 class ForecastSerializer(serializers.Serializer[dict[str, object]]):
     """A forecast; `apps/api/services/forecasts.py` writes this shape."""
 
@@ -231,6 +249,10 @@ class ForecastSerializer(serializers.Serializer[dict[str, object]]):
     )
     weaknesses = WeaknessSerializer(
         many=True, help_text="Why the forecast is less sure than usual, the most important first; mostly empty."
+    )
+    intervals = IntervalsSerializer(
+        allow_null=True,
+        help_text="How sure the forecast is; null where too few earlier forecasts of the model had a closing line.",
     )
     model = ModelSerializer(allow_null=True, help_text="Null where the base rates stand in for a model.")
     data_snapshot = serializers.IntegerField(

@@ -58,6 +58,7 @@ class ForecastDetails:
     base_rates: tuple[float, float, float]
     contributions: dict[str, float]
     weaknesses: list[dict[str, Any]]
+    intervals: dict[str, Any] | None  # as `Prediction.intervals` stores them
     version: ModelVersion | None
     data_snapshot: int
     as_of: datetime
@@ -219,6 +220,7 @@ def _details(
         base_rates=(forecast.base_home, forecast.base_draw, forecast.base_away),
         contributions=forecast.contributions,
         weaknesses=forecast.weaknesses,
+        intervals=forecast.intervals,
         version=version,
         data_snapshot=forecast.data_snapshot,
         as_of=forecast.as_of,
@@ -278,6 +280,7 @@ def forecast_shape(
             {"code": each["code"], "side": each["side"] or None, "text": weakness_in_words(match, each)}
             for each in details.weaknesses
         ],
+        "intervals": details.intervals,
         "model": version and model_shape(version),
         "data_snapshot": details.data_snapshot,
         "as_of": _moment(details.as_of),

@@ -42,6 +42,12 @@ class Prediction(models.Model):
         blank=True,
         help_text="Why it is less sure than usual: [{code, side, number}], in the order of importance.",
     )
+    intervals = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Where the closing line is expected: {level, home: {low, high}, draw, away}; null where no interval "
+        "was fitted.",
+    )
     degraded = models.CharField(
         max_length=40, blank=True, help_text="Which step of the fallback ladder; empty for the champion."
     )

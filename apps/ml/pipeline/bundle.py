@@ -102,6 +102,7 @@ class ModelForecast:
     p: Floats  # home, draw, away; calibrated, shape (n, 3)
     goals: Floats  # expected, of the home and of the away side, shape (n, 2)
     contributions: dict[str, Floats]  # log-odds of home against away by group; they sum to the raw score
+    intervals: Floats | None  # low and high end around each probability, shape (n, 3, 2); None where none were fitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,14 @@ class Bundle:
         """Return the forecasts of features as `FeatureState.describe` gives them, shape (n, features)."""
         rounded = as_trained(values)
         p, goals = self.estimator.numbers(rounded)
-        return ModelForecast(p, goals, self.estimator.contributions(rounded))
+        around = self.estimator.intervals_around(p, rounded) if isinstance(self.estimator, Calibrated) else None
+        return ModelForecast(p, goals, self.estimator.contributions(rounded), around)
+
+    @property
+    def interval_level(self) -> float | None:
+        """Share of the matches whose closing line the intervals shall hold; None where none were fitted."""
+        intervals = self.estimator.intervals if isinstance(self.estimator, Calibrated) else None
+        return None if intervals is None else intervals.level
 
     def numbers(self, values: Floats) -> tuple[Floats, Floats]:
         """Return `p` and `goals` of `forecast`, without the contributions, which take most of its time."""

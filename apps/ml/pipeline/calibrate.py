@@ -1,4 +1,4 @@
-"""Calibrate each estimator on its earlier out-of-sample forecasts."""
+"""Calibrate each estimator on its earlier out-of-sample forecasts, and fit intervals around its probabilities."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats
-from apps.ml.forecasting.estimators import Calibrated, Calibration, Estimator, fit_calibration, load
+from apps.ml.forecasting.estimators import (
+    KNOWN,
+    Calibrated,
+    Calibration,
+    Estimator,
+    Intervals,
+    fit_calibration,
+    fit_intervals,
+    load,
+)
+from apps.ml.forecasting.line_agreement import disagreements, without
+from apps.ml.forecasting.prices import probabilities
 from apps.ml.pipeline import columns, files
-from apps.ml.pipeline.columns import CALIBRATED, RAW
+from apps.ml.pipeline.columns import CALIBRATED, ENDS, RAW
 
 
 def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any], starts: Mapping[int, datetime]) -> Floats:
@@ -43,19 +55,85 @@ def fit(rows: pd.DataFrame, section: dict[str, Any]) -> Calibration:
     )
 
 
+def closing_lines(root: Path, rows: pd.DataFrame) -> Floats:
+    """Return the closing line of each forecast as probabilities, shape (n, 3); NaN where none is quoted.
+
+    A line is left out in the months in which it disagrees with the others, as in the evaluation.
+    """
+    params = files.read_params(root)
+    odds = files.read_frame(root / files.ODDS)
+    kickoffs = files.read_frame(root / files.MATCHES, ["match_id", "kickoff_at"])
+    odds = without(odds, kickoffs, disagreements(odds, kickoffs, params["prices"]["agreement"]))
+    return probabilities(rows, odds, params["calibrate"]["intervals"]["lines"], params["prices"]["devig"])
+
+
+def known_of(root: Path, rows: pd.DataFrame) -> Floats:
+    """Return the features `KNOWN` of each forecast, shape (n, 6)."""
+    features = files.read_frame(root / files.FEATURES, ["match_id", *KNOWN]).set_index("match_id")
+    return features.loc[rows["match_id"]].to_numpy(dtype=np.float64)
+
+
+def intervals_of_steps(
+    rows: pd.DataFrame, p: Floats, line: Floats, known: Floats, section: dict[str, Any], starts: Mapping[int, datetime]
+) -> Floats:
+    """Return the ends of the intervals of one estimator, shape (n, 3, 2), each step fitted to the steps before it.
+
+    A step before which too few forecasts have a closing line has NaN. A line counts as known with the result.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Out-of-sample forecasts, of which `p` are the calibrated probabilities, shape (n, 3).
+    line, known : ndarray
+        Of `closing_lines` and `known_of`.
+    section : dict
+        Section ``calibrate.intervals`` of the parameters.
+    starts : mapping of int to datetime
+        When the model of each step was fitted.
+    """
+    found = np.full((len(rows), 3, 2), np.nan)
+    fold, known_at = rows["fold"].to_numpy(), rows["known_at"]
+    for number in np.unique(fold):
+        past = (fold < number) & (known_at < starts[int(number)]).to_numpy()
+        intervals = fit_to_steps(fold, p, line, known, past, section)
+        if intervals is not None:
+            here = fold == number
+            found[here] = intervals.around(p[here], known[here])
+    return found
+
+
+def fit_to_steps(
+    fold: NDArray[np.int16], p: Floats, line: Floats, known: Floats, past: NDArray[np.bool_], section: dict[str, Any]
+) -> Intervals | None:
+    """Return intervals fitted to the latest steps of some past forecasts; None where too few have a closing line."""
+    quoted = past & np.isfinite(line).all(axis=1)
+    steps = np.unique(fold[quoted])[-section["scale_steps"] :]
+    used = quoted & np.isin(fold, steps)
+    latest = np.isin(fold[used], steps[-section["limit_steps"] :])
+    if latest.sum() < section["least_past"]:
+        return None
+    return fit_intervals(p[used], line[used], known[used], latest=latest, level=section["level"], l2=section["l2"])
+
+
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     section, plan = files.read_params(root)["calibrate"], files.read_json(root / files.FOLDS)
     section["at_most"] = section["most_past"].get(plan["profile"])
     raw, out = files.read_frame(root / files.OUT_OF_SAMPLE), []
     starts = {step["number"]: datetime.fromisoformat(step["start"]) for step in plan["folds"]}
+    line, known = closing_lines(root, raw), known_of(root, raw)
     for name, rows in raw.groupby("model", sort=False):
-        found = calibrated_steps(rows, section, starts)
-        out.append(rows.assign(**{name: found[:, place] for place, name in enumerate(CALIBRATED)}))
+        own = (line[rows.index], known[rows.index])
+        p = calibrated_steps(rows, section, starts)
+        ends = intervals_of_steps(rows, p, *own, section["intervals"], starts)
+        found = np.concatenate([p, ends.reshape(-1, 6)], axis=1)
+        out.append(rows.assign(**{name: found[:, place] for place, name in enumerate([*CALIBRATED, *ENDS])}))
         estimator = load(root / files.TRAINED / str(name))
         assert isinstance(estimator, Estimator)
         calibration = fit(rows, section if len(rows) >= section["least_past"] else section | {"methods": ["none"]})
-        Calibrated(estimator, calibration).save(root / files.MODEL / str(name))
+        everything = np.ones(len(rows), dtype=bool)
+        intervals = fit_to_steps(rows["fold"].to_numpy(), p, *own, everything, section["intervals"])
+        Calibrated(estimator, calibration, intervals).save(root / files.MODEL / str(name))
         files.log_line(f"{name}: {calibration.method}, log loss {calibration.tried}")
     files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), columns.FORECASTS)
 

@@ -177,7 +177,24 @@ def _calibration(facts: CardFacts) -> CardSection | None:
         )
     return CardSection(
         "Calibration",
-        (f"Expected calibration error {own['ece']:.4f} over ten equal bins, the outcomes pooled.{before}{widest_gap}",),
+        (
+            f"Expected calibration error {own['ece']:.4f} over ten equal bins, the outcomes pooled."
+            f"{before}{widest_gap}",
+            *_intervals(facts),
+        ),
+    )
+
+
+def _intervals(facts: CardFacts) -> tuple[str, ...]:
+    """Return a sentence on the intervals, which are evaluated for the best model; nothing where there are none."""
+    found = facts.metrics.get("intervals")
+    if not found or facts.estimator != facts.metrics.get("best"):
+        return ()
+    covered = ", ".join(f"{outcome} {share:.1%}" for outcome, share in found["covered"].items())
+    width = ", ".join(f"{outcome} {width:.3f}" for outcome, width in found["width"].items())
+    return (
+        f"Of {found['n']:,} closing lines this share lay inside the intervals, which should hold {found['level']:.0%}: "
+        f"{covered}. Mean width: {width}.",
     )
 
 

@@ -27,6 +27,7 @@ KEYS: Final = pa.schema(
 
 RAW: Final = [f"p_{outcome}" for outcome in OUTCOMES]
 CALIBRATED: Final = [f"calibrated_{outcome}" for outcome in OUTCOMES]
+ENDS: Final = [f"{end}_{outcome}" for outcome in OUTCOMES for end in ("low", "high")]
 
 OUT_OF_SAMPLE: Final = pa.schema(
     [
@@ -41,8 +42,15 @@ OUT_OF_SAMPLE: Final = pa.schema(
 )
 """`data/oos.parquet`: by model, fold and then the order of time."""
 
-FORECASTS: Final = pa.schema([*OUT_OF_SAMPLE, *(pa.field(name, pa.float64(), nullable=False) for name in CALIBRATED)])
-"""`data/forecasts.parquet`: the same rows with raw and calibrated forecasts."""
+FORECASTS: Final = pa.schema(
+    [
+        *OUT_OF_SAMPLE,
+        *(pa.field(name, pa.float64(), nullable=False) for name in CALIBRATED),
+        *(pa.field(name, pa.float64()) for name in ENDS),
+    ]
+)
+"""`data/forecasts.parquet`: the same rows with raw and calibrated forecasts, and the ends of the intervals around the
+calibrated ones, NaN where too few earlier forecasts had a closing line."""
 
 
 def features(names: tuple[str, ...]) -> pa.Schema:

@@ -17,8 +17,8 @@ from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.estimators import REGISTRY
 from apps.ml.forecasting.features.schema import TRUTH
 from apps.ml.forecasting.line_agreement import disagreements, in_words, without
-from apps.ml.forecasting.prices import line_of
-from apps.ml.pipeline import betting, breakdown, files, gates, reliability
+from apps.ml.forecasting.prices import line_of, probabilities
+from apps.ml.pipeline import betting, breakdown, coverage, files, gates, reliability
 from apps.ml.pipeline.columns import CALIBRATED, RAW
 
 BASE: Final = "base_rates"
@@ -35,6 +35,10 @@ LINES: Final = (
 
 CLOSING: Final = (LINES[0], ("average closing line", "Avg", "closing"), ("closing line of Bet365", "B365", "closing"))
 """Lines that no model without odds can match, the best first; not every year has each."""
+
+
+COVERED: Final = ("competitions", "season_parts", "weaknesses")
+"""Tables of groups by which the coverage of the intervals is shown."""
 
 
 def test_forecasts(forecasts: pd.DataFrame, steps: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
@@ -183,6 +187,9 @@ def evaluated(root: Path) -> dict[Path, Any]:
         table: breakdown.by_group(models[best], models[BASE], group, name, closing, section)
         for table, (name, group) in groups.items()
     }
+    intervals = params["calibrate"]["intervals"]
+    quoted = probabilities(models[best], odds, intervals["lines"], params["prices"]["devig"])
+    covered = coverage.coverage(models[best], quoted)
     forecast_at = models[best]["as_of"]
     metrics = {
         "world": manifest.world,
@@ -199,6 +206,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "competitions": tables.pop("competitions"),
         "seasons": tables.pop("seasons"),
         "reliability": reliability.by_outcome(models[best], section),
+        "intervals": covered and {"level": intervals["level"], **covered},
         "gates": [
             gates.no_better_than_possible(
                 closing_line(lines, models, best, odds, section, params["gates"]["least_gap_matches"]),
@@ -215,6 +223,11 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "groups": tables,
         "over_time": breakdown.over_time(models[best], models[BASE], closing),
         "reliability": reliability.by_competition(models[best], groups["competitions"][1], section),
+        "intervals": {
+            table: coverage.by_group(models[best], quoted, group, name)
+            for table, (name, group) in groups.items()
+            if table in COVERED
+        },
         "least_matches": section["least_matches"],
         "level": section["bootstrap_level"],
     }

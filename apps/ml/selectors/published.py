@@ -91,5 +91,6 @@ def match_with_prediction(
         return PublishedMatch(match, None, score)
     prediction.contributions = orjson.loads(prediction.contributions)
     prediction.weaknesses = orjson.loads(prediction.weaknesses)
+    prediction.intervals = prediction.intervals and orjson.loads(prediction.intervals)
     prediction.match, prediction.version = match, version
     return PublishedMatch(match, prediction, score)

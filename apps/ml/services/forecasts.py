@@ -82,6 +82,7 @@ class LiveForecast:
     base_away: float
     contributions: dict[str, float]
     weaknesses: list[dict[str, Any]]
+    intervals: dict[str, Any] | None
     degraded: str
     published_at: None = None
 
@@ -256,6 +257,7 @@ def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
         base_away=away,
         contributions={},
         weaknesses=[Weakness(FALLBACK)._asdict()],
+        intervals=None,
         degraded=BASE_RATES,
     )
 
@@ -398,6 +400,7 @@ def _rows(
             "base_away": float(answer.base_rates[i, 2]),
             "contributions": {group: float(values[i]) for group, values in answer.contributions.items()},
             "weaknesses": [each._asdict() for each in (*of_all, *answer.weaknesses[i])],
+            "intervals": answer.intervals[i],
             "degraded": served.degraded,
         }
         for i, match in enumerate(matches)

@@ -79,6 +79,22 @@ class Outcomes(BaseModel):
     away: float | None
 
 
+class Interval(BaseModel):
+    """The ends of the interval around a probability."""
+
+    low: float
+    high: float
+
+
+class Intervals(BaseModel):
+    """An interval around each probability, in which the market's closing line is expected."""
+
+    level: float = Field(description="Share of the matches whose closing line the intervals shall hold.")
+    home: Interval
+    draw: Interval
+    away: Interval
+
+
 class Forecast(BaseModel):
     """A forecast of one match."""
 
@@ -93,6 +109,7 @@ class Forecast(BaseModel):
     base_rates: Outcomes = Field(description="How often these outcomes happen in the competition, for comparison.")
     contributions: dict[str, float] = Field(description="Group of inputs → log-odds, home against away.")
     weaknesses: list[str] = Field(description="Why the forecast is less sure than usual; mostly empty.")
+    intervals: Intervals | None = Field(description="How sure the forecast is; null where that is not known.")
     model: str | None = Field(description="World, version and estimator; null where base rates stand in for a model.")
     as_of: datetime = Field(description="The forecast uses nothing that became known later.")
     is_frozen: bool = Field(description="True from kick-off on: it was published before and stays.")
@@ -391,6 +408,7 @@ def _forecast(found: models.Prediction | models.WhatIf, match: models.Match | mo
         base_rates=_outcomes(found.base_rates),
         contributions=dict(found.contributions.additional_properties),
         weaknesses=[each.text for each in found.weaknesses],
+        intervals=None if found.intervals is None else Intervals.model_validate(found.intervals.to_dict()),
         model=f"{model.world} {model.version} ({model.estimator})" if model else None,
         as_of=found.as_of,
         is_frozen=found.is_frozen if isinstance(found, models.Prediction) else False,

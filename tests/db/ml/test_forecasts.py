@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.db import IntegrityError, InternalError, connection, transaction
 from django.db.models import Q
@@ -13,6 +15,7 @@ from apps.matches.ingest import ingest
 from apps.matches.models import Event, Match, World
 from apps.ml import selectors, services, serving
 from apps.ml.forecasting import weaknesses
+from apps.ml.forecasting.estimators import Calibrated, Calibration, Intervals, calibration
 from apps.ml.models import Prediction, Score
 
 
@@ -141,6 +144,30 @@ def test_a_live_forecast_equals_the_published_one_on_the_same_facts(published, n
     assert (live.p_home, live.p_draw, live.p_away) == row.probabilities
     assert (live.version_number, live.degraded, live.published_at) == (1, "", None)
     assert live.weaknesses == row.weaknesses
+
+
+def test_a_forecast_stores_the_intervals_of_its_model(champion, now, monkeypatch):
+    served = serving.current(World.SANDBOX, now=now)
+    around = Intervals(0.8, ((0.0,) * 7,) * 3, ((-0.2, 0.2),) * 3, 500)
+    plain = Calibration("none", (1.0,) * 3, (0.0,) * 3, 500, {})
+    monkeypatch.setattr(calibration, "KNOWN", ("elo_diff",) * 6)
+    bundle = replace(served.bundle, estimator=Calibrated(served.bundle.estimator, plain, around))
+    monkeypatch.setitem(serving._served, World.SANDBOX, replace(served, bundle=bundle))
+    services.predict_due(now=now)
+    row = Prediction.objects.order_by("kickoff_at").last()
+    assert row.intervals["level"] == 0.8
+    for outcome, p in zip(("home", "draw", "away"), row.probabilities, strict=True):
+        ends = row.intervals[outcome]
+        log_odds = np.log(p / (1 - p))
+        assert ends == pytest.approx(
+            {"low": 1 / (1 + np.exp(0.2 - log_odds)), "high": 1 / (1 + np.exp(-0.2 - log_odds))}, abs=1e-4
+        )
+    assert services.forecast(row.match_id, now=now).intervals == row.intervals
+    assert selectors.match_with_prediction(row.match_id).prediction.intervals == row.intervals
+
+
+def test_a_forecast_of_a_model_without_intervals_has_none(published):
+    assert set(Prediction.objects.values_list("intervals", flat=True)) == {None}
 
 
 def test_a_forecast_says_of_how_many_matches_a_new_club_is_known(champion, now, monkeypatch):

@@ -13,6 +13,7 @@ from apps.ml.forecasting.estimators import (
     REGISTRY,
     Calibrated,
     Calibration,
+    Intervals,
     MarketInputError,
     ModelFormatError,
     Pool,
@@ -107,7 +108,8 @@ def test_contributions_sum_to_the_raw_score(fitted, data, kind):
 def test_a_folder_brings_the_same_forecasts_back_without_pickle(fitted, data, kind, calibrated, tmp_path, monkeypatch):
     model = fitted[kind]
     if calibrated:
-        model = Calibrated(model, Calibration("vector", (0.9, 0.8, 1.1), (0.1, 0.0, -0.05), 10, {"none": 1.0}))
+        around = Intervals(0.8, ((0.1,) * 7,) * 3, ((-0.2, 0.3),) * 3, 100)
+        model = Calibrated(model, Calibration("vector", (0.9, 0.8, 1.1), (0.1, 0.0, -0.05), 10, {"none": 1.0}), around)
     model.save(tmp_path)
     methods = ("predict_proba", "expected_goals", "raw_score")
     expected = [getattr(model, method)(data[0]).tobytes() for method in methods]
@@ -117,6 +119,8 @@ def test_a_folder_brings_the_same_forecasts_back_without_pickle(fitted, data, ki
     assert type(again) is type(model)
     assert [getattr(again, method)(data[0]).tobytes() for method in methods] == expected
     assert again.names == model.names == data[2]
+    if calibrated:
+        assert again.intervals == model.intervals
     assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".json", ".npy", ".npz", ".ubj"}
 
 

@@ -24,6 +24,7 @@ def small_params() -> dict:
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
     params["split"] |= {"warm_up_days": 300, "test_refits": 2, "calibrate_refits": 1}
     params["train"]["smoke"]["xgboost"]["rounds"] = 5
+    params["calibrate"]["intervals"]["least_past"] = 100
     params["evaluate"]["bootstrap_draws"] = params["evaluate"]["ece_draws"] = params["gates"]["ece_draws"] = 20
     params["features"]["form"]["windows"] = [3]
     return params

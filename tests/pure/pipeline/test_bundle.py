@@ -93,6 +93,8 @@ def test_an_unpacked_bundle_forecasts_as_the_model_did(pack, built, features, tm
     np.testing.assert_array_equal(found.p, model.predict_proba(values))
     np.testing.assert_array_equal(found.goals, model.expected_goals(values))
     np.testing.assert_allclose(sum(found.contributions.values()), model.raw_score(values), atol=1e-9)
+    np.testing.assert_array_equal(found.intervals, model.intervals_around(found.p, values))
+    assert bundle.interval_level == 0.8
     assert bundle.manifest.as_of == AS_OF
     assert bundle.state().names == bundle.manifest.names
     assert bundles.open_folder(tmp_path / "b").manifest == bundle.manifest

@@ -60,7 +60,7 @@ def test_every_element_is_closed_and_every_entry_of_the_contents_leads_somewhere
     reader.feed(page)
     assert reader.wrong == []
     assert reader.open == []
-    assert len(reader.targets) == 12
+    assert len(reader.targets) == 13
     assert set(reader.targets) <= set(reader.ids)
 
 

@@ -13,6 +13,7 @@ from apps.ml.forecasting.estimators.base_rates import BaseRates
 from apps.ml.forecasting.estimators.calibration import Calibrated, Calibration, fit_calibration
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
 from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
+from apps.ml.forecasting.estimators.intervals import INTERVALS_FILE, KNOWN, Intervals, fit_intervals
 from apps.ml.forecasting.estimators.logit import EloLogit, Logit
 from apps.ml.forecasting.estimators.market import MarketAware, NoPricesError, PriceRating
 from apps.ml.forecasting.estimators.network import Network
@@ -20,16 +21,19 @@ from apps.ml.forecasting.estimators.pool import Pool
 from apps.ml.forecasting.estimators.trees import XGBoost
 
 __all__ = [
+    "KNOWN",
     "REGISTRY",
     "Calibrated",
     "Calibration",
     "Estimator",
+    "Intervals",
     "MarketInputError",
     "ModelFormatError",
     "NoPricesError",
     "Pool",
     "create",
     "fit_calibration",
+    "fit_intervals",
     "load",
 ]
 
@@ -51,7 +55,7 @@ def create(name: str, params: Mapping[str, Any], *, seed: int) -> Estimator:
 
 
 def load(folder: Path) -> Estimator | Calibrated:
-    """Load the estimator in a folder, with its calibration if it has one.
+    """Load the estimator in a folder, with its calibration and its intervals if it has them.
 
     Raises
     ------
@@ -66,6 +70,11 @@ def load(folder: Path) -> Estimator | Calibrated:
         file = folder / calibration.FILE
         if not file.exists():
             return estimator
-        return Calibrated(estimator, Calibration.from_dict(read_json(file)))
+        around = folder / INTERVALS_FILE
+        return Calibrated(
+            estimator,
+            Calibration.from_dict(read_json(file)),
+            Intervals.from_dict(read_json(around)) if around.exists() else None,
+        )
     except (OSError, KeyError, json.JSONDecodeError) as error:
         raise ModelFormatError(f"{folder} holds no estimator: {error!r}") from error

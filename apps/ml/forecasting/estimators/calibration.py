@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import CALIBRATION
-from apps.ml.forecasting.estimators.base import Estimator, softmax
+from apps.ml.forecasting.estimators.base import Estimator, places, softmax
+from apps.ml.forecasting.estimators.intervals import INTERVALS_FILE, KNOWN, Intervals
 from apps.ml.forecasting.scoring import FLOOR, log_loss
 
 Method = Literal["none", "temperature", "vector", "isotonic"]
@@ -87,11 +88,15 @@ class Calibration:
 
 
 class Calibrated:
-    """An estimator followed by a calibration, with the same interface."""
+    """An estimator followed by a calibration, with the same interface, and with intervals around its probabilities.
 
-    def __init__(self, estimator: Estimator, calibration: Calibration) -> None:
+    `intervals` is None where too few forecasts with a closing line were there to fit them.
+    """
+
+    def __init__(self, estimator: Estimator, calibration: Calibration, intervals: Intervals | None = None) -> None:
         self.estimator = estimator
         self.calibration = calibration
+        self.intervals = intervals
 
     @property
     def kind(self) -> str:
@@ -120,6 +125,12 @@ class Calibrated:
         p, expected = self.estimator.numbers(X)
         return self.calibration.apply(p), expected
 
+    def intervals_around(self, p: Floats, X: Floats) -> Floats | None:
+        """Return the ends of the intervals of the forecasts `p` of the rows `X`, shape (n, 3, 2); None without any."""
+        if self.intervals is None:
+            return None
+        return self.intervals.around(p, X[:, places(self.names, KNOWN)])
+
     def raw_score(self, X: Floats) -> Floats:
         """Return the calibrated log-odds of home against away, shape (n,)."""
         if self.calibration.knots:
@@ -143,10 +154,11 @@ class Calibrated:
         return found
 
     def save(self, folder: Path) -> None:
-        """Write the estimator and its calibration into a folder."""
+        """Write the estimator, its calibration and its intervals into a folder."""
         self.estimator.save(folder)
-        text = json.dumps(self.calibration.as_dict(), indent=1) + "\n"
-        (folder / FILE).write_text(text, encoding="utf-8")
+        for file, part in ((FILE, self.calibration), (INTERVALS_FILE, self.intervals)):
+            if part is not None:
+                (folder / file).write_text(json.dumps(part.as_dict(), indent=1) + "\n", encoding="utf-8")
 
     def _scaled(self, scores: Floats) -> Floats:
         return centred(scores) * np.array(self.calibration.scale)

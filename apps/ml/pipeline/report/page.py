@@ -44,6 +44,7 @@ def page(found: ReportData, pictures: dict[str, str]) -> str:
         ReportSection("gates", "Gates", sections.gates(found)),
         ReportSection("market", "Against the market", sections.market(found)),
         ReportSection("calibration", "Calibration", sections.calibration(found, pictures)),
+        ReportSection("intervals", "Intervals", sections.intervals(found)),
         ReportSection("seasons", "Seasons and months", sections.seasons(found, pictures)),
         ReportSection("competitions", "Competitions", sections.competitions(found)),
         ReportSection("kinds", "Kinds of matches", sections.kinds(found)),

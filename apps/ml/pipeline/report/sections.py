@@ -216,6 +216,42 @@ def calibration(found: ReportData, pictures: dict[str, str]) -> str:
     )
 
 
+def intervals(found: ReportData) -> str:
+    """Return how often the closing line lay inside the intervals of the forecasts."""
+    whole, groups = found.metrics["intervals"], found.breakdown["intervals"]
+    if whole is None:
+        return paragraph("Too few earlier forecasts have a closing line, so that no interval could be fitted.")
+    level = f"{whole['level']:.0%}"
+    names = (("competitions", "competition"), ("season_parts", "part"), ("weaknesses", "weakness"))
+    return "".join(
+        [
+            paragraph(
+                f"An interval around each probability shall hold the closing line in {level} of the matches. Those of "
+                "each step are fitted to earlier steps."
+            ),
+            _covered([{"all": "all matches", **whole}], "all", level),
+            *(_covered(groups[table], name, level) for table, name in names),
+        ]
+    )
+
+
+def _covered(rows: Sequence[dict[str, Any]], name: str, level: str) -> str:
+    outcomes = list(rows[0]["covered"]) if rows else []
+    head = [name, "n", *(f"{outcome} inside" for outcome in outcomes), *(f"{outcome} width" for outcome in outcomes)]
+    lines = [
+        Row(
+            str(row[name]),
+            [
+                str(row["n"]),
+                *(number(row["covered"][outcome], ".1%") for outcome in outcomes),
+                *(number(row["width"][outcome], ".3f") for outcome in outcomes),
+            ],
+        )
+        for row in rows
+    ]
+    return table(head, lines, f"Closing lines inside intervals of {level}, by {name}")
+
+
 def seasons(found: ReportData, pictures: dict[str, str]) -> str:
     """Return the scores by season, by month of the calendar and over time."""
     rows = found.metrics["seasons"]

@@ -30,6 +30,8 @@ from .goals import Goals
 from .graded_forecasts import GradedForecasts
 from .graded_forecasts_kind_enum import GradedForecastsKindEnum
 from .inclusion_proof import InclusionProof
+from .interval import Interval
+from .intervals import Intervals
 from .item_error import ItemError
 from .job_error import JobError
 from .job_links import JobLinks
@@ -181,6 +183,8 @@ __all__ = (
     "GradedForecasts",
     "GradedForecastsKindEnum",
     "InclusionProof",
+    "Interval",
+    "Intervals",
     "ItemError",
     "JobError",
     "JobLinks",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
   from ..models.competition import Competition
   from ..models.fair_odds import FairOdds
   from ..models.goals import Goals
+  from ..models.intervals import Intervals
   from ..models.live import Live
   from ..models.markets import Markets
   from ..models.model import Model
@@ -50,6 +51,8 @@ class Prediction:
             base_rates (Outcomes): One number for each outcome, in the order home, draw, away.
             contributions (PredictionContributions): Group of inputs → log-odds, home against away.
             weaknesses (list[Weakness]): Why the forecast is less sure than usual, the most important first; mostly empty.
+            intervals (Intervals | None): How sure the forecast is; null where too few earlier forecasts of the model had a
+                closing line.
             model (Model | None): Null where the base rates stand in for a model.
             data_snapshot (int): Number of the data snapshot that the forecast uses.
             as_of (datetime.datetime): The forecast uses no fact that became known later.
@@ -77,6 +80,7 @@ class Prediction:
     base_rates: Outcomes
     contributions: PredictionContributions
     weaknesses: list[Weakness]
+    intervals: Intervals | None
     model: Model | None
     data_snapshot: int
     as_of: datetime.datetime
@@ -98,6 +102,7 @@ class Prediction:
         from ..models.competition import Competition # noqa: PLC0415
         from ..models.fair_odds import FairOdds # noqa: PLC0415
         from ..models.goals import Goals # noqa: PLC0415
+        from ..models.intervals import Intervals # noqa: PLC0415
         from ..models.live import Live # noqa: PLC0415
         from ..models.markets import Markets # noqa: PLC0415
         from ..models.model import Model # noqa: PLC0415
@@ -134,6 +139,12 @@ class Prediction:
             weaknesses.append(weaknesses_item)
 
 
+
+        intervals: dict[str, Any] | None
+        if isinstance(self.intervals, Intervals):
+            intervals = self.intervals.to_dict()
+        else:
+            intervals = self.intervals
 
         model: dict[str, Any] | None
         if isinstance(self.model, Model):
@@ -204,6 +215,7 @@ class Prediction:
             "base_rates": base_rates,
             "contributions": contributions,
             "weaknesses": weaknesses,
+            "intervals": intervals,
             "model": model,
             "data_snapshot": data_snapshot,
             "as_of": as_of,
@@ -229,6 +241,7 @@ class Prediction:
         from ..models.competition import Competition # noqa: PLC0415
         from ..models.fair_odds import FairOdds # noqa: PLC0415
         from ..models.goals import Goals # noqa: PLC0415
+        from ..models.intervals import Intervals # noqa: PLC0415
         from ..models.live import Live # noqa: PLC0415
         from ..models.markets import Markets # noqa: PLC0415
         from ..models.model import Model # noqa: PLC0415
@@ -295,6 +308,24 @@ class Prediction:
 
 
             weaknesses.append(weaknesses_item)
+
+
+        def _parse_intervals(data: object) -> Intervals | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                intervals_type_0 = Intervals.from_dict(data)
+
+
+
+                return intervals_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(Intervals | None, data)
+
+        intervals = _parse_intervals(d.pop("intervals"))
 
 
         def _parse_model(data: object) -> Model | None:
@@ -415,6 +446,7 @@ class Prediction:
             base_rates=base_rates,
             contributions=contributions,
             weaknesses=weaknesses,
+            intervals=intervals,
             model=model,
             data_snapshot=data_snapshot,
             as_of=as_of,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
   from ..models.competition import Competition
   from ..models.fair_odds import FairOdds
   from ..models.goals import Goals
+  from ..models.intervals import Intervals
   from ..models.markets import Markets
   from ..models.model import Model
   from ..models.outcomes import Outcomes
@@ -49,6 +50,8 @@ class WhatIf:
             base_rates (Outcomes): One number for each outcome, in the order home, draw, away.
             contributions (WhatIfContributions): Group of inputs → log-odds, home against away.
             weaknesses (list[Weakness]): Why the forecast is less sure than usual, the most important first; mostly empty.
+            intervals (Intervals | None): How sure the forecast is; null where too few earlier forecasts of the model had a
+                closing line.
             model (Model | None): Null where the base rates stand in for a model.
             data_snapshot (int): Number of the data snapshot that the forecast uses.
             as_of (datetime.datetime): The forecast uses no fact that became known later.
@@ -73,6 +76,7 @@ class WhatIf:
     base_rates: Outcomes
     contributions: WhatIfContributions
     weaknesses: list[Weakness]
+    intervals: Intervals | None
     model: Model | None
     data_snapshot: int
     as_of: datetime.datetime
@@ -91,6 +95,7 @@ class WhatIf:
         from ..models.competition import Competition # noqa: PLC0415
         from ..models.fair_odds import FairOdds # noqa: PLC0415
         from ..models.goals import Goals # noqa: PLC0415
+        from ..models.intervals import Intervals # noqa: PLC0415
         from ..models.markets import Markets # noqa: PLC0415
         from ..models.model import Model # noqa: PLC0415
         from ..models.outcomes import Outcomes # noqa: PLC0415
@@ -126,6 +131,12 @@ class WhatIf:
             weaknesses.append(weaknesses_item)
 
 
+
+        intervals: dict[str, Any] | None
+        if isinstance(self.intervals, Intervals):
+            intervals = self.intervals.to_dict()
+        else:
+            intervals = self.intervals
 
         model: dict[str, Any] | None
         if isinstance(self.model, Model):
@@ -184,6 +195,7 @@ class WhatIf:
             "base_rates": base_rates,
             "contributions": contributions,
             "weaknesses": weaknesses,
+            "intervals": intervals,
             "model": model,
             "data_snapshot": data_snapshot,
             "as_of": as_of,
@@ -206,6 +218,7 @@ class WhatIf:
         from ..models.competition import Competition # noqa: PLC0415
         from ..models.fair_odds import FairOdds # noqa: PLC0415
         from ..models.goals import Goals # noqa: PLC0415
+        from ..models.intervals import Intervals # noqa: PLC0415
         from ..models.markets import Markets # noqa: PLC0415
         from ..models.model import Model # noqa: PLC0415
         from ..models.outcomes import Outcomes # noqa: PLC0415
@@ -271,6 +284,24 @@ class WhatIf:
 
 
             weaknesses.append(weaknesses_item)
+
+
+        def _parse_intervals(data: object) -> Intervals | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                intervals_type_0 = Intervals.from_dict(data)
+
+
+
+                return intervals_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(Intervals | None, data)
+
+        intervals = _parse_intervals(d.pop("intervals"))
 
 
         def _parse_model(data: object) -> Model | None:
@@ -354,6 +385,7 @@ class WhatIf:
             base_rates=base_rates,
             contributions=contributions,
             weaknesses=weaknesses,
+            intervals=intervals,
             model=model,
             data_snapshot=data_snapshot,
             as_of=as_of,
