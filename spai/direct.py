@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import uuid4
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
@@ -28,7 +27,7 @@ from apps.api.rest import PREDICTION_PATH, PREDICTION_VIEW, conditional, keep
 from apps.api.rest.access import access_to_kept
 from apps.matches.replicas import from_replica
 from apps.ml import selectors as ml_selectors
-from spai.buffering import KEEP, OF_CONTENT, OWN, Environ, Headers
+from spai.buffering import KEEP, OF_CONTENT, OWN, Environ, Headers, request_id
 from spai.compression import CompressionMiddleware
 from spai.request_metrics import count
 
@@ -119,7 +118,7 @@ class StoredForecasts:
         has_content = response.status_code == HTTPStatus.OK
         for name, value in (
             *(pair for pair in shared if has_content or pair[0].lower() not in OF_CONTENT),
-            ("X-Request-ID", uuid4().hex),
+            ("X-Request-ID", request_id()),
             ("Content-Length", str(len(response.content))),
             *access,
         ):

@@ -9,7 +9,7 @@ while the thread still makes it. It also limits how many requests wait, and answ
 
 from spai.buffering.application import BufferedApplication
 from spai.buffering.bodies import BODY_LIMIT
-from spai.buffering.kept import KEEP, OF_CONTENT, OWN, KeptResponses
+from spai.buffering.kept import KEEP, OF_CONTENT, OWN, KeptResponses, request_id
 from spai.buffering.refusals import unavailable
 from spai.buffering.wsgi import Environ, Headers, Scope
 
@@ -23,5 +23,6 @@ __all__ = [
     "Headers",
     "KeptResponses",
     "Scope",
+    "request_id",
     "unavailable",
 ]

@@ -70,12 +70,15 @@ class BufferedApplication:
         if scope["path"] == LIVENESS:
             await self._livez(scope["method"]).send_to(send)
             return
-        if self._kept is not None and (kept := self._kept.find(scope)) is not None:
-            await kept.send_to(send)
-            return
+        stamp = None
+        if self._kept is not None:
+            stamp = self._kept.stamp(scope)
+            if (kept := self._kept.find(scope, stamp)) is not None:
+                await kept.send_to(send)
+                return
         body = Body(scope, receive, self._memory)
         try:
-            response = await self._answer(scope, body)
+            response = await self._answer(scope, body, stamp)
         except ClientGoneError:
             return
         except RefusedError as error:
@@ -93,12 +96,11 @@ class BufferedApplication:
             # The server then closes the connection, so that the client notices that the response is incomplete.
             raise response.error
 
-    async def _answer(self, scope: Scope, body: Body) -> WsgiResponse:
+    async def _answer(self, scope: Scope, body: Body, stamp: int | None) -> WsgiResponse:
         environ = environ_of(scope)
         limit = await self._limit_of(environ)
         environ["wsgi.input"] = io.BytesIO(await body.read(limit) if limit else b"")
         disconnected = body.wait_for_disconnect if limit else None
-        stamp = None if self._kept is None else self._kept.stamp()
         response = await self._threads_for(scope["path"]).run(environ, disconnected)
         if self._kept is not None:
             self._kept.store(scope, environ, response, stamp)

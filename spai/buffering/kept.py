@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
+from random import getrandbits
 from typing import Final, NamedTuple
-from uuid import uuid4
 
 from spai.buffering.wsgi import Environ, Headers, Scope, WsgiResponse
 
@@ -104,13 +104,17 @@ class KeptResponses:
         """Return the number of kept responses."""
         return len(self._kept)
 
-    def find(self, scope: Scope) -> WsgiResponse | None:
+    def stamp(self, scope: Scope) -> int | None:
+        """Return the moment at which a request came, which `find` and `store` want; None when nothing may be kept.
+
+        It is taken first of all, so that a change that is noticed from then on is later than the request.
+        """
+        return self._changes if scope["method"] == "GET" and self._is_current() else None
+
+    def find(self, scope: Scope, stamp: int | None) -> WsgiResponse | None:
         """Return the kept response to a request; None when the application must answer."""
         began = time.perf_counter()
-        # First of all, so that a change that is noticed from here on is later than this request.
-        if not self._is_current():
-            return None
-        key = _key(scope)
+        key = None if stamp is None else _key(scope)
         if key is None:
             return None
         with self._lock:
@@ -128,14 +132,10 @@ class KeptResponses:
         left_out = {name.lower() for name, _ in added} | (OF_CONTENT if has_it else set())
         headers = [pair for pair in kept.headers if pair[0].lower() not in left_out]
         body = b"" if has_it else kept.body
-        headers += [("ETag", kept.etag), ("X-Request-ID", uuid4().hex), ("Content-Length", str(len(body))), *added]
+        headers += [("ETag", kept.etag), ("X-Request-ID", request_id()), ("Content-Length", str(len(body))), *added]
         status = HTTPStatus.NOT_MODIFIED if has_it else HTTPStatus.OK
         self._sent(kept.keep.view, status.value, len(body), time.perf_counter() - began)
         return WsgiResponse(status.value, headers, body)
-
-    def stamp(self) -> int | None:
-        """Return what `store` wants of the moment before the application is asked; None when nothing may be kept."""
-        return self._changes if self._is_current() else None
 
     def store(self, scope: Scope, environ: Environ, response: WsgiResponse, stamp: int | None) -> None:
         """Keep a response when the application permits it and nothing has changed since `stamp` was taken."""
@@ -175,10 +175,13 @@ class KeptResponses:
             del self._about[kept.keep.about]
 
 
+def request_id() -> str:
+    """Return an id for the log with the digits of a UUID; it may be guessed, and so needs no system call."""
+    return f"{getrandbits(128):032x}"
+
+
 def _key(scope: Scope) -> Key | None:
-    """Return what equal requests have in common; None for a request that only the application answers."""
-    if scope["method"] != "GET":
-        return None
+    """Return what equal GET requests have in common; None for a request that only the application answers."""
     seen = []
     for name, value in scope["headers"]:
         if name in SLOW:

@@ -49,14 +49,15 @@ class Site:
     def slow(self, path, **headers):
         scope = self.scope(path, **headers)
         environ = environ_of(scope) | {"wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr}
-        stamp = self.kept.stamp()
+        stamp = self.kept.stamp(scope)
         response = call(self.django, environ)
         self.kept.store(scope, environ, response, stamp)
         self.keep = environ.get(KEEP)
         return response
 
     def fast(self, path, **headers):
-        return self.kept.find(self.scope(path, **headers))
+        scope = self.scope(path, **headers)
+        return self.kept.find(scope, self.kept.stamp(scope))
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_a_host_that_is_refused_is_refused_though_another_has_the_answer(site, p
     site.slow(path)
     scope = site.scope(path)
     scope["headers"] = [(b"host", b"elsewhere.example")]
-    assert site.kept.find(scope) is None
+    assert site.kept.find(scope, site.kept.stamp(scope)) is None
 
 
 @pytest.fixture

@@ -143,9 +143,33 @@ def expected_goals(mu_home: float, mu_away: float, p: Sequence[float], rho: floa
 
     They differ from `mu_home` and `mu_away`, because the grid is scaled to the probabilities `p`.
     """
-    cells = scorelines([[mu_home, mu_away]], [p], rho)[0]
-    goals = np.arange(LIMIT + 1)
-    return float(cells.sum(axis=1) @ goals), float(cells.sum(axis=0) @ goals)
+    of_home, of_away = _poisson_of_one(mu_home), _poisson_of_one(mu_away)
+    low = min(max(rho, -1.0 / mu_home, -1.0 / mu_away), 1.0 / (mu_home * mu_away), 1.0)
+    # Probability of each region, and in it the sums of the goals of home and away times their probabilities: first of
+    # the cells that the correction changes, then of all.
+    one_nil, nil_one = of_home[1] * of_away[0] * mu_away * low, of_home[0] * of_away[1] * mu_home * low
+    one_all = -of_home[1] * of_away[1] * low
+    win = [one_nil, one_nil, 0.0]
+    draw = [one_all - of_home[0] * of_away[0] * mu_home * mu_away * low, one_all, one_all]
+    loss = [nil_one, 0.0, nil_one]
+    fewer_home = fewer_away = goals_fewer_home = goals_fewer_away = 0.0
+    for goals, (home, away) in enumerate(zip(of_home, of_away, strict=True)):
+        win[0] += home * fewer_away
+        win[1] += home * fewer_away * goals
+        win[2] += home * goals_fewer_away
+        draw[0] += home * away
+        draw[1] += home * away * goals
+        draw[2] += home * away * goals
+        loss[0] += away * fewer_home
+        loss[1] += away * goals_fewer_home
+        loss[2] += away * fewer_home * goals
+        fewer_home, fewer_away = fewer_home + home, fewer_away + away
+        goals_fewer_home, goals_fewer_away = goals_fewer_home + home * goals, goals_fewer_away + away * goals
+    scales = [wish / (region[0] if region[0] > 0.0 else 1.0) for wish, region in zip(p, (win, draw, loss), strict=True)]
+    home_goals, away_goals = (
+        sum(scale * region[side] for scale, region in zip(scales, (win, draw, loss), strict=True)) for side in (1, 2)
+    )
+    return float(home_goals), float(away_goals)
 
 
 def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
@@ -206,6 +230,14 @@ def _poisson(mu: Floats) -> Floats:
         chances[:, goals] = chances[:, goals - 1] * mu / goals
     chances[:, LIMIT] = np.maximum(1.0 - chances[:, :LIMIT].sum(axis=1), 0.0)
     return chances
+
+
+def _poisson_of_one(mu: float) -> list[float]:
+    """Return what `_poisson` returns, for one match and without arrays."""
+    chances = [math.exp(-mu)]
+    for goals in range(1, LIMIT):
+        chances.append(chances[-1] * mu / goals)
+    return [*chances, max(1.0 - sum(chances), 0.0)]
 
 
 def _bounded(rho: ArrayLike, home: Floats, away: Floats) -> Floats:

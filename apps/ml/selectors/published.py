@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from apps.matches import selectors as matches
-from apps.matches.connections import Columns, prepared
+from apps.matches.connections import Columns, SharedColumns, prepared
 from apps.matches.models import LiveScore, Match
 from apps.ml.models import ModelVersion, Prediction
 
@@ -18,7 +18,11 @@ _MATCH: Final = Columns(
     "id season_id competition_id world home_team_id away_team_id kickoff_at kickoff_precision status is_neutral "
     "revision",
 )
-_VERSION: Final = Columns(ModelVersion, "id world number estimator inputs")
+_SEASON: Final = SharedColumns(matches.SEASON)
+_COMPETITION: Final = SharedColumns(matches.COMPETITION)
+_REGION: Final = SharedColumns(matches.REGION)
+_TEAM: Final = SharedColumns(matches.TEAM)
+_VERSION: Final = SharedColumns(Columns(ModelVersion, "id world number estimator inputs"))
 _LIVE: Final = Columns(LiveScore, "match_id minute home_goals away_goals read_at")
 _PREDICTION: Final = Columns(Prediction, " ".join(field.attname for field in Prediction._meta.concrete_fields))
 
@@ -27,11 +31,11 @@ _PREDICTION: Final = Columns(Prediction, " ".join(field.attname for field in Pre
 def _statement() -> str:
     tables: dict[str, Columns[Any]] = {
         "m": _MATCH,
-        "s": matches.SEASON,
-        "c": matches.COMPETITION,
-        "r": matches.REGION,
-        "h": matches.TEAM,
-        "a": matches.TEAM,
+        "s": _SEASON,
+        "c": _COMPETITION,
+        "r": _REGION,
+        "h": _TEAM,
+        "a": _TEAM,
         "v": _VERSION,
         "p": _PREDICTION,
         "l": _LIVE,
@@ -81,9 +85,9 @@ def match_with_prediction(
     if not rows:
         return None
     values = iter(rows[0])
-    match, season, competition = _MATCH.take(values), matches.SEASON.take(values), matches.COMPETITION.take(values)
-    competition.region, season.competition, match.season = matches.REGION.take(values), competition, season
-    match.home_team, match.away_team = matches.TEAM.take(values), matches.TEAM.take(values)
+    match, season, competition = _MATCH.take(values), _SEASON.take(values), _COMPETITION.take(values)
+    competition.region, season.competition, match.season = _REGION.take(values), competition, season
+    match.home_team, match.away_team = _TEAM.take(values), _TEAM.take(values)
     version, prediction = _VERSION.take(values), _PREDICTION.take(values)
     live = _LIVE.take(values)
     score = live if live.pk else None

@@ -27,6 +27,14 @@ def test_regions_of_the_grid_sum_to_the_forecast_to_the_last_bit(mu_home, mu_awa
     assert min(min(row) for row in grid.cells) >= 0.0
 
 
+@settings(max_examples=200)
+@given(means, means, shares, st.floats(-0.3, 0.3))
+def test_the_expected_goals_of_one_match_are_those_of_its_cells(mu_home, mu_away, p, rho):
+    cells, number = goals.scorelines([[mu_home, mu_away]], [p], rho)[0], np.arange(11)
+    expected = cells.sum(axis=1) @ number, cells.sum(axis=0) @ number
+    assert goals.expected_goals(mu_home, mu_away, p, rho) == pytest.approx(expected, abs=1e-9)
+
+
 def test_a_grid_with_its_own_probabilities_is_that_of_dixon_and_coles():
     # Means 1.4 and 1.1, rho -0.1: tau of 0-0 is 1 + 1.4 * 1.1 * 0.1, of 1-1 it is 1.1, of 0-1 0.86, of 1-0 0.89
     p = goals.outcome_probabilities([1.4], [1.1], -0.1)[0]
