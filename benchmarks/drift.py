@@ -29,7 +29,7 @@ from apps.scraping.sandbox.world import SimulatedWorld
 from benchmarks.report import Measure, folder_of, parser, tell
 from benchmarks.season_quality import finished, history
 
-FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "pi", "context", "table")
+FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "performance", "pi", "context", "table")
 LEARNT_FROM: Final = 4
 """Seasons before the first that is forecast."""
 DRAWN_FROM: Final = 12

@@ -31,7 +31,7 @@ KEEPALIVES: Final = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_int
 """Settings of the connection, with which a server that vanished is noticed within seconds."""
 
 LIMIT: Final = 1000
-"""Events that are told one by one; when there are more, everything has changed."""
+"""Events that are passed on one by one; when there are more, everything has changed."""
 
 OF_MATCHES: Final = ("match.", "prediction.")
 """Beginnings of the topics whose key is the id of a match."""

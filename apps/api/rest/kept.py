@@ -19,7 +19,7 @@ new name of a club, is seen after this time.
 def keep(environ: dict[str, Any], *, match: Match, live: LiveScore | None = None, view: str, now: datetime) -> None:
     """Let the server send the response to this request again, to requests that equal it.
 
-    It ends at the kick-off, when the score of a match in play is too old to be told, or with an event of the match.
+    It ends at the kick-off, when the score of a match in play is too old to be shown, or with an event of the match.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Alerts that SPAI finds by itself: evaluated once a minute from the metrics, kept as rows, told by mail and webhook.
+"""Alerts that SPAI finds by itself: evaluated once a minute from the metrics, kept as rows, sent by mail and webhook.
 
 Messages are rows too, written in the transaction that changes the alerts. A sender claims one before it sends it. When
 it dies meanwhile, the message counts as failed and is not sent again, because it may have arrived; an alert that goes
-on firing is told again after `REPEAT`.
+on firing is sent again after `REPEAT`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ State = Alert.AlertState
 Sending = AlertMessage.MessageState
 
 REPEAT: Final = timedelta(hours=4)
-"""Time after which an alert that still fires and that nobody has acknowledged is told again."""
+"""Time after which an alert that still fires and that nobody has acknowledged is sent again."""
 
 GAP: Final = timedelta(minutes=5)
 """Time without an evaluation after which a condition that had not held for long enough begins anew."""
@@ -106,7 +106,7 @@ def watch(
 
 @transaction.atomic
 def acknowledge_alert(*, alert: Alert, by: str, note: str, now: datetime) -> bool:
-    """Note that a person looks after a firing alert, so that it is not told again; return False for any other."""
+    """Note that a person looks after a firing alert, so that it is not sent again; return False for any other."""
     firing = Alert.objects.filter(pk=alert.pk, state=State.FIRING, acknowledged_at__isnull=True)
     is_done = bool(firing.update(acknowledged_at=now, acknowledged_by=by, note=note))
     if is_done:
@@ -221,7 +221,7 @@ def _delete_old(now: datetime) -> None:
 
 # ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _write_messages(alerts: Sequence[Alert], *, now: datetime) -> None:
-    """Write one message for each channel about the alerts that nobody was told yet, or not lately."""
+    """Write one message for each channel about the alerts of which none was sent yet, or not lately."""
     channels = [
         channel
         for channel, address in (

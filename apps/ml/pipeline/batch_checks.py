@@ -83,7 +83,7 @@ def met_again_at_once(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 def hosted_twice_never_visited(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     """Return matches of clubs that host another one twice and never visit it, where all others meet once at each.
 
-    Where they do is told by the seasons of the competition that have ended.
+    Where they do follows from the seasons of the competition that have ended.
     """
     rows = matches[_kicked_off(matches, as_of - BEFORE, as_of + RECENT) & ~matches["status"].isin(_OFF)]
     rows = rows[(rows["stage"] == "") & (rows["level"] > 0) & ~rows["is_neutral"]]
