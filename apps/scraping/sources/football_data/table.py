@@ -104,7 +104,7 @@ def read_table(name: str, content: bytes, notes: Counter[str]) -> CsvTable:
     Raises
     ------
     ParseError
-        When the content is not CSV, its header is not one of this source, or its separator or decimal sign is not clear.
+        When the content is not CSV, its header is none of this source, or its separator or decimal sign is not clear.
     """
     if not content.strip():
         raise ParseError("any content", name, "the file is empty")
