@@ -43,6 +43,8 @@ test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-benchmarks: setup  ## commands of benchmarks/ on files and servers of their own
 	$(RUN) -m pytest -m benchmarks
+test-each-benchmark: setup  ## each command of benchmarks/ that needs no files, at a small size; half an hour
+	$(RUN) -m pytest -m each_benchmark
 test-runs: setup  ## runs of the pipeline by DVC: executed, interrupted, resumed
 	$(RUN) -m pytest -n auto --dist worksteal -m runs
 test-real: setup  ## what real files hold, in the folder that SPAI_REAL_DATA names

@@ -13,7 +13,10 @@ from django.test import TransactionTestCase
 from django.test.signals import root_urlconf_changed, setting_changed
 from hypothesis import HealthCheck, settings
 
-APART = ("e2e", "scale", "faults", "ha", "images", "services", "real_data", "benchmarks", "runs", "contract")
+APART = (
+    *("e2e", "scale", "faults", "ha", "images", "services", "real_data", "benchmarks", "each_benchmark", "runs"),
+    "contract",
+)
 """Markers of tests that take minutes or need more than a fresh machine has; `make test` leaves them out."""
 
 # The time that an example takes, or its generation, depends on the machine and not on the code.

@@ -27,7 +27,8 @@ FILES = {
 }
 JOBS = (
     *("lint", "type", "test", "benchmarks", "runs", "e2e", "faults", "docs", "build", "scan", "chart"),
-    *("staging", "production", "release-images", "release-chart", "release-client", "release", "train-smoke", "ha"),
+    *("staging", "production", "release-images", "release-chart", "release-client", "release"),
+    *("train-smoke", "each-benchmark", "ha"),
 )
 
 

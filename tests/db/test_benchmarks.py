@@ -72,6 +72,33 @@ def test_files_of_which_none_can_be_read_are_named_and_end_it(files, name):
     assert errors.strip().endswith("that could be read")
 
 
+SMALL: dict[str, str] = {
+    "drift": "--draws 10 --weeks 1",
+    "fall_back": "20",
+    "features": "--matches 100000",
+    "fixtures": "--fixtures 50",
+    "jobs": "--jobs 12 --kills 1",
+    "push": "--clients 20 --forecasts 3 --fault-clients 8 --fault-events 300 --cuts 2 --kept 5000 --waiting 20",
+    "push_in": "",
+    "releases": "--rounds 1",
+    "scale": "--matches 20000",
+    "season": "--seasons 200",
+    "serving_lists": "--seconds 1",
+    "serving_single": "--matches 400 --seconds 0.3",
+    "throttle": "",
+}
+"""Benchmarks that need no files, no running stack and no browser: the arguments of a small one."""
+
+
+@pytest.mark.each_benchmark
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_benchmark_ends_with_a_table(name, monkeypatch):
+    monkeypatch.delenv("SPAI_REAL_DATA", raising=False)
+    code, said, errors = run(name, *SMALL[name].split())
+    assert code == 0, errors
+    assert len(said.splitlines()) > 1
+
+
 @pytest.mark.parametrize("name", ["ingest", "queries", "forecast_quality", "season_quality"])
 def test_without_files_a_benchmark_says_in_one_line_what_it_needs(name, monkeypatch):
     monkeypatch.delenv("SPAI_REAL_DATA", raising=False)
