@@ -3,8 +3,10 @@
 DIR holds files in football-data form (itself, or in football-data/); without it and without SPAI_REAL_DATA the seasons
 of the sandbox are taken. Days of past seasons are drawn at random, with a model of random age, and looked at as the
 product does: the features that the boosted trees read, and forecasts by a logit that was fitted to earlier seasons.
-Nothing was wrong on these days, so each alarm is a false one; the interval is a bootstrap over seasons. `week` is a
-week in which it was looked every day. Below it stands how often drifts that were put into the same days are found.
+Days on which spectators were kept out of a ground (`features.context.closed_doors` of the parameters) are left out:
+home sides won less often there, which is a drift. Nothing was wrong on the others, so each alarm is a false one; the
+interval is a bootstrap over seasons. `week` is a week in which it was looked every day. Below it stands how often the
+days without spectators raise an alarm, and how often drifts that were put into days with them are found.
 """
 
 from __future__ import annotations
@@ -109,6 +111,20 @@ def looked_at(seasons: Seasons, day: pd.Timestamp, age: timedelta, section: dict
     return tests
 
 
+def was_closed(seasons: Seasons, params: dict[str, Any]) -> np.ndarray:
+    """Return which matches became known while spectators were kept out of any ground, shape (n,)."""
+    spans = params["features"]["context"]["closed_doors"]
+    first, last = min(span[1] for span in spans), max(span[2] for span in spans)
+    known = seasons.matches["known_at"]
+    return ((known >= pd.Timestamp(first, tz="UTC")) & (known < pd.Timestamp(last, tz="UTC"))).to_numpy()
+
+
+def drawn_day(seasons: Seasons, among: np.ndarray, generator: np.random.Generator) -> tuple[pd.Timestamp, timedelta]:
+    """Return a day after one of some matches, each as likely as the others, and the age of a model."""
+    day = seasons.matches["known_at"].iloc[int(generator.choice(among))].normalize() + pd.Timedelta(days=1)
+    return day, timedelta(days=int(generator.integers(7, OLDEST)))
+
+
 def put_in(seasons: Seasons, rows: slice, change: Callable[[Seasons, slice], Seasons]) -> Seasons:
     """Return the seasons with a drift in some rows."""
     copied = replace(seasons, values=seasons.values.copy(), p=seasons.p.copy(), outcomes=seasons.outcomes.copy())
@@ -169,12 +185,12 @@ def main() -> int:
     alarms: dict[str, list[float]] = {name: [] for name in ("features", "predictions", "concept", "any", "week")}
     drawn, weeks = [], []
     found: dict[str, list[bool]] = {name: [] for name in DRIFTS}
+    closed = was_closed(seasons, params)
+    years = [year for year in years if (~closed[seasons.year == year]).any()]
     for number in range(asked.draws):
-        # Each season as often as the others; within it, each match as likely as the others.
+        # Each season as often as the others.
         year = years[number % len(years)]
-        own = np.flatnonzero(seasons.year == year)
-        day = seasons.matches["known_at"].iloc[int(generator.choice(own))].normalize() + pd.Timedelta(days=1)
-        age = timedelta(days=int(generator.integers(7, OLDEST)))
+        day, age = drawn_day(seasons, np.flatnonzero((seasons.year == year) & ~closed), generator)
         tests = looked_at(seasons, day, age, section)
         for name, test in tests.items():
             alarms[name].append(test.is_drifted)
@@ -198,6 +214,10 @@ def main() -> int:
         words = f"{interval.low:.1%} to {interval.high:.1%} over {len(set(years_of))} seasons"
         target = "≤ 5 %; " if name in ("any", "week") else ""
         measures.append(Measure(f"false alarms, {name}", 100 * interval.mean, "%", target + words))
+    if closed.any():
+        days = [drawn_day(seasons, np.flatnonzero(closed), generator) for _ in range(asked.weeks)]
+        raised = [any(test.is_drifted for test in looked_at(seasons, *each, section).values()) for each in days]
+        measures.append(Measure("days without spectators: alarms", 100 * float(np.mean(raised)), "%", "a real drift"))
     measures += [
         Measure(f"found: {name}", 100 * float(np.mean(values)), "%", f"by {DRIFTS[name][0]}")
         for name, values in found.items()
