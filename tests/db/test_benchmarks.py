@@ -81,7 +81,7 @@ SMALL: dict[str, str] = {
     "push": "--clients 20 --forecasts 3 --fault-clients 8 --fault-events 300 --cuts 2 --kept 5000 --waiting 20",
     "push_in": "",
     "releases": "--rounds 1",
-    "scale": "--matches 20000",
+    "scale": "--matches 100000",
     "season": "--seasons 200",
     "serving_lists": "--seconds 1",
     "serving_single": "--matches 400 --seconds 0.3",

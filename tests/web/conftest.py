@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -442,3 +443,25 @@ def read_json(name: str) -> dict:
 
 def write_json(name: str, content: dict) -> None:
     (HERE / name).write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+@pytest.fixture
+def today(build, champion):
+    """A finished, a live and a coming match around now, forecast and priced."""
+    over = build.match("Northgate", "Old Mill", kickoff_at=build.now - timedelta(minutes=30), goals=(2, 1))
+    build.score(build.prediction(over, champion, (0.456, 0.272, 0.272)))
+    live = build.match("Redfield", "Lakeside", kickoff_at=build.now - timedelta(minutes=1), status="live")
+    build.prediction(live, champion)
+    coming = build.match("Harbour City", "Kingsmoor", kickoff_at=build.now + timedelta(minutes=1))
+    build.prediction(coming, champion, (0.7, 0.2, 0.1), before_kickoff=timedelta(hours=2))
+    # Prices without a margin: 1/2, 1/4, 1/4 is what they say.
+    build.odds(coming, prices=(2.0, 4.0, 4.0))
+    return over, live, coming
+
+
+HTMX = {"HX-Request": "true"}
+
+
+def text_of(response) -> str:
+    """The text of a page, without its tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))

@@ -186,7 +186,7 @@ class TestBefore:
     @pytest.mark.parametrize(
         ("fields", "said"),
         [
-            ({}, "new results: Northgate 0–3 Lakeside. Northgate −10."),
+            ({}, "new results: Northgate 0\u2060–\u20603 Lakeside. Northgate −10."),
             ({"kickoff": 5}, "the kick-off is moved to"),
             ({"version": 2}, "model 2 makes the forecasts now."),
             ({"lineups": True}, "line-ups."),
