@@ -113,6 +113,13 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "close the ledger of days that ended": _every("ml.close_ledger", 10 * MINUTE),
     "start and resume pipeline runs": _every("ml.run_due", 30 * SECOND),
     "train where there is a reason": _every("ml.retrain_due", 5 * MINUTE),
+    # Several times a night, because a run that is under way holds a back-test back; each champion has one of a night.
+    "back-test the champions": {
+        "task": "ml.back_test_due",
+        "schedule": crontab(minute="30", hour="0-5"),
+        "options": {"expires": HOUR},
+        "missed": "A missed run does no harm: the next night has a back-test of its own.",
+    },
     "compare candidates with the champion": _every("ml.compare_due", 10 * MINUTE),
     "forecast in shadow": _every("ml.shadow_due", 5 * MINUTE),
     "promote what the policy promotes by itself": _every("ml.promote_due", 10 * MINUTE),
@@ -139,6 +146,7 @@ app.conf.tasks_by_topic = {
         "ml.summarize_due",
         "ml.rate_due",
     ),
+    "back_tested": ("ml.summarize_due",),
     "compared": ("ml.promote_due", "ml.mirror_aliases"),
     "policy_changed": ("ml.compare_due", "ml.promote_due", "ml.fall_back_due", "ml.retrain_due"),
     "predicted": ("ml.shadow_due",),

@@ -52,11 +52,15 @@ def main(root: Path = Path()) -> None:
     for name, rows in raw.groupby("model", sort=False):
         found = calibrated_steps(rows, section, starts)
         out.append(rows.assign(**{name: found[:, place] for place, name in enumerate(CALIBRATED)}))
+        if plan.get("back_test"):
+            continue
         estimator = load(root / files.TRAINED / str(name))
         assert isinstance(estimator, Estimator)
         calibration = fit(rows, section if len(rows) >= section["least_past"] else section | {"methods": ["none"]})
         Calibrated(estimator, calibration).save(root / files.MODEL / str(name))
         files.log_line(f"{name}: {calibration.method}, log loss {calibration.tried}")
+    # A back-test has no model to serve; DVC wants the folder.
+    (root / files.MODEL).mkdir(parents=True, exist_ok=True)
     files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), columns.FORECASTS)
 
 

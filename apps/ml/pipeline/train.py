@@ -1,4 +1,7 @@
-"""Fit all estimators at each walk-forward step and once to all matches; write the out-of-sample forecasts."""
+"""Fit all estimators at each walk-forward step and once to all matches; write the out-of-sample forecasts.
+
+A back-test fits only its estimator and base rates, and nothing to all matches, because nothing of it is served.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import pyarrow.parquet as pq
 
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.estimators import REGISTRY, Estimator, NoPricesError, Pool, create
-from apps.ml.pipeline import columns, files, parallel
+from apps.ml.pipeline import back_test, columns, files, parallel
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.finished_steps import FinishedSteps, StepForecast, key_of
 from apps.ml.pipeline.split import test_rows, training_rows
@@ -178,7 +181,8 @@ def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     seed, sections = params["train"]["seed"], params["train"][plan["profile"]]
-    wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in sections}
+    fitted = back_test.fitted(plan, sections)
+    wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in fitted}
     _check_pool(sections)
     finished = FinishedSteps(root, key_of(root, params))
     matrices = _matrices(root, wanted, finished)
@@ -193,11 +197,12 @@ def main(root: Path = Path()) -> None:
     took = dict.fromkeys(wanted, 0.0)
     single = [name for name in wanted if name != Pool.kind]
     before = {step.number: found for step in steps if (found := finished.read(step.number)) is not None}
-    left = [step for step in (*steps, everything) if step.number not in before]
+    all_steps = steps if plan.get("back_test") else [*steps, everything]
+    left = [step for step in all_steps if step.number not in before]
     arguments = tasks(left, single, sections, seed, matrices)
     with closing(parallel.results(fit_one, arguments, at_once=parallel.processes(len(latest)))) as fits:
-        for step in (*steps, everything):
-            line = f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.train)} matches"
+        for step in all_steps:
+            line = f"step {step.number + 1} of {len(all_steps)}: fitted to {len(step.train)} matches"
             if step.number in before:
                 found = before[step.number]
                 files.log_line(f"{line} before the stage was interrupted")
@@ -219,7 +224,8 @@ def main(root: Path = Path()) -> None:
             for name, kept in found.items():
                 took[name] += kept.seconds
     for name in out:
-        files.log_line(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s")
+        whole = "" if plan.get("back_test") else " and the whole"
+        files.log_line(f"{name}: {len(steps)} steps{whole} in {took[name]:.1f} s")
     all_forecasts = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
     files.write_frame(root / files.OUT_OF_SAMPLE, all_forecasts, columns.OUT_OF_SAMPLE)
     days = latest["kickoff_at"].dt.date

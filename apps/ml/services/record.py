@@ -1,4 +1,7 @@
-"""The record of forecasts, computed after matches were graded, and the champion's back-tests, stored once for each."""
+"""The record of forecasts, computed after matches were graded, and the champion's back-tests, stored when there are new.
+
+Beside them the gap to the closing line: that of published forecasts, and that of the champion's newest back-test.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,17 @@ from django.db import DatabaseError, connection, transaction
 from apps.matches.locks import Lock, try_lock
 from apps.matches.models import World
 from apps.ml import metrics, selectors
-from apps.ml.forecasting import record, scoring
+from apps.ml.forecasting import closing_gap, record, scoring
 from apps.ml.forecasting.arrays import Records
-from apps.ml.models import BackTest, EvaluationArtifacts, Promotion, RecordSummary
+from apps.ml.models import (
+    BackTest,
+    BackTestForecasts,
+    ClosingGap,
+    EvaluationArtifacts,
+    Promotion,
+    RecordSummary,
+)
+from apps.ml.services import workspaces
 from apps.ml.services.forecasts import market_scores
 
 logger = logging.getLogger(__name__)
@@ -40,7 +51,7 @@ class RecordReport:
 
 
 def summarize_due(*, now: datetime) -> RecordReport:
-    """Compute the record of each world that has new grades, and store the back-tests of each new champion."""
+    """Compute the record of each world that has new grades, and store the back-tests of champions that have new ones."""
     computed: list[str] = []
     back_tested: dict[str, int] = {}
     with try_lock(Lock.RECORD) as ours:
@@ -54,6 +65,8 @@ def summarize_due(*, now: datetime) -> RecordReport:
                 promotion = selectors.champion(world)
                 if promotion is not None and _is_new(promotion):
                     back_tested[world.value] = _keep_back_tests(promotion, now)
+                if world.value in computed or world.value in back_tested or selectors.closing_gap(world) is None:
+                    _compare_gaps(world, now)
             except (DatabaseError, ValueError) as error:
                 # An error in one world must not stop the other.
                 metrics.ERRORS.labels("record").inc()
@@ -93,41 +106,79 @@ def _store(world: World, content: dict[str, Any], now: datetime, began: float, v
 
 
 def _is_new(promotion: Promotion) -> bool:
-    """Return whether the back-tests of a champion are still to be stored; those without forecasts have none."""
+    """Return whether back-tests of a champion are still to be stored; one without forecasts has none."""
     present = selectors.record(World(promotion.world), is_back_tested=True)
-    return present is None or present.version_id != promotion.version_id
+    if present is None or present.version_id != promotion.version_id:
+        return True
+    newest = selectors.newest_back_test(promotion.version_id)
+    return newest is not None and newest.run_id != present.content.get("run")
 
 
 @transaction.atomic
 def _keep_back_tests(promotion: Promotion, now: datetime) -> int:
-    """Store the champion's back-tests in place of those of the champion before, with their record."""
-    began, world = time.monotonic(), World(promotion.world)
-    artifacts = EvaluationArtifacts.objects.filter(version=promotion.version_id)
-    content = artifacts.values_list("forecasts", flat=True).first()
+    """Store the champion's back-tests in place of those that are stored, with their record.
+
+    They are what it forecast in its training, and for the matches of its newest back-test what that run forecast.
+    """
+    began, world, version_id = time.monotonic(), World(promotion.world), promotion.version_id
+    artifacts = EvaluationArtifacts.objects.filter(version=version_id)
+    trained = artifacts.values_list("forecasts", flat=True).first()
+    newest = selectors.newest_back_test(version_id)
     present = selectors.record(world, is_back_tested=True)
-    if present is not None:
-        BackTest.objects.filter(version=present.version_id).delete()
+    for version in {version_id, present.version_id if present is not None else version_id}:
+        BackTest.objects.filter(version=version).delete()
     rows = np.empty(0, dtype=record.GRADED)
-    if content is not None:
-        _copy(promotion.version_id, bytes(content))
-        rows = _with_others(selectors.graded_back_tests(promotion.version_id))
+    if trained is not None or newest is not None:
+        _copy(version_id, None if trained is None else bytes(trained), newest)
+        rows = _with_others(selectors.graded_back_tests(version_id))
     summary = record.summary(rows) if len(rows) else {"n": 0}
-    _store(world, summary, now, began, promotion.version_id)
+    if newest is not None:
+        summary["run"] = newest.run_id
+    _store(world, summary, now, began, version_id)
     return len(rows)
 
 
-def _copy(version_id: int, content: bytes) -> None:
-    # Loads pandas: only when there is a new champion.
+def _copy(version_id: int, trained: bytes | None, newest: BackTestForecasts | None) -> None:
+    # Loads pandas: only when there is something new.
     from apps.ml.pipeline import comparison
 
-    rows = comparison.forecasts_in(content)
-    p = comparison.normal(rows[list(comparison.RAW)].to_numpy(dtype=np.float64))
-    columns = "match_id, version_id, as_of, p_home, p_draw, p_away"
+    found = [] if newest is None else [(newest.run_id, comparison.forecasts_in(bytes(newest.forecasts)))]
+    if trained is not None:
+        rows = comparison.forecasts_in(trained)
+        for _, anew in found:
+            rows = rows[~rows["match_id"].isin(anew["match_id"])]
+        found = [(None, rows), *found]
+    columns = "match_id, version_id, run_id, as_of, p_home, p_draw, p_away"
     with connection.cursor() as cursor, cursor.copy(f"COPY ml_backtest ({columns}) FROM STDIN") as copy:
-        for match_id, as_of, triple in zip(rows["match_id"], rows["as_of"], p.tolist(), strict=True):
-            copy.write_row((match_id, version_id, as_of, *triple))
+        for run_id, rows in found:
+            p = comparison.normal(rows[list(comparison.RAW)].to_numpy(dtype=np.float64))
+            for match_id, as_of, triple in zip(rows["match_id"], rows["as_of"], p.tolist(), strict=True):
+                copy.write_row((match_id, version_id, run_id, as_of, *triple))
     with connection.cursor() as cursor:
         cursor.execute("SELECT spai_analyze('ml_backtest')")
+
+
+def _compare_gaps(world: World, now: datetime) -> None:
+    """Store how far published forecasts and the champion's newest back-test are from the closing line."""
+    promotion, live = selectors.champion(world), selectors.graded_forecasts(world)
+    newest = None if promotion is None else selectors.newest_back_test(promotion.version_id)
+    if newest is None and not len(live):
+        return
+    rows = np.empty(0, dtype=record.GRADED)
+    if promotion is not None and newest is not None:
+        rows = _with_others(selectors.graded_back_tests(promotion.version_id, run_id=newest.run_id))
+    content = closing_gap.comparison(live, rows, closing_gap.GapTest(**workspaces.read_params()["back_test"]))
+    if newest is not None and len(rows):
+        content["back_test"] |= {"from": int(rows["kickoff"].min()), "to": int(rows["kickoff"].max())}
+    ClosingGap.objects.update_or_create(
+        world=world,
+        defaults={
+            "version_id": None if newest is None or promotion is None else promotion.version_id,
+            "run_id": None if newest is None else newest.run_id,
+            "content": content,
+            "computed_at": now,
+        },
+    )
 
 
 def _with_others(rows: Records) -> Records:
