@@ -155,8 +155,10 @@ def _show(run_id: int, bar: tqdm[Any]) -> PipelineRun:
 
 def run_shape(run: PipelineRun) -> dict[str, Any]:
     """Return a run as plain values."""
-    names = ("world", "kind", "status", "profile", "as_of", "reason", "requested_by")
-    names += ("created_at", "started_at", "finished_at")
+    names = (
+        *("world", "kind", "status", "profile", "as_of", "reason", "requested_by"),
+        *("created_at", "started_at", "finished_at"),
+    )
     versions = list(run.versions.order_by("number").values_list("number", flat=True))
     more = {"attempts": run.attempts, "stages": run.stages, "versions": versions, "error": run.error.get("message")}
     return {"id": run.pk} | {name: getattr(run, name) for name in names} | more

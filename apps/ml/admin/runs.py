@@ -68,12 +68,34 @@ class PipelineRunAdmin(SideBySideAdmin):
     not_listed = ("log", "params", "dvc_lock", "metrics")
     ordering = ("-id",)
     # The page shows the others in readable form.
-    fields = ("world", "kind", "back_test_of", "status", "created_at", "started_at", "finished_at", "attempts", "code_revision")
+    fields = (
+        "world",
+        "kind",
+        "back_test_of",
+        "status",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "attempts",
+        "code_revision",
+    )
     actions_list = ("run_pipeline", "back_test_champion")
     actions_detail = ("cancel_run", "run_again", "retry_run", "describe_run")
     change_form_template = "admin/ml/pipelinerun/change_form.html"
     csv_columns = (
-        *("id", "world", "kind", "profile", "as_of", "status", "requested_by", "reason", "cancelled_by", "notes", "csv_tags"),
+        *(
+            "id",
+            "world",
+            "kind",
+            "profile",
+            "as_of",
+            "status",
+            "requested_by",
+            "reason",
+            "cancelled_by",
+            "notes",
+            "csv_tags",
+        ),
         *("csv_overrides", "created_at", "started_at", "finished_at", "csv_failed_stage", "csv_error", "code_revision"),
     )
     side_by_side_of = selectors.runs_side_by_side

@@ -70,9 +70,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "forecasts",
-                    models.BinaryField(
-                        help_text="Calibrated out-of-sample forecasts of the tested seasons, parquet."
-                    ),
+                    models.BinaryField(help_text="Calibrated out-of-sample forecasts of the tested seasons, parquet."),
                 ),
                 ("seasons", models.JSONField(help_text="{slug of a competition: season}: what was tested.")),
                 ("data_snapshot", models.BigIntegerField(help_text="The data snapshot that was exported.")),
@@ -86,9 +84,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "world",
-                    models.CharField(
-                        choices=[("real", "real"), ("sandbox", "sandbox")], max_length=7, unique=True
-                    ),
+                    models.CharField(choices=[("real", "real"), ("sandbox", "sandbox")], max_length=7, unique=True),
                 ),
                 (
                     "content",

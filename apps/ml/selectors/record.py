@@ -69,8 +69,10 @@ def closing_gap(world: World) -> ClosingGap | None:
 
 @composed_once
 def _closing_gaps_of(world: World) -> QuerySet[ClosingGap]:
-    return ClosingGap.objects.filter(world=world).select_related("version").defer(
-        "version__bundle", "version__metrics", "version__gates", "version__columns"
+    return (
+        ClosingGap.objects.filter(world=world)
+        .select_related("version")
+        .defer("version__bundle", "version__metrics", "version__gates", "version__columns")
     )
 
 

@@ -9,7 +9,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from django.db import DatabaseError, connection, transaction
@@ -29,6 +29,9 @@ from apps.ml.models import (
 )
 from apps.ml.services import workspaces
 from apps.ml.services.forecasts import market_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +145,7 @@ def _copy(version_id: int, trained: bytes | None, newest: BackTestForecasts | No
     # Loads pandas: only when there is something new.
     from apps.ml.pipeline import comparison
 
+    found: list[tuple[int | None, pd.DataFrame]]
     found = [] if newest is None else [(newest.run_id, comparison.forecasts_in(bytes(newest.forecasts)))]
     if trained is not None:
         rows = comparison.forecasts_in(trained)

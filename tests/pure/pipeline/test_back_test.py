@@ -128,7 +128,9 @@ def test_only_its_estimator_and_base_rates_are_fitted_and_nothing_is_made_to_be_
 def test_its_forecasts_are_those_of_the_training_run_with_the_same_facts_and_parameters(tested, built):
     own = pd.read_parquet(tested / files.OUT_OF_SAMPLE)
     other = pd.read_parquet(built / files.OUT_OF_SAMPLE)
-    both = own[own["model"] == "logit"].merge(other[other["model"] == "logit"], on="match_id", suffixes=("", "_trained"))
+    both = own[own["model"] == "logit"].merge(
+        other[other["model"] == "logit"], on="match_id", suffixes=("", "_trained")
+    )
     assert len(both) > 100
     trained = both[[f"{name}_trained" for name in RAW]].to_numpy()
     assert both[RAW].to_numpy() == pytest.approx(trained, abs=1e-12)

@@ -71,8 +71,8 @@ class Command(BaseCommand):
         files.write_table(root / files.ODDS, exported.odds)
         files.write_table(root / files.LINEUPS, exported.lineups)
         files.write_table(root / files.ADJUSTMENTS, exported.adjustments)
-        rows = [table.num_rows for table in (exported.matches, exported.odds, exported.lineups)]
-        manifest = files.RawManifest(world.value, as_of, profile, *rows, back_test=back_test)
+        counts = [table.num_rows for table in (exported.matches, exported.odds, exported.lineups)]
+        manifest = files.RawManifest(world.value, as_of, profile, *counts, back_test)
         manifest.write(root / files.MANIFEST)
         files.write_json(root / files.SNAPSHOT, source | {"data_snapshot": exported.data_snapshot})
         self.stdout.write(
