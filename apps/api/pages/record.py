@@ -100,7 +100,7 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
 
 
 def _gap(gap: ClosingGap | None) -> dict[str, Any]:
-    """Return the gap to the closing line, live beside back-tested; in points a gap above 0 means that we were better."""
+    """Return the gap to the closing line, live beside back-tested. Points are above 0 where we were better."""
     if gap is None:
         return {}
     content, power = gap.content, gap.content["power"]

@@ -126,8 +126,8 @@ def power(live: Gaps, back_tested: Gaps, test: GapTest) -> dict[str, Any] | None
 def matches_needed(*, spread: float, other_error: float, test: GapTest) -> int | None:
     """Return how many matches show a difference of the size that is tested for, with the wanted power.
 
-    The standard error of the difference is ``sqrt(spread ** 2 / n + other_error ** 2)``, and it has to fit `GapTest.reach`
-    times into the difference.
+    The standard error of the difference is ``sqrt(spread ** 2 / n + other_error ** 2)``, and it has to fit
+    `GapTest.reach` times into the difference.
 
     Parameters
     ----------

@@ -13,8 +13,9 @@ from apps.ml.models.versions import ModelVersion
 class BackTest(models.Model):
     """What a version forecast of a past match out of sample, from what was known before `as_of`.
 
-    Only the champion of a world has rows. They are copies of its evaluation artifacts, and of the forecasts of its newest
-    back-test in place of those for the same matches. They are stored and deleted with one another and never changed.
+    Only the champion of a world has rows. They are copies of its evaluation artifacts, and of the forecasts of its
+    newest back-test in place of those for the same matches. They are stored and deleted with one another and never
+    changed.
     """
 
     # Hidden from matches and versions: a copy keeps no match from being joined with its double, and no version.

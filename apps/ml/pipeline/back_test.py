@@ -15,7 +15,7 @@ import pandas as pd
 from apps.ml.forecasting.estimators import BaseRates
 
 QUIET: Final = timedelta(days=75)
-"""A season without fixtures has ended after so long without a match; the longest winter breaks of leagues are shorter."""
+"""A season without fixtures has ended after so long without a match; winter breaks of leagues are shorter."""
 
 OLDEST: Final = timedelta(days=730)
 """A season that ended longer ago is of a competition that is not played or not followed any more."""

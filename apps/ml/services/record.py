@@ -1,4 +1,4 @@
-"""The record of forecasts, computed after matches were graded, and the champion's back-tests, stored when there are new.
+"""The record of forecasts, computed after matches were graded, and the back-tests of champions, kept when new.
 
 Beside them the gap to the closing line: that of published forecasts, and that of the champion's newest back-test.
 """
@@ -54,7 +54,7 @@ class RecordReport:
 
 
 def summarize_due(*, now: datetime) -> RecordReport:
-    """Compute the record of each world that has new grades, and store the back-tests of champions that have new ones."""
+    """Compute the record of each world that has new grades, and store new back-tests of its champion."""
     computed: list[str] = []
     back_tested: dict[str, int] = {}
     with try_lock(Lock.RECORD) as ours:
@@ -167,6 +167,7 @@ def _compare_gaps(world: World, now: datetime) -> None:
     promotion, live = selectors.champion(world), selectors.graded_forecasts(world)
     newest = None if promotion is None else selectors.newest_back_test(promotion.version_id)
     if newest is None and not len(live):
+        ClosingGap.objects.filter(world=world).delete()
         return
     rows = np.empty(0, dtype=record.GRADED)
     if promotion is not None and newest is not None:
