@@ -12,16 +12,17 @@ import pytest
 import yaml
 
 from apps.matches.ingest import ingest
-from apps.matches.models import Match
+from apps.matches.models import Match, World
 from apps.ml import selectors, services
 from apps.ml.models import BackTest, BackTestForecasts, ModelVersion, Promotion
 from apps.ml.pipeline import comparison, files
 from apps.ml.services import cancel_run, retry_run, runs, stages_to_retry, workspaces
 from apps.ml.services.execution import Execution
 from apps.scraping.sandbox.world import SimulatedWorld
+from tests.database import database_url
 from tests.db.ml.runs.toy import ROOT, by_stage, fresh
 
-pytestmark = [pytest.mark.runs, pytest.mark.django_db]
+pytestmark = [pytest.mark.runs, pytest.mark.django_db(transaction=True)]
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 L2 = 321.0
@@ -29,8 +30,10 @@ L2 = 321.0
 
 
 @pytest.fixture
-def champion(db, wakes):
+def champion(transactional_db, wakes, monkeypatch):
     """A champion of the simulated world, whose history is stored from its first season on."""
+    # The stages are processes of their own.
+    monkeypatch.setenv("DATABASE_URL", database_url())
     world = SimulatedWorld(seed=11, anchor_at=NOW - timedelta(days=2))
     ingest(world.records(NOW, since=NOW - timedelta(days=4000)), source="sandbox", now=NOW)
     params = yaml.safe_load((ROOT / files.PARAMS).read_text())
@@ -55,7 +58,7 @@ def champion(db, wakes):
 
 
 def queue(reason: str = "try"):
-    return services.queue_back_test(world="sandbox", requested_by="ada", reason=reason, now=NOW)
+    return services.queue_back_test(world=World.SANDBOX, requested_by="ada", reason=reason, now=NOW)
 
 
 def test_a_back_test_goes_through_the_stages_to_the_evaluation_and_registers_nothing(champion, monkeypatch):
@@ -95,7 +98,7 @@ def test_a_back_test_goes_through_the_stages_to_the_evaluation_and_registers_not
 
     services.summarize_due(now=NOW)
     assert BackTest.objects.filter(run=run, version=champion).count() == len(rows)
-    gap = selectors.closing_gap("sandbox")
+    gap = selectors.closing_gap(World.SANDBOX)
     assert gap.run_id == run.pk
     line = next(line for line in run.metrics["benchmarks"] if line["name"] == "closing line of Pinnacle")
     assert gap.content["back_test"]["n"] == line["n"]
