@@ -42,6 +42,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "upload": {"address": f"/api/v1/ingest/{UUID}/"},
     "root": {"address": "/api/v1/"},
     "bookmakers": {"address": "/api/v1/bookmakers/"},
+    "closing_gap": {"address": "/api/v1/scores/closing-gap/?world=sandbox"},
     "competition": {"address": "/api/v1/competitions/aldermark-crown-league/"},
     "competitions": {"address": "/api/v1/competitions/?world=sandbox"},
     "events": {"address": "/api/v1/events/?match=1001&limit=1"},

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import zipfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +16,7 @@ from apps.ml.pipeline import comparison, files
 from apps.ml.services import cancel_run, retry_run, runs, stages_to_retry, workspaces
 from apps.ml.services.execution import Execution
 from apps.scraping.sandbox.world import SimulatedWorld
+from tests import bundles
 from tests.database import database_url
 from tests.db.ml.runs.toy import ROOT, by_stage, fresh
 
@@ -39,19 +37,12 @@ def champion(transactional_db, wakes, monkeypatch):
     params = yaml.safe_load((ROOT / files.PARAMS).read_text())
     params["train"]["smoke"]["elo_logit"]["l2"] = L2
     del params["features"]["lineups"]
-    manifest = {
-        "world": "sandbox", "estimator": "elo_logit", "inputs": "no odds", "profile": "smoke", "as_of": NOW.isoformat(),
-        "data_snapshot": 1, "rows": 1, "trained_from": "2020-01-01", "trained_to": "2026-01-01", "names": [],
-        "params": params, "sources_sha256": "0",
-    }  # fmt: skip
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("manifest.json", json.dumps(manifest | {"format": 1, "files": {}}))
+    content = bundles.with_manifest(params)
     version = ModelVersion.objects.create(
         world="sandbox", number=1, mlflow_run_id="r", estimator="elo_logit", profile="smoke", key="k",
         code_revision="c", data_sha256="d", params_sha256="p", data_snapshot=1, as_of=NOW, rows=1,
         trained_from="2020-01-01", trained_to="2026-01-01", metrics={}, gates=[], created_at=NOW,
-        bundle=buffer.getvalue(), bundle_sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+        bundle=content, bundle_sha256=hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
     services.promote(version=version, user=None, reason="test", now=NOW)
     return version
