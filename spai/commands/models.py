@@ -28,6 +28,7 @@ from apps.ml.services.workspaces import stages_of
 from spai.commands.answers import Answer, Subcommand, add_world, table, world_of
 
 OPERATOR: Final = "manage.py spai run"
+BACK_TESTER: Final = "manage.py spai back-test"
 LOOK_EVERY: Final = 0.5
 """Seconds between two looks at a run that is followed."""
 PATIENCE: Final = 60.0
@@ -83,7 +84,7 @@ def back_test_arguments(parser: CommandParser) -> None:
 def back_test(options: Namespace) -> Answer:
     """Queue a back-test of the champion, and follow it to its end."""
     found = services.queue_back_test(
-        world=world_of(options), requested_by=OPERATOR, reason=options.reason, now=timezone.now()
+        world=world_of(options), requested_by=BACK_TESTER, reason=options.reason, now=timezone.now()
     )
     return _answer(found, options)
 

@@ -111,7 +111,7 @@ def _gap(gap: ClosingGap | None) -> dict[str, Any]:
     return turned | {
         # Log loss is lower for the better side.
         "verdict": "" if nats is None or nats["low"] is None else _verdict(nats),
-        "power": power and {**power, "more": power["more"] and _about(power["more"]), "times": 10.0 * power["power"]},
+        "power": power and _power(power),
         "rows": [
             (name, {"n": row.get("n"), "scores": [row["log_loss"], row["rps"]]})
             for name, row in sides.items()
@@ -121,6 +121,15 @@ def _gap(gap: ClosingGap | None) -> dict[str, Any]:
         "first_at": datetime.fromtimestamp(days["from"], UTC) if "from" in days else None,
         "latest_at": datetime.fromtimestamp(days["to"], UTC) if "to" in days else None,
         "computed_at": gap.computed_at,
+    }
+
+
+def _power(power: dict[str, Any]) -> dict[str, Any]:
+    """Return what it takes to see a difference, as the page tells it."""
+    return power | {
+        "more": power["more"] and _about(power["more"]),
+        "times": 10.0 * power["power"],
+        "limit_points": power["points"] * power["limit"] / power["difference"],
     }
 
 

@@ -103,7 +103,8 @@ def power(live: Gaps, back_tested: Gaps, test: GapTest) -> dict[str, Any] | None
         ``difference``, ``power`` and ``level`` as tested; ``points``: the difference in percentage points; ``needed``:
         live matches in all, None where the back-tested ones are too few for any number; ``more``: those still missing;
         ``seen``: the smallest difference, in nats, that the present matches show with this power, None without live
-        ones. None without a back-test that has an interval.
+        ones; ``limit``: the smallest that any number of live matches would show. None without a back-test that has an
+        interval.
     """
     _, error = mean_with_error(back_tested.log_loss, back_tested.kickoffs) if len(back_tested) else (0.0, None)
     if error is None:
