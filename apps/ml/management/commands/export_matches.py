@@ -71,8 +71,15 @@ class Command(BaseCommand):
         files.write_table(root / files.ODDS, exported.odds)
         files.write_table(root / files.LINEUPS, exported.lineups)
         files.write_table(root / files.ADJUSTMENTS, exported.adjustments)
-        counts = [table.num_rows for table in (exported.matches, exported.odds, exported.lineups)]
-        manifest = files.RawManifest(world.value, as_of, profile, *counts, back_test)
+        manifest = files.RawManifest(
+            world=world.value,
+            as_of=as_of,
+            profile=profile,
+            rows=exported.matches.num_rows,
+            odds_rows=exported.odds.num_rows,
+            lineup_rows=exported.lineups.num_rows,
+            back_test=back_test,
+        )
         manifest.write(root / files.MANIFEST)
         files.write_json(root / files.SNAPSHOT, source | {"data_snapshot": exported.data_snapshot})
         self.stdout.write(
