@@ -48,6 +48,7 @@ app.conf.task_routes = {
     "ml.simulate_due": {"queue": "forecast"},
     "ml.summarize_due": {"queue": "forecast"},
     "ml.rate_due": {"queue": "forecast"},
+    "ml.back_test_due": {"queue": "forecast"},
     "ml.compare_due": {"queue": "forecast"},
     "ml.shadow_due": {"queue": "forecast"},
     "ml.promote_due": {"queue": "forecast"},
@@ -113,13 +114,8 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "close the ledger of days that ended": _every("ml.close_ledger", 10 * MINUTE),
     "start and resume pipeline runs": _every("ml.run_due", 30 * SECOND),
     "train where there is a reason": _every("ml.retrain_due", 5 * MINUTE),
-    # Several times a night, because a run that is under way holds a back-test back; each champion has one of a night.
-    "back-test the champions": {
-        "task": "ml.back_test_due",
-        "schedule": crontab(minute="30", hour="0-5"),
-        "options": {"expires": HOUR},
-        "missed": "A missed run does no harm: the next night has a back-test of its own.",
-    },
+    # Each hour, because a run that is under way holds a back-test back; a champion has one of a day, soon after 00:00.
+    "back-test the champions once a day": _every("ml.back_test_due", HOUR),
     "compare candidates with the champion": _every("ml.compare_due", 10 * MINUTE),
     "forecast in shadow": _every("ml.shadow_due", 5 * MINUTE),
     "promote what the policy promotes by itself": _every("ml.promote_due", 10 * MINUTE),

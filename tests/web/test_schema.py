@@ -120,6 +120,7 @@ def world(build, champion, answers, settings):
     build.match("Old Mill", "Northgate", pk=MATCHES[2], kickoff_at=build.now + timedelta(days=7))
     build.prediction(match, champion)
     build.score(build.prediction(played, champion, pk=PREDICTION))
+    build.gap(champion, None)
     build.season_end(match.season, champion, ["Northgate", "Old Mill"])
     challenger = build.version(2)
     build.comparison(challenger, champion)

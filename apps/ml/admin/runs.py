@@ -83,20 +83,9 @@ class PipelineRunAdmin(SideBySideAdmin):
     actions_detail = ("cancel_run", "run_again", "retry_run", "describe_run")
     change_form_template = "admin/ml/pipelinerun/change_form.html"
     csv_columns = (
-        *(
-            "id",
-            "world",
-            "kind",
-            "profile",
-            "as_of",
-            "status",
-            "requested_by",
-            "reason",
-            "cancelled_by",
-            "notes",
-            "csv_tags",
-        ),
-        *("csv_overrides", "created_at", "started_at", "finished_at", "csv_failed_stage", "csv_error", "code_revision"),
+        *("id", "world", "profile", "as_of", "status", "kind", "requested_by", "reason", "cancelled_by", "notes"),
+        *("csv_tags", "csv_overrides", "created_at", "started_at", "finished_at", "csv_failed_stage", "csv_error"),
+        "code_revision",
     )
     side_by_side_of = selectors.runs_side_by_side
     named_by = ("id",)
@@ -162,7 +151,7 @@ class PipelineRunAdmin(SideBySideAdmin):
         dialog={
             "title": "Back-test the champion",
             "description": "Forecasts the latest finished season of each competition once more, with the estimator and "
-            "the parameters of the champion and the facts of now. It registers nothing. Every night has one anyway.",
+            "the parameters of the champion and the facts of now. It registers nothing. Every day has one anyway.",
             "form_class": BackTestForm,
             "form_submit_text": "Back-test",
         },

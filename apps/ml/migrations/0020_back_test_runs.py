@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 help_text="Of a back-test: the version whose estimator and parameters it has.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
+                db_index=False,
                 related_name="back_test_runs",
                 to="ml.modelversion",
             ),

@@ -47,6 +47,7 @@ class PipelineRun(models.Model):
         null=True,
         blank=True,
         related_name="back_test_runs",
+        db_index=False,  # a small table, which must not be locked by the migration
         help_text="Of a back-test: the version whose estimator and parameters it has.",
     )
     retry_of = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""The back-test of one estimator: which matches it forecasts, and what is fitted for it.
+"""The back-test of one estimator: which matches it forecasts.
 
 Its run has the stages of any other up to the evaluation. `data/folds.json` names the estimator and the season of each
 competition, which the later stages read there.
@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
-
-from apps.ml.forecasting.estimators import BaseRates
 
 QUIET: Final = timedelta(days=75)
 """A season without fixtures has ended after so long without a match; winter breaks of leagues are shorter."""
@@ -62,16 +60,3 @@ def is_tested(matches: pd.DataFrame, plan: Mapping[str, Any]) -> pd.Series:
     if "seasons" not in plan:
         return pd.Series(data=True, index=matches.index)
     return matches["competition"].map(plan["seasons"]) == matches["season"]
-
-
-def fitted(plan: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Return the estimators that a run fits: in a back-test its own, those that it is made of, and base rates.
-
-    `sections` are the parameters of the estimators of the profile.
-    """
-    own = plan.get("back_test")
-    if own is None:
-        return set(sections)
-    if own not in sections:
-        raise ValueError(f"the parameters have no section train.{plan['profile']}.{own}")
-    return {BaseRates.kind, own, *sections[own].get("members", ())}

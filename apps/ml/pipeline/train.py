@@ -18,8 +18,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from apps.ml.forecasting.arrays import Floats, Integers
-from apps.ml.forecasting.estimators import REGISTRY, Estimator, NoPricesError, Pool, create
-from apps.ml.pipeline import back_test, columns, files, parallel
+from apps.ml.forecasting.estimators import REGISTRY, BaseRates, Estimator, NoPricesError, Pool, create
+from apps.ml.pipeline import columns, files, parallel
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.finished_steps import FinishedSteps, StepForecast, key_of
 from apps.ml.pipeline.split import test_rows, training_rows
@@ -181,8 +181,8 @@ def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     seed, sections = params["train"]["seed"], params["train"][plan["profile"]]
-    fitted = back_test.fitted(plan, sections)
-    wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in fitted}
+    chosen = fitted(plan, sections)
+    wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in chosen}
     _check_pool(sections)
     finished = FinishedSteps(root, key_of(root, params))
     matrices = _matrices(root, wanted, finished)
@@ -232,6 +232,19 @@ def main(root: Path = Path()) -> None:
     about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
     files.write_json(root / files.TRAINED / files.ABOUT, about)
     finished.clear()
+
+
+def fitted(plan: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the estimators that a run fits: in a back-test its own, those that it is made of, and base rates.
+
+    `sections` are the parameters of the estimators of the profile.
+    """
+    own = plan.get("back_test")
+    if own is None:
+        return set(sections)
+    if own not in sections:
+        raise ValueError(f"the parameters have no section train.{plan['profile']}.{own}")
+    return {BaseRates.kind, own, *sections[own].get("members", ())}
 
 
 def _check_pool(sections: Mapping[str, Mapping[str, Any]]) -> None:

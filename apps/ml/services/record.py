@@ -62,14 +62,14 @@ def summarize_due(*, now: datetime) -> RecordReport:
             return RecordReport(computed, back_tested, busy=True)
         for world in World:
             try:
-                if _is_due(world, now):
-                    _summarize(world, now)
+                live = _summarize(world, now) if _is_due(world, now) else None
+                if live is not None:
                     computed.append(world.value)
                 promotion = selectors.champion(world)
                 if promotion is not None and _is_new(promotion):
                     back_tested[world.value] = _keep_back_tests(promotion, now)
-                if world.value in computed or world.value in back_tested or selectors.closing_gap(world) is None:
-                    _compare_gaps(world, now)
+                if live is not None or world.value in back_tested or selectors.closing_gap(world) is None:
+                    _compare_gaps(world, selectors.graded_forecasts(world) if live is None else live, now)
             except (DatabaseError, ValueError) as error:
                 # An error in one world must not stop the other.
                 metrics.ERRORS.labels("record").inc()
@@ -86,13 +86,15 @@ def _is_due(world: World, now: datetime) -> bool:
     return (has_new and rested) or now - present.computed_at >= AT_LEAST_EVERY
 
 
-def _summarize(world: World, now: datetime) -> None:
+def _summarize(world: World, now: datetime) -> Records:
+    """Store the record of published forecasts; return these."""
     began = time.monotonic()
     # Before the rows are read: grades that come meanwhile are new the next time.
     newest = selectors.newest_grade(world)
     rows = selectors.graded_forecasts(world)
     content = record.summary(rows) if len(rows) else {"n": 0}
     _store(world, content | {"void": selectors.late_forecasts(world), "newest_grade": newest}, now, began)
+    return rows
 
 
 def _store(world: World, content: dict[str, Any], now: datetime, began: float, version_id: int | None = None) -> None:
@@ -162,9 +164,9 @@ def _copy(version_id: int, trained: bytes | None, newest: BackTestForecasts | No
         cursor.execute("SELECT spai_analyze('ml_backtest')")
 
 
-def _compare_gaps(world: World, now: datetime) -> None:
+def _compare_gaps(world: World, live: Records, now: datetime) -> None:
     """Store how far published forecasts and the champion's newest back-test are from the closing line."""
-    promotion, live = selectors.champion(world), selectors.graded_forecasts(world)
+    promotion = selectors.champion(world)
     newest = None if promotion is None else selectors.newest_back_test(promotion.version_id)
     if newest is None and not len(live):
         ClosingGap.objects.filter(world=world).delete()

@@ -207,7 +207,7 @@ def test_notes_and_tags_are_edited_and_runs_are_found_by_them(admin, run):
 
 
 @pytest.fixture
-def back_test(now):
+def back_test(db, now):
     """A finished back-test of the champion, with its result and the gap beside the live one."""
     build = Builder(now)
     version = build.version(1)

@@ -68,14 +68,14 @@ def test_each_competition_has_a_latest_season_of_its_own():
 
 def test_a_pool_is_fitted_with_its_members():
     sections = {"base_rates": {}, "logit": {}, "elo_logit": {}, "pool": {"members": {"logit": {}}}}
-    assert back_test.fitted({}, sections) == set(sections)
-    assert back_test.fitted({"back_test": "elo_logit"}, sections) == {"base_rates", "elo_logit"}
-    assert back_test.fitted({"back_test": "pool"}, sections) == {"base_rates", "pool", "logit"}
+    assert train.fitted({}, sections) == set(sections)
+    assert train.fitted({"back_test": "elo_logit"}, sections) == {"base_rates", "elo_logit"}
+    assert train.fitted({"back_test": "pool"}, sections) == {"base_rates", "pool", "logit"}
 
 
 def test_an_estimator_without_parameters_is_refused_by_its_name():
     with pytest.raises(ValueError, match=r"no section train\.smoke\.logit"):
-        back_test.fitted({"back_test": "logit", "profile": "smoke"}, {"base_rates": {}})
+        train.fitted({"back_test": "logit", "profile": "smoke"}, {"base_rates": {}})
 
 
 @pytest.fixture(scope="module")
