@@ -308,7 +308,7 @@ class Builder:
         """The gap to the closing line as the services compute it: 120 matches live, 500 back-tested."""
 
         def side(n: int, mean: float) -> dict:
-            interval = {"mean": mean, "low": mean - 0.02, "high": mean + 0.02}
+            interval = {"mean": mean, "low": round(mean - 0.02, 4), "high": round(mean + 0.02, 4)}
             return {"n": n, "of": n, "log_loss": interval, "rps": interval, "points": 38.0 * mean}
 
         difference = side(0, 0.005)
