@@ -78,6 +78,12 @@ def run_due() -> None:
     logger.info("run_due: %s", services.run_due(now=timezone.now(), is_stopping=is_shutting_down))
 
 
+@shared_task(name="ml.back_test_due", soft_time_limit=50, time_limit=60)
+def back_test_due() -> None:
+    """Queue the back-tests of this night."""
+    logger.info("back_test_due: %s", services.back_test_due(now=timezone.now()))
+
+
 @shared_task(name="ml.retrain_due", soft_time_limit=50, time_limit=60)
 def retrain_due() -> None:
     """Decide for each world whether it is trained again."""

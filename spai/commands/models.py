@@ -1,4 +1,4 @@
-"""Commands of runs and model versions: `run`, `evaluate`, `compare`, `promote`, `rollback`, `drift`."""
+"""Commands of runs and model versions: `run`, `back-test`, `evaluate`, `compare`, `promote`, `rollback`, `drift`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any, Final
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
@@ -21,12 +20,15 @@ from apps.matches.models import World
 from apps.ml import selectors, services
 from apps.ml.management.commands.export_matches import parse_as_of
 from apps.ml.models import ModelVersion, PipelineRun
-from apps.ml.pipeline.progress import DONE, UNCHANGED, stage_names
+from apps.ml.pipeline.progress import DONE, UNCHANGED
 from apps.ml.selectors.registered_versions import PROFILES
+from apps.ml.services.back_test_results import result_in_words
 from apps.ml.services.execution import running_stage
+from apps.ml.services.workspaces import stages_of
 from spai.commands.answers import Answer, Subcommand, add_world, table, world_of
 
 OPERATOR: Final = "manage.py spai run"
+BACK_TESTER: Final = "manage.py spai back-test"
 LOOK_EVERY: Final = 0.5
 """Seconds between two looks at a run that is followed."""
 PATIENCE: Final = 60.0
@@ -41,11 +43,17 @@ def run_arguments(parser: CommandParser) -> None:
     add_world(parser)
     parser.add_argument("--profile", choices=PROFILES, help="default: SPAI_PROFILE")
     parser.add_argument("--as-of", metavar="ISO", help="facts known before it; default: the latest 00:00 UTC")
+    how = _waiting_arguments(parser)
+    how.add_argument("--follow", type=int, metavar="RUN", help="queue nothing; follow a run that was queued before")
+
+
+def _waiting_arguments(parser: CommandParser) -> Any:
+    """Declare the reason of a run, and whether to wait for it; return the group of the latter."""
     parser.add_argument("--reason", default="", help="kept with the run")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--no-wait", action="store_true", help="queue the run and return at once")
     how.add_argument("--here", action="store_true", help="execute it in this process, without a worker")
-    how.add_argument("--follow", type=int, metavar="RUN", help="queue nothing; follow a run that was queued before")
+    return how
 
 
 def run(options: Namespace) -> Answer:
@@ -64,6 +72,24 @@ def run(options: Namespace) -> Answer:
             reason=options.reason,
             now=now,
         )
+    return _answer(found, options)
+
+
+def back_test_arguments(parser: CommandParser) -> None:
+    """Declare the world, and whether to wait."""
+    add_world(parser)
+    _waiting_arguments(parser)
+
+
+def back_test(options: Namespace) -> Answer:
+    """Queue a back-test of the champion, and follow it to its end."""
+    found = services.queue_back_test(
+        world=world_of(options), requested_by=BACK_TESTER, reason=options.reason, now=timezone.now()
+    )
+    return _answer(found, options)
+
+
+def _answer(found: PipelineRun, options: Namespace) -> Answer:
     if options.no_wait:
         return Answer(run_shape(found), f"Run {found.pk} is queued: manage.py spai run --follow {found.pk}")
     ended = _executed(found.pk) if options.here else _followed(found.pk)
@@ -116,8 +142,8 @@ def _followed(run_id: int) -> PipelineRun:
 
 
 def _progress_bar(run_id: int) -> tqdm[Any]:
-    names = stage_names((settings.BASE_DIR / "dvc.yaml").read_text(encoding="utf-8"))
-    return tqdm(total=len(names), desc=f"run {run_id}", unit="stage", disable=None, dynamic_ncols=True)
+    stages = stages_of(PipelineRun.objects.get(pk=run_id))
+    return tqdm(total=len(stages), desc=f"run {run_id}", unit="stage", disable=None, dynamic_ncols=True)
 
 
 def _show(run_id: int, bar: tqdm[Any]) -> PipelineRun:
@@ -130,7 +156,10 @@ def _show(run_id: int, bar: tqdm[Any]) -> PipelineRun:
 
 def run_shape(run: PipelineRun) -> dict[str, Any]:
     """Return a run as plain values."""
-    names = ("world", "status", "profile", "as_of", "reason", "requested_by", "created_at", "started_at", "finished_at")
+    names = (
+        *("world", "kind", "status", "profile", "as_of", "reason", "requested_by"),
+        *("created_at", "started_at", "finished_at"),
+    )
     versions = list(run.versions.order_by("number").values_list("number", flat=True))
     more = {"attempts": run.attempts, "stages": run.stages, "versions": versions, "error": run.error.get("message")}
     return {"id": run.pk} | {name: getattr(run, name) for name in names} | more
@@ -142,6 +171,8 @@ def _run_text(run: PipelineRun) -> str:
         [(stage["name"], stage["status"], _number(stage["seconds"], 1)) for stage in run.stages],
     )
     made = ", ".join(str(version) for version in run.versions.defer("bundle").order_by("number")) or "no new version"
+    if run.is_back_test and run.metrics:
+        made = result_in_words(run.metrics)
     return f"{stages}\nrun {run.pk} ({run.world}): {run.get_status_display().lower()}, {made}"
 
 
@@ -352,6 +383,7 @@ def _number(value: float | None, digits: int) -> str:
 
 COMMANDS = {
     "run": Subcommand("run the pipeline and follow it", run_arguments, run),
+    "back-test": Subcommand("back-test the champion and follow the run", back_test_arguments, back_test),
     "evaluate": Subcommand("score a version by competition", evaluate_arguments, evaluate),
     "compare": Subcommand("compare a version with the champion, or list all", compare_arguments, compare),
     "promote": Subcommand("make a version the champion", promote_arguments, promote),

@@ -35,6 +35,7 @@ from apps.ml.pipeline import files
 from apps.ml.services import champion, workspaces
 from apps.scraping import services as scraping
 from apps.scraping.models import Address, HostState, ScrapeRun, Snapshot, Source
+from tests import bundles
 from tests.factories import (
     CompetitionFactory,
     ContradictionFactory,
@@ -186,6 +187,16 @@ def _(room):
     with_history(room)
     for _click in range(2):
         room.do(PipelineRun, "run_pipeline", world="sandbox", profile="smoke", as_of_date="")
+    return PipelineRun.objects.get()
+
+
+@case("ml.pipelinerun.back_test_champion")
+def _(room):
+    with_history(room)
+    version = room.build.version(1, bundle=bundles.with_manifest(workspaces.read_params()))
+    room.build.promote(version)
+    for _click in range(2):
+        room.do(PipelineRun, "back_test_champion", world="sandbox")
     return PipelineRun.objects.get()
 
 

@@ -23,6 +23,7 @@ from apps.ml import services as ml_services
 from apps.ml.forecasting import record
 from apps.ml.models import (
     BackTest,
+    ClosingGap,
     Comparison,
     FeatureCatalogue,
     ModelVersion,
@@ -303,6 +304,37 @@ class Builder:
             "created_at": self.now,
         }
         return PipelineRun.objects.create(**(values | fields))
+
+    def gap(self, version: ModelVersion | None, run: PipelineRun | None, **content) -> ClosingGap:
+        """The gap to the closing line as the services compute it: 120 matches live, 500 back-tested."""
+
+        def side(n: int, mean: float) -> dict:
+            interval = {"mean": mean, "low": round(mean - 0.02, 4), "high": round(mean + 0.02, 4)}
+            return {"n": n, "of": n, "log_loss": interval, "rps": interval, "points": 38.0 * mean}
+
+        difference = side(0, 0.005)
+        values = {
+            "live": side(120, 0.02),
+            "back_test": side(500, 0.015) | {"from": 1754596800, "to": 1779580800},
+            "difference": {name: difference[name] for name in ("log_loss", "rps", "points")},
+            "power": {
+                "difference": 0.01,
+                "points": 0.38,
+                "power": 0.8,
+                "level": 0.95,
+                "needed": 2465,
+                "more": 2345,
+                "seen": 0.03,
+                "limit": 0.008,
+            },
+        }
+        return ClosingGap.objects.create(
+            world=World.SANDBOX,
+            version=version,
+            run_id=run.pk if run else None,
+            content=values | content,
+            computed_at=self.now,
+        )
 
     def event(self, number: int | None, topic: str = "match.changed", key: str = "1", **payload) -> Event:
         return Event.objects.create(number=number, topic=topic, key=key, payload=payload, created_at=self.now)

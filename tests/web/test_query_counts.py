@@ -58,6 +58,7 @@ PAGES = {
     "REST predictions": "/api/v1/predictions/",
     "REST predictions as csv": "/api/v1/predictions/?format=csv&model=1",
     "REST scores": "/api/v1/scores/",
+    "REST closing gap": "/api/v1/scores/closing-gap/",
     "REST competitions": "/api/v1/competitions/",
     "REST competition": "/api/v1/competitions/aldermark-crown-league/",
     "REST seasons": "/api/v1/seasons/?competition=aldermark-crown-league",

@@ -42,6 +42,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "upload": {"address": f"/api/v1/ingest/{UUID}/"},
     "root": {"address": "/api/v1/"},
     "bookmakers": {"address": "/api/v1/bookmakers/"},
+    "closing_gap": {"address": "/api/v1/scores/closing-gap/?world=sandbox"},
     "competition": {"address": "/api/v1/competitions/aldermark-crown-league/"},
     "competitions": {"address": "/api/v1/competitions/?world=sandbox"},
     "events": {"address": "/api/v1/events/?match=1001&limit=1"},
@@ -119,6 +120,7 @@ def world(build, champion, answers, settings):
     build.match("Old Mill", "Northgate", pk=MATCHES[2], kickoff_at=build.now + timedelta(days=7))
     build.prediction(match, champion)
     build.score(build.prediction(played, champion, pk=PREDICTION))
+    build.gap(champion, None)
     build.season_end(match.season, champion, ["Northgate", "Old Mill"])
     challenger = build.version(2)
     build.comparison(challenger, champion)

@@ -17,7 +17,7 @@ from apps.api.pages.forms import RECORDS, RecordForm
 from apps.api.rest.predictions import LARGEST_PAGE
 from apps.matches.models import Competition, Match, World
 from apps.ml import selectors as ml_selectors
-from apps.ml.models import RecordSummary
+from apps.ml.models import ClosingGap, RecordSummary
 
 ROWS_SHOWN: Final = 25
 FAIR_FROM: Final = 300
@@ -37,6 +37,9 @@ def track_record(request: HttpRequest) -> HttpResponse:
         "is_back_tested": summary is not None and summary.is_back_tested,
         "has_back_tests": BACK_TESTS in records,
     }
+    gap = ml_selectors.closing_gap(page.world)
+    key = () if gap is None else (gap.pk, gap.computed_at)
+    context["gap"] = kept_part(page, "partials/record/gap.html", lambda: _gap(gap), *key)
     if summary is None:
         context["champion"] = ml_selectors.champion(page.world)
     else:
@@ -94,6 +97,51 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
             for kind in ("best", "worst")
         },
     }
+
+
+def _gap(gap: ClosingGap | None) -> dict[str, Any]:
+    """Return the gap to the closing line, live beside back-tested. Points are above 0 where we were better."""
+    if gap is None:
+        return {}
+    content, power = gap.content, gap.content["power"]
+    sides = {name: content[name] for name in ("live", "back_test", "difference") if content[name]}
+    nats = sides["difference"]["log_loss"] if "difference" in sides else None
+    days = sides.get("back_test", {})
+    turned = {name: row | {"points": row["points"] and -row["points"]} for name, row in sides.items()}
+    return turned | {
+        # Log loss is lower for the better side.
+        "verdict": "" if nats is None or nats["low"] is None else _verdict(nats),
+        "power": power and _power(power),
+        "rows": [
+            (name, {"n": row.get("n"), "scores": [row["log_loss"], row["rps"]]})
+            for name, row in sides.items()
+            if row["log_loss"]
+        ],
+        "version": gap.version.number if gap.version else None,
+        "first_at": datetime.fromtimestamp(days["from"], UTC) if "from" in days else None,
+        "latest_at": datetime.fromtimestamp(days["to"], UTC) if "to" in days else None,
+        "computed_at": gap.computed_at,
+    }
+
+
+def _power(power: dict[str, Any]) -> dict[str, Any]:
+    """Return what it takes to see a difference, as the page tells it."""
+    return power | {
+        "more": power["more"] and _about(power["more"]),
+        "times": 10.0 * power["power"],
+        "limit_points": power["points"] * power["limit"] / power["difference"],
+    }
+
+
+def _verdict(nats: dict[str, Any]) -> str:
+    """Return what the likely range of a difference of log losses says of the live forecasts."""
+    return "better" if nats["high"] < 0.0 else "worse" if nats["low"] > 0.0 else "level"
+
+
+def _about(number: int) -> int:
+    """Return a number of matches to two digits, rounded up: its error is larger than what this leaves out."""
+    digit = 10 ** max(0, len(str(number)) - 2)
+    return -(-number // digit) * digit
 
 
 def _leagues(summary: RecordSummary) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from apps.api.authentication import ApiKeyAuthentication, HasScope, key_of, may_predict, may_read
 from apps.api.rest.batch import BATCH_PATH, BatchView, batch_body_limit
 from apps.api.rest.caching import conditional
+from apps.api.rest.closing_gap import ClosingGapViewSet
 from apps.api.rest.competitions import CompetitionListViewSet, SeasonForecastViewSet, SeasonViewSet
 from apps.api.rest.events import EventsView
 from apps.api.rest.features import FeaturesView
@@ -37,6 +38,7 @@ __all__ = [
     "ApiKeyAuthentication",
     "BatchView",
     "BookmakerViewSet",
+    "ClosingGapViewSet",
     "CompetitionListViewSet",
     "CompetitionViewSet",
     "EventsView",

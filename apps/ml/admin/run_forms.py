@@ -22,7 +22,7 @@ from unfold.widgets import (
 
 from apps.matches.admin import number_of
 from apps.matches.models import World
-from apps.ml import params_schema, services
+from apps.ml import params_schema, selectors, services
 from apps.ml.models import PipelineRun
 from apps.ml.params_schema import FormParameter, ParametersRefusedError
 
@@ -144,6 +144,19 @@ class RunForm(DescriptionForm):
         except services.RunRefusedError as refusal:
             self.add_error("as_of_date" if self.as_of else "world", str(refusal))
         return given
+
+
+class BackTestForm(BaseDialogForm):
+    """The world whose champion is back-tested."""
+
+    world = forms.ChoiceField(choices=World.choices, widget=UnfoldAdminSelectWidget)
+
+    def clean_world(self) -> str:
+        """Refuse a world without a champion."""
+        world = World(self.cleaned_data["world"])
+        if selectors.champion(world) is None:
+            raise forms.ValidationError(f"The {world.label} world has no champion to back-test yet.")
+        return world.value
 
 
 class RetryForm(BaseDialogForm):

@@ -22,7 +22,7 @@ from unfold.forms import BaseDialogForm
 from apps.matches.admin import number_of
 from apps.matches.models import World
 from apps.ml import selectors, services
-from apps.ml.admin.run_forms import DescriptionForm, RetryForm, RunForm
+from apps.ml.admin.run_forms import BackTestForm, DescriptionForm, RetryForm, RunForm
 from apps.ml.admin.side_by_side import SideBySideAdmin
 from apps.ml.models import ModelVersion, PipelineRun, StageLog
 from apps.ml.params_schema import ParametersRefusedError
@@ -54,6 +54,7 @@ class PipelineRunAdmin(SideBySideAdmin):
     list_display = (
         "id",
         "world",
+        "kind",
         "shown_status",
         "as_of",
         "profile",
@@ -62,18 +63,29 @@ class PipelineRunAdmin(SideBySideAdmin):
         "requested_by",
         "created_at",
     )
-    list_filter = ("world", "status", "profile", TagFilter)
+    list_filter = ("world", "kind", "status", "profile", TagFilter)
     search_fields = ("notes", "reason", "requested_by")
     not_listed = ("log", "params", "dvc_lock", "metrics")
     ordering = ("-id",)
     # The page shows the others in readable form.
-    fields = ("world", "status", "created_at", "started_at", "finished_at", "attempts", "code_revision")
-    actions_list = ("run_pipeline",)
+    fields = (
+        "world",
+        "kind",
+        "back_test_of",
+        "status",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "attempts",
+        "code_revision",
+    )
+    actions_list = ("run_pipeline", "back_test_champion")
     actions_detail = ("cancel_run", "run_again", "retry_run", "describe_run")
     change_form_template = "admin/ml/pipelinerun/change_form.html"
     csv_columns = (
-        *("id", "world", "profile", "as_of", "status", "requested_by", "reason", "cancelled_by", "notes", "csv_tags"),
-        *("csv_overrides", "created_at", "started_at", "finished_at", "csv_failed_stage", "csv_error", "code_revision"),
+        *("id", "world", "profile", "as_of", "status", "kind", "requested_by", "reason", "cancelled_by", "notes"),
+        *("csv_tags", "csv_overrides", "created_at", "started_at", "finished_at", "csv_failed_stage", "csv_error"),
+        "code_revision",
     )
     side_by_side_of = selectors.runs_side_by_side
     named_by = ("id",)
@@ -131,6 +143,36 @@ class PipelineRunAdmin(SideBySideAdmin):
     )
     def run_pipeline(self, request: HttpRequest, form: RunForm) -> HttpResponse:
         return self._queue(request, form, reason="requested in the admin")
+
+    @action(
+        description="Back-test the champion",
+        icon="history",
+        permissions=["run"],
+        dialog={
+            "title": "Back-test the champion",
+            "description": "Forecasts the latest finished season of each competition once more, with the estimator and "
+            "the parameters of the champion and the facts of now. It registers nothing. Every day has one anyway.",
+            "form_class": BackTestForm,
+            "form_submit_text": "Back-test",
+        },
+    )
+    def back_test_champion(self, request: HttpRequest, form: BackTestForm) -> HttpResponse:
+        try:
+            run = services.queue_back_test(
+                world=World(form.cleaned_data["world"]),
+                requested_by=request.user.get_username(),
+                reason="requested in the admin",
+                now=timezone.now(),
+            )
+        except services.RunRefusedError as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_changelist"))
+        messages.success(request, capfirst(f"{run} is queued; this page follows it."))
+        return _page_of(run)
+
+    def offers_run_again(self, row_id: int) -> bool:
+        """Return whether the run trains: a back-test has the parameters of its version and no others."""
+        return PipelineRun.objects.filter(pk=row_id, kind=PipelineRun.RunKind.TRAINING).exists()
 
     @action(
         description="Change parameters and run again",
@@ -296,7 +338,7 @@ class PipelineRunAdmin(SideBySideAdmin):
         run = self.get_object(request, object_id) if object_id.isdigit() else None
         context = dict(extra_context or {})
         if run is not None:
-            earlier = selectors.runs(World(run.world)).filter(pk__lt=run.pk, profile=run.profile)
+            earlier = selectors.runs(World(run.world)).filter(pk__lt=run.pk, profile=run.profile, kind=run.kind)
             context |= self._progress_context(request, run) | {
                 "parameters": json.dumps(run.params, indent=2),
                 "retries": list(run.retries.values_list("pk", flat=True)),
@@ -307,7 +349,7 @@ class PipelineRunAdmin(SideBySideAdmin):
 
 def run_context(run: PipelineRun) -> dict[str, Any]:
     """Return what the page of a run shows: its progress, its versions and how they compare, its error in words."""
-    durations = selectors.stage_durations(run.world, run.profile, before=run.pk)
+    durations = selectors.stage_durations(run.world, run.profile, kind=run.kind, before=run.pk)
     versions = list(run.versions.defer("bundle"))
     champion = selectors.champion(World(run.world)) if versions else None
     stages = services.read_stages()
@@ -326,6 +368,9 @@ def run_context(run: PipelineRun) -> dict[str, Any]:
         ],
         "rows": [(row, match[1] if (match := MATCH_ID.search(row)) else None) for row in run.error.get("rows", ())],
         "can_retry": bool(services.stages_to_retry(run)),
+        "scores": selectors.scores_of(run.metrics) if run.is_back_test and run.metrics else [],
+        "lines": run.metrics.get("benchmarks", ()) if run.is_back_test else (),
+        "tested": run.metrics.get("test") if run.is_back_test else None,
     }
 
 

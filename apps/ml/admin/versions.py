@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -414,7 +414,20 @@ class ModelVersionAdmin(SideBySideAdmin):
                 "champion": selectors.champion(World(version.world)),
                 "mlflow_address": mlflow_address(version),
             }
+            gap = selectors.closing_gap(world)
+            if gap is not None and gap.version_id == version.pk:
+                context |= {"gap": gap, "gap_rows": gap_rows(gap.content)}
         return super().change_view(request, object_id, form_url, context)
+
+
+def gap_rows(content: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the rows of the table of gaps: title, number of matches, and both scores with their intervals."""
+    titles = {"live": "live, all published forecasts", "back_test": "back-tested", "difference": "difference"}
+    return [
+        (title, {"n": content[name].get("n"), "scores": [content[name]["log_loss"], content[name]["rps"]]})
+        for name, title in titles.items()
+        if content[name] is not None
+    ]
 
 
 def _decide(

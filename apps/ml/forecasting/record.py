@@ -159,7 +159,7 @@ def _compared(rows: Records, p: Floats, y: Integers, own: Floats, other: str) ->
 
 
 def _points(losses: Floats, together: Integers) -> dict[str, float | None]:
-    mean, error = _mean(losses, together)
+    mean, error = mean_with_error(losses, together)
     ends = (None, None) if error is None else (points(mean + Z * error), points(mean - Z * error))
     return {"points": points(mean), "low": ends[0], "high": ends[1]}
 
@@ -168,7 +168,7 @@ def _difference(own: Floats, theirs: Floats, together: Integers) -> dict[str, fl
     """Return how many points more a forecast gave to what happened than another, with the likely range."""
     if not own.size:
         return {"difference": None, "low": None, "high": None}
-    mean, error = _mean(own - theirs, together)
+    mean, error = mean_with_error(own - theirs, together)
     reference = float(theirs.mean())
 
     def gained(loss: float) -> float:
@@ -178,7 +178,7 @@ def _difference(own: Floats, theirs: Floats, together: Integers) -> dict[str, fl
     return {"difference": gained(mean), "low": ends[0], "high": ends[1]}
 
 
-def _mean(values: Floats, together: Integers) -> tuple[float, float | None]:
+def mean_with_error(values: Floats, together: Integers) -> tuple[float, float | None]:
     """Return a mean and its standard error over groups of correlated values; None with fewer than `INTERVAL_FROM`."""
     mean = float(values.mean())
     groups, codes = np.unique(together, return_inverse=True)

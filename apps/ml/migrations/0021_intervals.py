@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ml", "0019_weaknesses")]
+    dependencies = [("ml", "0020_back_test_runs")]
 
     operations = [
         migrations.AddField(

@@ -10,12 +10,14 @@ from apps.ml.models.decisions import DriftReport, PolicyRevision, Promotion, Ret
 from apps.ml.models.forecasts import Prediction, Score, SeasonForecast, SeasonInputs, ShadowForecast, Stakes
 from apps.ml.models.ledger import LedgerDay, LedgerLeaf
 from apps.ml.models.ratings import TeamRating
-from apps.ml.models.record import BackTest, RecordSummary
-from apps.ml.models.runs import PipelineRun, StageLog
+from apps.ml.models.record import BackTest, ClosingGap, RecordSummary
+from apps.ml.models.runs import BackTestForecasts, PipelineRun, StageLog
 from apps.ml.models.versions import Comparison, EvaluationArtifacts, FeatureCatalogue, FeatureSnapshot, ModelVersion
 
 __all__ = [
     "BackTest",
+    "BackTestForecasts",
+    "ClosingGap",
     "Comparison",
     "DriftReport",
     "EvaluationArtifacts",

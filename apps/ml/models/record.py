@@ -6,20 +6,31 @@ from django.db import models
 from django.db.models import F, Q
 
 from apps.matches.models import Match, World
+from apps.ml.models.runs import PipelineRun
 from apps.ml.models.versions import ModelVersion
 
 
 class BackTest(models.Model):
     """What a version forecast of a past match out of sample, from what was known before `as_of`.
 
-    Only the champion of a world has rows. They are copies of its evaluation artifacts, stored and deleted with one
-    another and never changed.
+    Only the champion of a world has rows. They are copies of its evaluation artifacts, and of the forecasts of its
+    newest back-test in place of those for the same matches. They are stored and deleted with one another and never
+    changed.
     """
 
     # Hidden from matches and versions: a copy keeps no match from being joined with its double, and no version.
     match = models.ForeignKey(Match, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
     version = models.ForeignKey(
         ModelVersion, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    run = models.ForeignKey(
+        PipelineRun,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        help_text="The back-test that made it; none for the run that trained the version.",
     )
     as_of = models.DateTimeField(help_text="It used facts known before this moment.")
     p_home = models.FloatField()
@@ -72,3 +83,32 @@ class RecordSummary(models.Model):
 
     def __str__(self) -> str:
         return f"record of {'back-tests' if self.is_back_tested else 'published forecasts'} ({self.world})"
+
+
+class ClosingGap(models.Model):
+    """How far forecasts of a world are from the closing line, published ones beside the champion's newest back-test."""
+
+    world = models.CharField(max_length=7, choices=World, unique=True)
+    version = models.ForeignKey(
+        ModelVersion,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        help_text="The champion that was back-tested; none before its first back-test.",
+    )
+    run = models.ForeignKey(
+        PipelineRun,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        help_text="The back-test.",
+    )
+    content = models.JSONField(help_text="As `forecasting.closing_gap.comparison` returns it.")
+    computed_at = models.DateTimeField(help_text="It has the scores of this moment.")
+
+    def __str__(self) -> str:
+        return f"gap to the closing line ({self.world})"

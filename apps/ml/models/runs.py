@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from apps.matches.models import World
 
@@ -19,7 +20,18 @@ class PipelineRun(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
+    class RunKind(models.TextChoices):
+        TRAINING = "training"
+        BACK_TEST = "back-test", "Back-test"
+
     world = models.CharField(max_length=7, choices=World)
+    kind = models.CharField(
+        max_length=9,
+        choices=RunKind,
+        default=RunKind.TRAINING,
+        db_default=RunKind.TRAINING,
+        help_text="Whether it makes versions, or forecasts the latest finished seasons anew.",
+    )
     status = models.CharField(max_length=11, choices=RunStatus, default=RunStatus.QUEUED)
     as_of = models.DateTimeField(help_text="Facts known before it, fixtures after it.")
     profile = models.CharField(max_length=12)
@@ -29,6 +41,15 @@ class PipelineRun(models.Model):
     )
     notes = models.TextField(max_length=4000, blank=True)
     tags = models.JSONField(default=list, blank=True, help_text="Words to find it by.")
+    back_test_of = models.ForeignKey(
+        "ml.ModelVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="back_test_runs",
+        db_index=False,  # a small table, which must not be locked by the migration
+        help_text="Of a back-test: the version whose estimator and parameters it has.",
+    )
     retry_of = models.ForeignKey(
         "self",
         on_delete=models.SET_NULL,
@@ -68,14 +89,42 @@ class PipelineRun(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["world", "-created_at"], name="pipelinerun_by_world")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="back-test", back_test_of__isnull=False)
+                | Q(kind="training", back_test_of__isnull=True),
+                name="pipelinerun_back_test_has_version",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"run {self.pk}"
 
     @property
+    def is_back_test(self) -> bool:
+        """Whether it makes no version, but forecasts the latest finished seasons with that of the champion."""
+        return self.kind == self.RunKind.BACK_TEST
+
+    @property
     def is_over(self) -> bool:
         """Whether the run has ended for good."""
         return self.status not in (self.RunStatus.QUEUED, self.RunStatus.RUNNING, self.RunStatus.INTERRUPTED)
+
+
+class BackTestForecasts(models.Model):
+    """What a back-test forecast of the latest finished seasons, kept as long as its run."""
+
+    run = models.OneToOneField(PipelineRun, on_delete=models.CASCADE, primary_key=True, related_name="back_tested")
+    forecasts = models.BinaryField(help_text="Calibrated out-of-sample forecasts of the tested seasons, parquet.")
+    seasons = models.JSONField(help_text="{slug of a competition: season}: what was tested.")
+    data_snapshot = models.BigIntegerField(help_text="The data snapshot that was exported.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "forecasts of back-tests"
+
+    def __str__(self) -> str:
+        return f"forecasts of run {self.run_id}"
 
 
 class StageLog(models.Model):

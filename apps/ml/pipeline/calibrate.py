@@ -128,6 +128,8 @@ def main(root: Path = Path()) -> None:
         ends = intervals_of_steps(rows, p, *own, section["intervals"], starts)
         found = np.concatenate([p, ends.reshape(-1, 6)], axis=1)
         out.append(rows.assign(**{name: found[:, place] for place, name in enumerate([*CALIBRATED, *ENDS])}))
+        if plan.get("back_test"):
+            continue
         estimator = load(root / files.TRAINED / str(name))
         assert isinstance(estimator, Estimator)
         calibration = fit(rows, section if len(rows) >= section["least_past"] else section | {"methods": ["none"]})
@@ -135,6 +137,8 @@ def main(root: Path = Path()) -> None:
         intervals = fit_to_steps(rows["fold"].to_numpy(), p, *own, everything, section["intervals"])
         Calibrated(estimator, calibration, intervals).save(root / files.MODEL / str(name))
         files.log_line(f"{name}: {calibration.method}, log loss {calibration.tried}")
+    # A back-test has no model to serve; DVC wants the folder.
+    (root / files.MODEL).mkdir(parents=True, exist_ok=True)
     files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), columns.FORECASTS)
 
 

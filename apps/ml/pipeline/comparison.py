@@ -24,7 +24,7 @@ from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.features import StateFormatError
 from apps.ml.forecasting.features.schema import TIMESTAMP
 from apps.ml.pipeline import bundle as bundles
-from apps.ml.pipeline import files
+from apps.ml.pipeline import evaluate, files
 from apps.ml.pipeline.columns import CALIBRATED, RAW
 
 STORED: Final = pa.schema(
@@ -94,10 +94,7 @@ def stored_forecasts(root: Path, model: str) -> bytes:
     """Return the test forecasts of a model as parquet; equal forecasts give equal bytes."""
     import pyarrow.parquet as pq
 
-    steps = files.read_json(root / files.FOLDS)["folds"]
-    numbers = [step["number"] for step in steps if step["purpose"] == "test"]
-    rows = files.read_frame(root / files.CALIBRATED)
-    rows = rows[(rows["model"] == model) & rows["fold"].isin(numbers)]
+    rows = evaluate.test_forecasts(root)[model]
     about = files.read_frame(root / files.FINISHED, ["match_id", "competition"])
     rows = rows.merge(about, on="match_id", validate="one_to_one").sort_values(["as_of", "match_id"])
     calibrated = rows.assign(**dict(zip(RAW, (rows[name] for name in CALIBRATED), strict=True)))

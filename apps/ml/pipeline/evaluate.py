@@ -18,7 +18,7 @@ from apps.ml.forecasting.estimators import REGISTRY
 from apps.ml.forecasting.features.schema import TRUTH
 from apps.ml.forecasting.line_agreement import disagreements, in_words, without
 from apps.ml.forecasting.prices import line_of, probabilities
-from apps.ml.pipeline import betting, breakdown, coverage, files, gates, reliability
+from apps.ml.pipeline import back_test, betting, breakdown, coverage, files, gates, reliability
 from apps.ml.pipeline.columns import CALIBRATED, RAW
 
 BASE: Final = "base_rates"
@@ -41,10 +41,13 @@ COVERED: Final = ("competitions", "season_parts", "weaknesses")
 """Tables of groups by which the coverage of the intervals is shown."""
 
 
-def test_forecasts(forecasts: pd.DataFrame, steps: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
-    """Return the forecasts of each model in the test steps, with the same matches in the same order."""
-    numbers = [step["number"] for step in steps if step["purpose"] == "test"]
-    rows = forecasts[forecasts["fold"].isin(numbers)]
+def test_forecasts(root: Path) -> dict[str, pd.DataFrame]:
+    """Return the forecasts of each model that are evaluated, with the same matches in the same order."""
+    forecasts, plan = files.read_frame(root / files.CALIBRATED), files.read_json(root / files.FOLDS)
+    about = files.read_frame(root / files.FINISHED, ["match_id", "competition", "season"])
+    numbers = [step["number"] for step in plan["folds"] if step["purpose"] == "test"]
+    tested = about.loc[back_test.is_tested(about, plan), "match_id"]
+    rows = forecasts[forecasts["fold"].isin(numbers) & forecasts["match_id"].isin(tested)]
     return {
         str(name): part.sort_values(["as_of", "match_id"], ignore_index=True)
         for name, part in rows.groupby("model", sort=False)
@@ -167,13 +170,14 @@ def evaluated(root: Path) -> dict[Path, Any]:
     """Return all results of the evaluation, by the file that they are written to."""
     params, manifest = files.read_params(root), files.RawManifest.read(root)
     section = params["evaluate"]
-    steps = files.read_json(root / files.FOLDS)["folds"]
-    models = test_forecasts(files.read_frame(root / files.CALIBRATED), steps)
+    plan, models = files.read_json(root / files.FOLDS), test_forecasts(root)
     scores: dict[str, Any] = {
         name: _scores(rows, CALIBRATED) | {"raw": _scores(rows, RAW)} for name, rows in models.items()
     }
     # Models that use prices are evaluated too, but are never served.
-    best = min((name for name in scores if not REGISTRY[name].uses_market), key=lambda name: scores[name]["log_loss"])
+    blind = (name for name in scores if not REGISTRY[name].uses_market)
+    # A back-test is about one model, whatever base rates score.
+    best = plan.get("back_test") or min(blind, key=lambda name: scores[name]["log_loss"])
     odds, kickoffs = (
         files.read_frame(root / files.ODDS),
         files.read_frame(root / files.MATCHES, ["match_id", "kickoff_at"]),
@@ -217,7 +221,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         ],
     }
     apart = {
-        "steps": [step for step in steps if step["purpose"] == "test"],
+        "steps": [step for step in plan["folds"] if step["purpose"] == "test"],
         "together": on_common_matches(models, odds, section),
         "paired": gaps_by_model(models, best, section),
         "groups": tables,

@@ -66,6 +66,7 @@ class RawManifest:
     rows: int  # of matches
     odds_rows: int
     lineup_rows: int = 0
+    back_test: str = ""  # estimator that is back-tested on the latest finished seasons; empty where versions are made
 
     def write(self, path: Path) -> None:
         """Write the manifest as JSON."""

@@ -30,7 +30,7 @@ DECIDES: Final = (
     CODE / "forecasting",
     *(
         CODE / "pipeline" / f"{name}.py"
-        for name in ("columns", "files", "finished_steps", "parallel", "split", "train")
+        for name in ("back_test", "columns", "files", "finished_steps", "parallel", "split", "train")
     ),
 )
 """Code that determines the forecasts of a step."""

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import yaml
-
 LOG_LINES: Final = 200
 """Number of latest lines that the row of a run keeps."""
 
@@ -35,11 +33,6 @@ _NOISE: Final = (
     "git add",
     "To enable auto staging",
 )
-
-
-def stage_names(dvc_yaml: str) -> list[str]:
-    """Return the names of the stages in the order of dvc.yaml."""
-    return list(yaml.safe_load(dvc_yaml)["stages"])
 
 
 def signal_of(status: int) -> signal.Signals | None:

@@ -28,6 +28,10 @@ RUN_CODE: Final = (CODE, CODE.parent / "matches")
 """Code that determines what a run exports, trains and registers."""
 
 
+SHOWN: Final = ("back_test",)
+"""Sections of the parameters that decide what pages say, and nothing of a model."""
+
+
 def sources_sha256() -> str:
     """Return the hash over the code that determines the numbers of a model."""
     return files.sources_sha256(*(CODE / name for name in MODEL_CODE))
@@ -39,8 +43,8 @@ def run_code_sha256() -> str:
 
 
 def params_sha256(params: Mapping[str, Any], profile: str) -> str:
-    """Return the hash over the parameters and the profile that a version was made with, without the policy."""
-    made_of = {name: section for name, section in params.items() if name not in SECTIONS}
+    """Return the hash over the profile and the parameters of a version, without the policy and what pages say."""
+    made_of = {name: section for name, section in params.items() if name not in (*SECTIONS, *SHOWN)}
     return hashlib.sha256(json.dumps([made_of, profile], sort_keys=True).encode()).hexdigest()
 
 

@@ -1,4 +1,7 @@
-"""Fit all estimators at each walk-forward step and once to all matches; write the out-of-sample forecasts."""
+"""Fit all estimators at each walk-forward step and once to all matches; write the out-of-sample forecasts.
+
+A back-test fits only its estimator and base rates, and nothing to all matches, because nothing of it is served.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from apps.ml.forecasting.arrays import Floats, Integers
-from apps.ml.forecasting.estimators import REGISTRY, Estimator, NoPricesError, Pool, create
+from apps.ml.forecasting.estimators import REGISTRY, BaseRates, Estimator, NoPricesError, Pool, create
 from apps.ml.pipeline import columns, files, parallel
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.finished_steps import FinishedSteps, StepForecast, key_of
@@ -178,7 +181,8 @@ def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     seed, sections = params["train"]["seed"], params["train"][plan["profile"]]
-    wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in sections}
+    chosen = fitted(plan, sections)
+    wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in chosen}
     _check_pool(sections)
     finished = FinishedSteps(root, key_of(root, params))
     matrices = _matrices(root, wanted, finished)
@@ -193,11 +197,12 @@ def main(root: Path = Path()) -> None:
     took = dict.fromkeys(wanted, 0.0)
     single = [name for name in wanted if name != Pool.kind]
     before = {step.number: found for step in steps if (found := finished.read(step.number)) is not None}
-    left = [step for step in (*steps, everything) if step.number not in before]
+    all_steps = steps if plan.get("back_test") else [*steps, everything]
+    left = [step for step in all_steps if step.number not in before]
     arguments = tasks(left, single, sections, seed, matrices)
     with closing(parallel.results(fit_one, arguments, at_once=parallel.processes(len(latest)))) as fits:
-        for step in (*steps, everything):
-            line = f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.train)} matches"
+        for step in all_steps:
+            line = f"step {step.number + 1} of {len(all_steps)}: fitted to {len(step.train)} matches"
             if step.number in before:
                 found = before[step.number]
                 files.log_line(f"{line} before the stage was interrupted")
@@ -219,13 +224,27 @@ def main(root: Path = Path()) -> None:
             for name, kept in found.items():
                 took[name] += kept.seconds
     for name in out:
-        files.log_line(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s")
+        whole = "" if plan.get("back_test") else " and the whole"
+        files.log_line(f"{name}: {len(steps)} steps{whole} in {took[name]:.1f} s")
     all_forecasts = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
     files.write_frame(root / files.OUT_OF_SAMPLE, all_forecasts, columns.OUT_OF_SAMPLE)
     days = latest["kickoff_at"].dt.date
     about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
     files.write_json(root / files.TRAINED / files.ABOUT, about)
     finished.clear()
+
+
+def fitted(plan: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the estimators that a run fits: in a back-test its own, those that it is made of, and base rates.
+
+    `sections` are the parameters of the estimators of the profile.
+    """
+    own = plan.get("back_test")
+    if own is None:
+        return set(sections)
+    if own not in sections:
+        raise ValueError(f"the parameters have no section train.{plan['profile']}.{own}")
+    return {BaseRates.kind, own, *sections[own].get("members", ())}
 
 
 def _check_pool(sections: Mapping[str, Mapping[str, Any]]) -> None:

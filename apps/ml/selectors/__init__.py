@@ -66,10 +66,12 @@ from apps.ml.selectors.ratings import (
 )
 from apps.ml.selectors.record import (
     back_tested,
+    closing_gap,
     graded_back_tests,
     graded_forecasts,
     graded_matches,
     late_forecasts,
+    newest_back_test,
     newest_grade,
     record,
     records,
@@ -141,6 +143,7 @@ __all__ = [
     "champion",
     "champion_before",
     "champion_shown",
+    "closing_gap",
     "comparisons",
     "default_policy",
     "drift_of",
@@ -173,6 +176,7 @@ __all__ = [
     "may_be_champion",
     "model_version",
     "model_versions",
+    "newest_back_test",
     "newest_comparison",
     "newest_grade",
     "newest_predictions",

@@ -30,8 +30,9 @@ def runs(world: World) -> QuerySet[PipelineRun]:
 
 @composed_once
 def newest_runs(world: World, limit: int) -> QuerySet[PipelineRun]:
-    """Return the newest pipeline runs of a world, without their logs and numbers."""
-    return runs(world).defer("log", "params", "dvc_lock", "metrics")[:limit]
+    """Return the newest pipeline runs of a world that train, without their logs and numbers."""
+    training = runs(world).filter(kind=PipelineRun.RunKind.TRAINING)
+    return training.defer("log", "params", "dvc_lock", "metrics")[:limit]
 
 
 def latest_run(world: World) -> PipelineRun | None:

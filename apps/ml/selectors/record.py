@@ -13,7 +13,15 @@ from apps.matches.composed import composed_once
 from apps.matches.models import Match, World
 from apps.ml.forecasting.arrays import Records
 from apps.ml.forecasting.record import GRADED
-from apps.ml.models import BackTest, Prediction, RecordSummary, Score
+from apps.ml.models import (
+    BackTest,
+    BackTestForecasts,
+    ClosingGap,
+    PipelineRun,
+    Prediction,
+    RecordSummary,
+    Score,
+)
 from apps.ml.selectors.forecasts import predictions_before_kickoff, valid_scores
 
 CHUNK: Final = 5_000
@@ -45,6 +53,27 @@ def back_tested(match_ids: Iterable[int]) -> dict[int, BackTest]:
 @composed_once
 def _back_tested(match_ids: list[int]) -> QuerySet[BackTest]:
     return BackTest.objects.filter(match__in=match_ids)
+
+
+def newest_back_test(version_id: int) -> BackTestForecasts | None:
+    """Return what the newest finished back-test of a version forecast; None before the first."""
+    over = (PipelineRun.RunStatus.SUCCEEDED, PipelineRun.RunStatus.UNCHANGED)
+    found = BackTestForecasts.objects.filter(run__back_test_of=version_id, run__status__in=over)
+    return found.defer("forecasts").order_by("-run_id").first()
+
+
+def closing_gap(world: World) -> ClosingGap | None:
+    """Return the gap of a world's forecasts to the closing line; None before it was first computed."""
+    return next(iter(_closing_gaps_of(world)), None)
+
+
+@composed_once
+def _closing_gaps_of(world: World) -> QuerySet[ClosingGap]:
+    return (
+        ClosingGap.objects.filter(world=world)
+        .select_related("version")
+        .defer("version__bundle", "version__metrics", "version__gates", "version__columns")
+    )
 
 
 def graded_matches(
@@ -104,10 +133,14 @@ def graded_forecasts(world: World) -> Records:
     return _records(valid_scores(world).values_list(*columns))
 
 
-def graded_back_tests(version_id: int) -> Records:
-    """Return the back-tests of a version whose matches have ended, without the scores of base rates and market."""
+def graded_back_tests(version_id: int, *, run_id: int | None = None) -> Records:
+    """Return the back-tests of a version whose matches have ended, without the scores of base rates and market.
+
+    `run_id` names the run that made them; those of all runs by default.
+    """
     ended = Q(match__status=Match.Status.FINISHED, match__home_goals__isnull=False)
-    rows = BackTest.objects.filter(ended, version=version_id).values_list(
+    found = BackTest.objects.filter(ended, version=version_id, **({"run": run_id} if run_id else {}))
+    rows = found.values_list(
         *("match_id", "match__competition_id", "match__kickoff_at", "match__home_goals", "match__away_goals"),
         *("p_home", "p_draw", "p_away"),
     )

@@ -54,12 +54,18 @@ class RunProgress:
         return f"{self.ended} of {len(self.stages)} stages"
 
 
-def stage_durations(world: World | str, profile: str, *, before: int | None = None) -> dict[str, StageDuration]:
-    """Return how long each stage took in the latest runs of a world and profile that executed it.
+def stage_durations(
+    world: World | str,
+    profile: str,
+    *,
+    kind: str = PipelineRun.RunKind.TRAINING,
+    before: int | None = None,
+) -> dict[str, StageDuration]:
+    """Return how long each stage took in the latest runs of a world, profile and kind that executed it.
 
     `before` is the id of a run; only earlier ones count.
     """
-    runs = PipelineRun.objects.filter(world=world, profile=profile).order_by("-id")
+    runs = PipelineRun.objects.filter(world=world, profile=profile, kind=kind).order_by("-id")
     if before is not None:
         runs = runs.filter(pk__lt=before)
     found: dict[str, list[float]] = {}

@@ -128,6 +128,7 @@ def _of_run(run: PipelineRun, made: Iterable[ModelVersion]) -> Facts:
     columns = {name: "read" for version in made for name in version.columns}
     return {
         "About": {
+            "kind": run.get_kind_display(),
             "status": run.get_status_display(),
             "version": ", ".join(map(str, made)) or None,
             "requested by": run.requested_by,

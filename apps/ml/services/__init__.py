@@ -2,6 +2,7 @@
 
 from apps.ml.policy import PolicyError
 from apps.ml.services.automatic import fall_back_due, promote_due, why_not_by_itself
+from apps.ml.services.back_tests import BackTestRound, back_test_due, queue_back_test
 from apps.ml.services.champion import (
     PromotionRefusedError,
     choose_served_world,
@@ -61,6 +62,7 @@ from apps.ml.serving import NotServedError, ServedModel, StillLoadingError
 __all__ = [
     "AHEAD",
     "FORECAST_WITHIN",
+    "BackTestRound",
     "Cancellation",
     "DriftRound",
     "ForecastNumbers",
@@ -82,6 +84,7 @@ __all__ = [
     "StillLoadingError",
     "VersionEvaluation",
     "WhatIfRefusedError",
+    "back_test_due",
     "cancel_run",
     "change_policy",
     "choose_served_world",
@@ -109,6 +112,7 @@ __all__ = [
     "promote",
     "promote_due",
     "promote_first_champion",
+    "queue_back_test",
     "queue_run",
     "rate_due",
     "read_params",

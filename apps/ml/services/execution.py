@@ -31,9 +31,9 @@ from apps.matches.selectors import data_snapshot
 from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun, StageLog
 from apps.ml.pipeline import files
-from apps.ml.pipeline.progress import Progress, signal_of, stage_names, storable
+from apps.ml.pipeline.progress import Progress, signal_of, storable
 from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256, run_code_sha256
-from apps.ml.services import workspaces
+from apps.ml.services import back_test_results, workspaces
 from apps.ml.services.champion import promote_first_champion
 from apps.ml.services.comparison import compare_due
 from apps.ml.services.failures import AFTER_CRASHES, AFTER_GONE, AFTER_LIMIT, GONE, NEXT_STEP, error_of
@@ -124,7 +124,7 @@ class Execution:
 
     def __init__(self, run: PipelineRun, clock: Callable[[], datetime], is_stopping: Callable[[], bool]) -> None:
         self.run, self.clock, self.is_stopping = run, clock, is_stopping
-        names = stage_names((settings.BASE_DIR / "dvc.yaml").read_text(encoding="utf-8"))
+        names = workspaces.stages_of(run)
         stage_logs = dict(run.stage_logs.values_list("stage", "text"))
         self.progress = Progress(names, stages=run.stages, log=run.log, stage_logs=stage_logs)
         self._executor = f"{socket.gethostname()[:60]} {os.getpid()} {uuid.uuid4().hex[:12]}"
@@ -293,7 +293,7 @@ class Execution:
     # ── The pipeline ─────────────────────────────────────────────────────────────────────────────────────────────────
     def _make(self, command: tuple[str, ...] | None) -> None:
         run, progress = self.run, self.progress
-        may_skip = command is None and not run.first_stage
+        may_skip = command is None and not run.first_stage and not run.is_back_test
         same = self._persist(lambda: _made_from_the_same(run)) if may_skip else None
         if same is not None:
             self._end_unchanged(same)
@@ -306,10 +306,14 @@ class Execution:
                 self._fail({"message": GONE, "next_step": AFTER_GONE})
                 return
             # The stages of a retry are executed although DVC knows their results.
-            command = command or dvc("repro", *(["--no-run-cache"] if run.first_stage else []))
+            last = [workspaces.LAST_OF_BACK_TEST] if run.is_back_test else []
+            command = command or dvc("repro", *(["--no-run-cache"] if run.first_stage else []), *last)
             while True:
                 status = self._reproduce(folder, command, handle)
                 progress.end(succeeded=status == 0, now=self.clock())
+                if status == 0 and run.is_back_test:
+                    self._succeed_back_test(folder)
+                    return
                 if status == 0:
                     self._succeed(folder, handle)
                     return
@@ -417,6 +421,23 @@ class Execution:
         if self.progress.changed:
             self._log(f"dvc push: {self.push(folder, handle)}")
             self._store()
+
+    def _succeed_back_test(self, folder: Path) -> None:
+        """Store what a back-test forecast; `record.summarize_due` takes it into the back-tests of the champion.
+
+        Its files are not copied to the remote: nothing is served from them, and the next night makes them anew.
+        """
+        run = self.run
+        metrics, lock_file = files.read_json(folder / files.METRICS), read_lock_file(folder)
+        kept = back_test_results.read(folder)
+        # First, so that a run that was cancelled meanwhile leaves nothing.
+        self._persist(lambda: self._write(WRITTEN_WHILE_RUNNING))
+        self._persist(lambda: back_test_results.keep(run, kept, now=self.clock()))
+        self._log(back_test_results.result_in_words(metrics))
+        run.metrics, run.dvc_lock = metrics, lock_file
+        is_new = self.progress.changed
+        self._finish(PipelineRun.RunStatus.SUCCEEDED if is_new else PipelineRun.RunStatus.UNCHANGED)
+        events.start_tasks_after_commit("back_tested")
 
     def _decide(self) -> None:
         """Promote a first champion, or compare new candidates with the champion; not for a cancelled run."""

@@ -282,8 +282,7 @@ def metrics_of_labelled(root: Path, metrics: dict[str, Any], params: dict[str, A
     if not labelled:
         return None
     best = min(labelled, key=lambda name: scores[name]["log_loss"])
-    steps = files.read_json(root / files.FOLDS)["folds"]
-    rows = evaluate.test_forecasts(files.read_frame(root / files.CALIBRATED), steps)[best]
+    rows = evaluate.test_forecasts(root)[best]
     kept = {name: metrics[name] for name in ("world", "profile", "as_of", "rows", "inputs", "test", "models")}
     return kept | {"best": best, "gates": gates.passed(rows[CALIBRATED].to_numpy(), best, scores, params["gates"])}
 

@@ -204,9 +204,13 @@ def _newest(rows: QuerySet[Any], order: str, count: int) -> set[int]:
 
 
 def _old_runs(before: datetime, newest: int) -> QuerySet[PipelineRun]:
-    """Return the runs that ended before a moment, but for the newest of each world."""
+    """Return the runs that ended before a moment, but for the newest of each world and kind.
+
+    Back-tests, one each night, would else leave no training among the newest.
+    """
     ended = PipelineRun.objects.filter(finished_at__isnull=False).exclude(status__in=selectors.UNFINISHED)
-    return ended.filter(finished_at__lt=before).exclude(pk__in=_newest(ended, "id", newest))
+    kept = {pk for kind in PipelineRun.RunKind for pk in _newest(ended.filter(kind=kind), "id", newest)}
+    return ended.filter(finished_at__lt=before).exclude(pk__in=kept)
 
 
 def _unused_versions(before: datetime, newest: int) -> QuerySet[ModelVersion]:

@@ -166,8 +166,9 @@ def _triggers(
 
 
 def _trainings(world: World) -> QuerySet[PipelineRun]:
-    """Return the runs that count: experiments with other parameters, and repetitions from a stage, do not."""
-    return PipelineRun.objects.filter(world=world, overrides={}, first_stage="")
+    """Return the runs that count: back-tests, experiments with other parameters, and retries from a stage do not."""
+    training = PipelineRun.RunKind.TRAINING
+    return PipelineRun.objects.filter(kind=training, world=world, overrides={}, first_stage="")
 
 
 def _newest_training(world: World, profile: str) -> Training | None:

@@ -70,7 +70,7 @@ def stages_to_retry(run: PipelineRun) -> list[str]:
     """
     if not (run.is_over and workspaces.folder_of(run).is_dir()):
         return []
-    names, kept = list(workspaces.read_stages()), _stages_of(run.dvc_lock)
+    names, kept = workspaces.stages_of(run), _stages_of(run.dvc_lock)
     known = next((number for number, name in enumerate(names) if name not in kept), len(names) - 1)
     return names[1 : known + 1]
 
@@ -90,10 +90,10 @@ def retry_run(*, run_id: int, stage: str, by: str, now: datetime) -> PipelineRun
     if stage not in possible:
         beginnings = f"It can begin with {', '.join(possible)}." if possible else "Run it again from the start instead."
         raise RunRefusedError(f"Run {run.pk} cannot be retried from {stage}. {beginnings}")
-    names, kept = list(workspaces.read_stages()), _stages_of(run.dvc_lock)
+    names, kept = workspaces.stages_of(run), _stages_of(run.dvc_lock)
     earlier = {name: kept[name] for name in names[: names.index(stage)]}
     wanted = {
-        **{name: getattr(run, name) for name in ("world", "as_of", "profile", "overrides")},
+        **{name: getattr(run, name) for name in ("kind", "back_test_of", "world", "as_of", "profile", "overrides")},
         "retry_of": run,
         "first_stage": stage,
     }

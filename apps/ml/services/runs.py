@@ -137,7 +137,7 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
 def queue_once(wanted: Mapping[str, Any], described: Mapping[str, Any], now: datetime) -> PipelineRun:
     """Queue a run with the fields `wanted` and `described`, unless one that has `wanted` is queued; return it."""
     wait_for(Lock.RUN_REQUEST)  # so that of two simultaneous requests the second sees the run of the first
-    wanted = {"retry_of": None, "first_stage": "", **wanted}
+    wanted = {"kind": PipelineRun.RunKind.TRAINING, "back_test_of": None, "retry_of": None, "first_stage": "", **wanted}
     waiting = PipelineRun.objects.filter(status=PipelineRun.RunStatus.QUEUED, **wanted).first()
     run = waiting or PipelineRun.objects.create(**wanted, **described, created_at=now, trace=tracing.traceparent())
     with logged_as(run=run.pk):
@@ -145,7 +145,7 @@ def queue_once(wanted: Mapping[str, Any], described: Mapping[str, Any], now: dat
     if waiting is None and run.requested_by != SYSTEM:
         record_action(
             by=run.requested_by,
-            action="requested a pipeline run",
+            action="requested a back-test" if run.is_back_test else "requested a pipeline run",
             about=run,
             after=f"{World(run.world).label} world, profile {run.profile}, as of {_moment(run.as_of)}",
             reason=run.reason,

@@ -33,6 +33,9 @@ QUIET: Final = {
     "OMP_WAIT_POLICY": "passive",
 }
 
+LAST_OF_BACK_TEST: Final = "evaluate"
+"""The stage that a back-test ends with."""
+
 PATIENCE: Final = 20.0
 """Seconds to wait for the processes of an earlier executor."""
 
@@ -89,6 +92,8 @@ def make(run: PipelineRun) -> Path:
     _link_steps(folder)
     run.params = run.params or read_params()
     pinned = {"world": run.world, "as_of": run.as_of.isoformat(), "profile": run.profile, "id": run.pk}
+    if run.back_test_of is not None:
+        pinned["back_test"] = run.back_test_of.estimator
     files.write_text(folder / files.PARAMS, yaml.safe_dump(run.params | {"run": pinned}, sort_keys=False))
     return folder
 
@@ -108,6 +113,12 @@ def configure(folder: Path) -> None:
     # DVC would make these folders writable for all users of the machine.
     for place in (_site_cache(), _site_cache() / "repo"):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def stages_of(run: PipelineRun) -> list[str]:
+    """Return the names of the stages that a run has: a back-test ends with the evaluation and registers nothing."""
+    names = list(read_stages())
+    return names[: names.index(LAST_OF_BACK_TEST) + 1] if run.is_back_test else names
 
 
 def read_stages() -> dict[str, Any]:

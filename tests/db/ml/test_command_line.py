@@ -218,6 +218,31 @@ def test_a_run_is_queued_with_who_asked_for_it(db, possible):
     )
 
 
+def test_a_back_test_of_the_champion_is_queued_and_its_result_told(champion, possible, monkeypatch):
+    monkeypatch.setattr("apps.ml.services.back_tests.refuse_impossible", lambda **_: None)
+    found = told("back-test", "--world", "sandbox", "--no-wait", "--reason", "before the season")
+    run = PipelineRun.objects.get()
+    assert (found["id"], found["kind"], run.back_test_of, run.requested_by, run.reason) == (
+        run.pk,
+        "back-test",
+        champion,
+        "manage.py spai back-test",
+        "before the season",
+    )
+    gap = {"log_loss": {"mean": 0.0123, "low": -0.01, "high": 0.03}}
+    metrics = {"best": "elo_logit", "test": {"n": 528}, "benchmarks": [{"name": "closing line", "n": 500, "gap": gap}]}
+    metrics["models"] = {"elo_logit": {"log_loss": 0.98}, "base_rates": {"log_loss": 1.04}}
+    PipelineRun.objects.update(status="succeeded", metrics=metrics, finished_at=timezone.now())
+    text = said("run", "--follow", run.pk)
+    assert "528 matches, log loss of elo_logit 0.9800, log loss of base_rates 1.0400" in text
+    assert "+0.0123 [-0.0100, +0.0300] from the closing line on 500 of them" in text
+
+
+def test_a_world_without_a_champion_is_not_back_tested(db):
+    with pytest.raises(CommandError, match="no champion to back-test yet"):
+        said("back-test", "--world", "sandbox")
+
+
 def test_a_run_that_failed_is_followed_to_its_reason(db, possible):
     number = told("run", "--no-wait")["id"]
     error = {"stage": "train", "message": "No memory is left.", "next_step": "Close other programs.", "rows": []}

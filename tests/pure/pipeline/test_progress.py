@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from apps.ml.pipeline import files, gates, kill_with_parent, revision
-from apps.ml.pipeline.progress import LOG_LINES, Progress, stage_names
+from apps.ml.pipeline.progress import LOG_LINES, Progress
 from tests.subprocesses import child_process
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -29,10 +29,6 @@ def followed(*lines: str) -> Progress:
 
 def statuses(progress: Progress) -> list[str]:
     return [stage["status"] for stage in progress.stages]
-
-
-def test_stages_come_in_the_order_of_dvc_yaml():
-    assert stage_names(Path("dvc.yaml").read_text())[:3] == ["export", "validate_raw", "preprocess"]
 
 
 def test_a_stage_runs_until_the_next_one_begins():

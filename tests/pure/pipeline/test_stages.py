@@ -530,8 +530,7 @@ def test_a_result_that_leaks_into_a_rating_is_refused_by_the_gate(copy):
 
 def test_the_gate_takes_the_first_closing_line_that_is_quoted_often_enough(copy):
     params = files.read_params(copy)
-    steps = files.read_json(copy / files.FOLDS)["folds"]
-    models = evaluate.test_forecasts(files.read_frame(copy / files.CALIBRATED), steps)
+    models = evaluate.test_forecasts(copy)
     odds = files.read_frame(copy / files.ODDS)
     ids = models["elo_logit"]["match_id"]
     closing = odds[(odds["bookmaker"] == "PS") & (odds["moment"] == "closing") & odds["match_id"].isin(ids)]

@@ -44,17 +44,18 @@ class Command(BaseCommand):
         world = World(options["world"] or pinned.get("world") or settings.SPAI_WORLD or selectors.served_world())
         as_of = parse_as_of(options["as_of"] or pinned.get("as_of"), now=timezone.now())
         profile = options["profile"] or pinned.get("profile") or settings.SPAI_PROFILE
+        back_test = pinned.get("back_test", "")
         connections.repeat_when_lost(
-            lambda: self._export(root, world, as_of, profile), report=self.stdout.write, patience=PATIENCE
+            lambda: self._export(root, world, as_of, profile, back_test), report=self.stdout.write, patience=PATIENCE
         )
 
-    def _export(self, root: Path, world: World, as_of: datetime, profile: str) -> None:
+    def _export(self, root: Path, world: World, as_of: datetime, profile: str, back_test: str) -> None:
         source = {"data_snapshot": data_snapshot(world), "code": code_sha256()}
         if source["data_snapshot"] == 0:
             raise CommandError(
                 f"The {world} world has no matches yet. Import some first: manage.py import_matches --help"
             )
-        if is_exported(root, world, as_of, profile, source):
+        if is_exported(root, world, as_of, profile, source, back_test):
             self.stdout.write(f"data snapshot {source['data_snapshot']} has been exported already")
             return
         try:
@@ -70,8 +71,15 @@ class Command(BaseCommand):
         files.write_table(root / files.ODDS, exported.odds)
         files.write_table(root / files.LINEUPS, exported.lineups)
         files.write_table(root / files.ADJUSTMENTS, exported.adjustments)
-        rows = [table.num_rows for table in (exported.matches, exported.odds, exported.lineups)]
-        manifest = files.RawManifest(world.value, as_of, profile, *rows)
+        manifest = files.RawManifest(
+            world=world.value,
+            as_of=as_of,
+            profile=profile,
+            rows=exported.matches.num_rows,
+            odds_rows=exported.odds.num_rows,
+            lineup_rows=exported.lineups.num_rows,
+            back_test=back_test,
+        )
         manifest.write(root / files.MANIFEST)
         files.write_json(root / files.SNAPSHOT, source | {"data_snapshot": exported.data_snapshot})
         self.stdout.write(
@@ -99,13 +107,16 @@ def parse_as_of(text: str | datetime | None, *, now: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
-def is_exported(root: Path, world: World, as_of: datetime, profile: str, source: dict[str, Any]) -> bool:
+def is_exported(
+    root: Path, world: World, as_of: datetime, profile: str, source: dict[str, Any], back_test: str = ""
+) -> bool:
     """Return whether the workspace has the files of the same facts, written by the same code."""
     wanted = (files.MATCHES, files.ODDS, files.LINEUPS, files.ADJUSTMENTS, files.MANIFEST, files.SNAPSHOT)
     if not all((root / path).is_file() for path in wanted):
         return False
     manifest = files.RawManifest.read(root)
-    is_same_export = (manifest.world, manifest.as_of, manifest.profile) == (world.value, as_of, profile)
+    written = (manifest.world, manifest.as_of, manifest.profile, manifest.back_test)
+    is_same_export = written == (world.value, as_of, profile, back_test)
     return is_same_export and files.read_json(root / files.SNAPSHOT) == source
 
 

@@ -2,6 +2,7 @@
 
 from .adjustment import Adjustment
 from .awarded_result import AwardedResult
+from .back_tested_gap import BackTestedGap
 from .batch import Batch
 from .batch_answer import BatchAnswer
 from .batch_answers import BatchAnswers
@@ -9,6 +10,8 @@ from .batch_items_item_type_1 import BatchItemsItemType1
 from .blank_enum import BlankEnum
 from .bookmaker import Bookmaker
 from .bookmakers import Bookmakers
+from .closing_gap import ClosingGap
+from .closing_gap_world import ClosingGapWorld
 from .club_end import ClubEnd
 from .club_end_chances import ClubEndChances
 from .competition import Competition
@@ -24,6 +27,10 @@ from .feature import Feature
 from .feature_list import FeatureList
 from .features_world import FeaturesWorld
 from .forecast_row import ForecastRow
+from .gap import Gap
+from .gap_difference import GapDifference
+from .gap_interval import GapInterval
+from .gap_power import GapPower
 from .gate import Gate
 from .goal_line import GoalLine
 from .goals import Goals
@@ -155,6 +162,7 @@ from .world_enum import WorldEnum
 __all__ = (
     "Adjustment",
     "AwardedResult",
+    "BackTestedGap",
     "Batch",
     "BatchAnswer",
     "BatchAnswers",
@@ -162,6 +170,8 @@ __all__ = (
     "BlankEnum",
     "Bookmaker",
     "Bookmakers",
+    "ClosingGap",
+    "ClosingGapWorld",
     "ClubEnd",
     "ClubEndChances",
     "Competition",
@@ -177,6 +187,10 @@ __all__ = (
     "FeatureList",
     "FeaturesWorld",
     "ForecastRow",
+    "Gap",
+    "GapDifference",
+    "GapInterval",
+    "GapPower",
     "Gate",
     "GoalLine",
     "Goals",
