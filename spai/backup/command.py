@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
+
 from spai.backup import archive
 from spai.backup.archive import ArchiveManifest
 from spai.backup.errors import BackupError
@@ -23,6 +25,10 @@ from spai.stack.supervision import Supervisor
 
 BACKUP: Final = "write a folder with everything that cannot be made again"
 RESTORE: Final = "put back what a backup has"
+STOPPED: Final = (
+    "The stack is stopped, and its PostgreSQL with it. `make up` starts it, and brings the tables up to date with the "
+    "code that is here. For a backup of the tables as they are, run `make up` with the code that ran last, then repeat."
+)
 STOP_SECONDS: Final = 60.0
 INTERRUPTED: Final = 130
 
@@ -45,7 +51,13 @@ def backup(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """Make an archive; return what is printed, as a document and as text."""
     stack = environment.load()
     target = options.folder or stack.var / "backups" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
-    manifest = archive.make(stack, target.absolute(), _tell)
+    try:
+        manifest = archive.make(stack, target.absolute(), _tell)
+    except BackupError as error:
+        is_ours = bool(stack.own) and not stack.is_external("postgres")
+        if isinstance(error.__cause__, psycopg.OperationalError) and is_ours and not Supervisor(stack).is_running():
+            raise BackupError(f"{error}. {STOPPED}") from error
+        raise
     lines = [f"{target}: {_summary(manifest)}. It has secrets: keep it where only operators can read it."]
     lines += [f"not in it: {name}, which is at {place}" for name, place in manifest.elsewhere.items()]
     lines += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import shutil
@@ -174,6 +175,18 @@ def test_an_archive_is_private_and_never_overwritten(stack, tmp_path):
     with pytest.raises(BackupError, match="is inside"):
         archive.make(stack, stack.var / "snapshots" / "one", silent)
     assert target.stat().st_mode & 0o077 == 0
+
+
+def test_a_backup_of_a_stopped_stack_says_how_to_start_it(stack, tmp_path, monkeypatch, capsys):
+    closed = urlunsplit(urlsplit(stack.own["DATABASE_URL"])._replace(netloc="spai:secret@127.0.0.1:1"))
+    stopped = dataclasses.replace(stack, own={**stack.own, "DATABASE_URL": closed})
+    monkeypatch.setattr(environment, "load", lambda: stopped)
+    assert command.run("backup", argparse.Namespace(folder=tmp_path / "one", json=False)) == 1
+    said = capsys.readouterr().err
+    assert "Connection refused" in said
+    assert "The stack is stopped" in said
+    assert "`make up` starts it" in said
+    assert not (tmp_path / "one").exists()
 
 
 def test_a_backup_that_fails_leaves_nothing(stack, tmp_path, monkeypatch):
