@@ -2,9 +2,8 @@
 
 The log-odds of home against away behind the line of a match are the home edge of the competition and of the home side
 plus the difference of both teams' ratings plus noise; the log-odds of a draw against the mean of both are a level of
-the competition plus what both teams add. A rating is the sum of a long-term strength, of the form of the season, which
-ends with it, and of a short-term deviation that decays. A Kalman filter follows each team; of a large surprise, such as
-a price for a side that rests its players, it believes a part only. Between two prices the result, the shots and the
+the competition plus what both teams add. A rating is the sum of a long-term strength and of the form of the season,
+which decays and ends with it, and a Kalman filter follows each team. Between two prices the result, the shots and the
 expected goals (xG) move the rating, as the market will do. A club that changes its division moves by a step. Models
 with these columns are labelled with that input.
 """
@@ -24,17 +23,16 @@ from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype(
     [
-        ("rating", np.float64, (5,)),
-        ("variance", np.float64, (5,)),
+        ("rating", np.float64, (4,)),
+        ("variance", np.float64, (4,)),
         ("seen", np.int64),
         ("at", np.int64),
         ("season", np.int64),
         ("level", np.int64),
     ]
 )
-"""State of a team: log-odds of long-term strength, of the form of the season, of the short-term deviation, of the edge
-at home and of drawing, their variances, priced matches, kick-off of the latest, id and level of its latest league
-season."""
+"""State of a team: log-odds of long-term strength, of the form of the season, of the edge at home and of drawing, their
+variances, priced matches, kick-off of the latest, id and level of its latest league season."""
 
 COMPETITION: Final = np.dtype(
     [
@@ -51,14 +49,10 @@ shots and mean xG of both sides of a match together, and the matches behind each
 
 LONG: Final = 0
 SEASON: Final = 1
-SHORT: Final = 2
-HOME: Final = 3
-DRAW: Final = 4
+HOME: Final = 2
+DRAW: Final = 3
 
-TERMS: Final = 5
-
-STRENGTHS: Final = (LONG, SEASON, SHORT)
-"""Terms whose sum is the strength of a team."""
+TERMS: Final = 4
 
 SHOTS: Final = 0
 XG: Final = 1
@@ -84,15 +78,11 @@ class MarketConstants(NamedTuple):
     start_draw: float  # `_draw`: the same of its draws
     noise: float  # variance of a price around the ratings
     noise_draw: float
-    cap: float  # standard deviations beyond which a surprise says no more
     drift: float  # variance per day of the long-term strength
-    drift_home: float
     drift_draw: float
     jump: float  # variance of a summer
-    season: float  # variance of the form of an endless season, which is 0 at its start
-    season_days: float  # time in which a form decays to a share of 1/e
-    short: float  # variance of the short-term deviation in the long run
-    short_days: float  # time in which it decays to a share of 1/e
+    season: float  # variance of the form of a season in the long run; after a summer it is 0
+    season_days: float  # time in which it decays to a share of 1/e
     newcomer: float  # log-odds below the mean of a competition that has seen `settled_matches`
     settled_matches: int
     promoted: float  # log-odds that a promotion takes from a team
@@ -135,22 +125,22 @@ class MarketRatings(TeamsAndCompetitions):
 def enter(
     team: Any, competition: Any, constants: MarketConstants, event: Any, rating: Floats, variance: Floats
 ) -> None:
-    """Write the terms of a team before a match, shape (TERMS,), and their variances."""
+    """Write the terms of a team before a match, and their variances, both of shape (TERMS,)."""
     if team.seen == 0:
         rating[:] = 0.0
         settled = competition.seen >= constants.settled_matches
         rating[LONG] = competition.rating - (constants.newcomer if settled else 0.0)
-        variance[LONG], variance[SEASON], variance[SHORT] = constants.start, constants.season, constants.short
+        variance[LONG], variance[SEASON] = constants.start, constants.season
         variance[HOME], variance[DRAW] = constants.start_home, constants.start_draw
         return
     days = max(event.kickoff - team.at, 0) / DAY
+    kept = np.exp(-days / constants.season_days)
     rating[:] = team.rating
-    variance[:] = team.variance
-    _decay(SEASON, np.exp(-days / constants.season_days), constants.season, rating, variance)
-    _decay(SHORT, np.exp(-days / constants.short_days), constants.short, rating, variance)
-    variance[LONG] += constants.drift * days
-    variance[HOME] = min(variance[HOME] + constants.drift_home * days, constants.start_home)
-    variance[DRAW] = min(variance[DRAW] + constants.drift_draw * days, constants.start_draw)
+    rating[SEASON] *= kept
+    variance[LONG] = team.variance[LONG] + constants.drift * days
+    variance[SEASON] = team.variance[SEASON] * kept**2 + constants.season * (1.0 - kept**2)
+    variance[HOME] = team.variance[HOME]
+    variance[DRAW] = min(team.variance[DRAW] + constants.drift_draw * days, constants.start_draw)
     if event.level > 0 and team.season != event.season:
         if event.level < team.level:
             rating[LONG] -= constants.promoted
@@ -159,13 +149,6 @@ def enter(
         variance[LONG] += constants.jump
         rating[SEASON] = variance[SEASON] = 0.0
     variance[LONG] = min(variance[LONG], constants.start)
-
-
-@njit(cache=True)
-def _decay(term: int, kept: float, in_the_long_run: float, rating: Floats, variance: Floats) -> None:
-    """Keep a share of a term, and move its variance as much of the way to that in the long run."""
-    rating[term] *= kept
-    variance[term] = variance[term] * kept**2 + in_the_long_run * (1.0 - kept**2)
 
 
 @njit(cache=True)
@@ -178,16 +161,7 @@ def has_price(event: Any) -> bool:
 def difference(competition: Any, ratings: Floats, event: Any) -> float:
     """Return the log-odds of home against away that the ratings of both teams give, shape (2, TERMS)."""
     edge = 0.0 if event.neutral else competition.edge + ratings[0, HOME]
-    return edge + strength(ratings[0]) - strength(ratings[1])
-
-
-@njit(cache=True)
-def strength(terms: Floats) -> float:
-    """Return the sum of the `STRENGTHS` of a team, or of their variances."""
-    found = 0.0
-    for term in STRENGTHS:
-        found += terms[term]
-    return found
+    return edge + ratings[0, LONG] + ratings[0, SEASON] - ratings[1, LONG] - ratings[1, SEASON]
 
 
 @njit(cache=True)
@@ -224,15 +198,15 @@ def _move_by_price(
     error = np.log(p[0] / p[2]) - difference(competition, ratings, result)
     mean = competition.draw + ratings[0, DRAW] + ratings[1, DRAW]
     error_draw = np.log(p[1]) - (np.log(p[0]) + np.log(p[2])) / 2.0 - mean
-    total = constants.noise + strength(variances[0]) + strength(variances[1])
+    total, total_draw = constants.noise, constants.noise_draw
+    for side in range(2):
+        total += variances[side, LONG] + variances[side, SEASON]
+        total_draw += variances[side, DRAW]
     if not result.neutral:
         total += variances[0, HOME]
-    total_draw = constants.noise_draw + variances[0, DRAW] + variances[1, DRAW]
-    most = constants.cap * np.sqrt(total)
-    error = min(max(error, -most), most)
     for side in range(2):
         sign = 1.0 if side == 0 else -1.0
-        for term in STRENGTHS:
+        for term in (LONG, SEASON):
             _learn(ratings[side], variances[side], term, sign * error, total)
         _learn(ratings[side], variances[side], DRAW, error_draw, total_draw)
     if not result.neutral:
@@ -329,9 +303,9 @@ def describe(
     doubt = 0.0
     for side in range(2):
         enter(teams[fixture.team[side]], competition, constants, fixture, ratings[side], variances[side])
-        out[side] = strength(ratings[side]) - competition.rating
+        out[side] = ratings[side, LONG] + ratings[side, SEASON] - competition.rating
         out[5 + side] = teams[fixture.team[side]].seen
-        doubt += strength(variances[side])
+        doubt += variances[side, LONG] + variances[side, SEASON]
     out[2] = difference(competition, ratings, fixture)
     out[3] = competition.draw + ratings[0, DRAW] + ratings[1, DRAW]
     out[4] = np.sqrt(doubt)
