@@ -191,25 +191,25 @@ def test_a_model_that_knows_the_line_is_blind_only_where_there_is_none(fitted, p
 
 
 def test_an_estimator_that_was_trained_before_it_had_a_part_is_refused_in_words(fitted, tmp_path):
-    for kind, section, part in (("market_aware", "state", "earlier"), ("price_rating", "params", "share")):
+    for kind, part in (("market_aware", "earlier"), ("price_rating", "linear")):
         fitted[kind].save(tmp_path / kind)
         path = tmp_path / kind / "estimator.json"
         content = json.loads(path.read_text())
-        del content[section][part]
+        del content["state"][part]
         path.write_text(json.dumps(content))
         with pytest.raises(ModelFormatError, match=r"was trained before it .*; train it again"):
             load(tmp_path / kind)
 
 
-def test_a_rating_of_prices_is_a_logit_and_a_share_of_what_trees_add(fitted, priced):
-    x, y, names = priced
+def test_a_rating_of_prices_is_the_mean_of_trees_and_of_a_logit(fitted, priced):
+    x, _, names = priced
     model = fitted["price_rating"]
-    # The share changes forecasts, not what is learnt.
-    whole = create("price_rating", model.params | {"share": 1.0}, seed=4).fit(x, y, names=names)
-    none = create("price_rating", model.params | {"share": 0.0}, seed=4).fit(x, y, names=names)
-    assert np.abs(whole.scores(x) - none.scores(x)).max() > 0.05
-    assert model.scores(x) == pytest.approx((whole.scores(x) + none.scores(x)) / 2.0)
-    assert not none.parts(x, lambda name: name)["table_points_home"].any()
+    linear = model._linear.for_columns(model.columns)
+    own = x[:, [names.index(name) for name in model.columns]]
+    trees = 2.0 * model.scores(x) - linear.scores(own)
+    assert np.abs(trees - linear.scores(own)).max() > 0.05
+    assert "price_diff" in linear.columns
+    assert trees == pytest.approx(model._boosted(own))
 
 
 def test_a_model_of_the_line_needs_one_to_learn_from(priced, params):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
-from apps.ml.forecasting.estimators.base import Estimator, Grouping, ModelFormatError, chosen
+from apps.ml.forecasting.estimators.base import Estimator, Grouping, ModelFormatError, chosen, places
 from apps.ml.forecasting.estimators.logit import Logit
 from apps.ml.forecasting.estimators.trees import XGBoost
 
@@ -29,24 +29,33 @@ class PricedLogit(Logit):
 
 
 class PriceRating(XGBoost):
-    """An `XGBoost` on the margin of a logit on the ratings from the prices of earlier matches.
+    """The mean of an `XGBoost` with ratings from the prices of earlier matches, and of a logit on few columns.
 
-    The logit follows the market closely, and the trees know more: with a share of what they add the forecast is nearer
-    to the market than with all of it, and better than both.
+    The trees know more, and the logit follows the market more closely: the mean of their scores is better than both.
 
-    Parameters: those of `XGBoost`; ``share``, of what the trees add; and ``least_seen``. A match of which a side had
-    fewer priced matches before is not learnt from, because the other columns would have to say what the ratings cannot
-    yet.
+    Parameters: those of `XGBoost`; ``linear``, the section of that logit; and ``least_seen``. A match of which a side
+    had fewer priced matches before is not learnt from, because the other columns would have to say what the ratings
+    cannot yet.
     """
 
     kind = "price_rating"
     uses_market = True
     inputs = "prices of earlier matches"
     logit_type = PricedLogit
+    _linear: Logit
 
-    @property
-    def _share(self) -> float:
-        return float(self.params["share"])
+    def scores(self, X: Floats) -> Floats:
+        """Return the mean scores of the three classes, shape (n, 3)."""
+        own = self._own(X)
+        mean: Floats = (self._boosted(own) + self._linear.scores(own)) / 2.0
+        return mean
+
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
+        """Return half of the parts of the trees and half of those of the logit."""
+        found = {group: part / 2.0 for group, part in super().parts(X, by).items()}
+        for group, part in self._linear.parts(self._own(X), by).items():
+            found[group] = found.get(group, 0.0) + part / 2.0
+        return found
 
     def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         fewest = _seen(X, self.columns)
@@ -54,14 +63,19 @@ class PriceRating(XGBoost):
             raise NoPricesError(f"{self.kind}: no match was priced before those to learn from")
         seen = fewest >= self.params["least_seen"]
         rows = seen if seen.any() else np.ones(len(X), dtype=bool)
-        super()._fit(X[rows], y[rows], weights[rows])
+        names, X, y, weights = self.columns, X[rows], y[rows], weights[rows]
+        super()._fit(X, y, weights)
+        self._linear = PricedLogit(self.params["linear"])
+        self._linear.fit(X[:, places(names, self.columns)], y, names=self.columns, weights=weights)
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "linear": self._linear.part_state()}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        if "share" not in self.params:
-            raise ModelFormatError(
-                f"{self.kind} was trained before it took a share of what its trees add; train it again"
-            )
         super()._restore(state)
+        if "linear" not in state:
+            raise ModelFormatError(f"{self.kind} was trained before it had a logit beside its trees; train it again")
+        self._linear = PricedLogit(self.params["linear"]).restored_part(self.columns, state["linear"])
 
 
 class MarketAware(Estimator):

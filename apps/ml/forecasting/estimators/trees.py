@@ -52,7 +52,7 @@ class XGBoost(Estimator):
 
         own = self._own(X)
         data = xgboost.DMatrix(own, base_margin=_zero_margin(own))
-        values = self._share * self._booster.predict(data, pred_contribs=True).astype(np.float64)
+        values = self._booster.predict(data, pred_contribs=True).astype(np.float64)
         values = values.reshape(len(own), 3, len(self.columns) + 1).transpose(0, 2, 1)
         found = self._logit.parts(own, by)
         for group, part in grouped(self.columns, values[:, :-1], by).items():
@@ -60,14 +60,9 @@ class XGBoost(Estimator):
         found[BASELINE] += self._boosted(own) - sum(found.values())
         return found
 
-    @property
-    def _share(self) -> float:
-        """How much counts of what the trees add."""
-        return 1.0
-
     def _boosted(self, own: Floats) -> Floats:
         """Return the scores of the logit with what the trees add, shape (n, 3)."""
-        return self._logit.scores(own) + self._share * self._added(own)
+        return self._logit.scores(own) + self._added(own)
 
     def _added(self, own: Floats) -> Floats:
         """Return what the trees add to the scores of the logit, shape (n, 3)."""
