@@ -13,7 +13,7 @@ import pytest
 from apps.ml.forecasting.features import FAMILIES, FeatureState, LateResultError, StateFormatError, build_features
 from apps.ml.forecasting.features import events as feature_events
 from apps.ml.forecasting.features.schema import XG
-from apps.ml.forecasting.features.state import BEFORE_XG, FORMAT
+from apps.ml.forecasting.features.state import BEFORE_SEASON_FORM, BEFORE_XG, FORMAT
 from tests.pure.ml.look_ahead import HOUR, same
 
 READERS = ("performance", "market")
@@ -123,8 +123,8 @@ def test_xg_before_what_was_observed_asks_for_a_rebuild(with_xg, params):
         state.observe(late)
 
 
-def as_before(content: bytes) -> bytes:
-    """A state as it was written before xG."""
+def as_before(content: bytes, version: int) -> bytes:
+    """A state as an earlier version wrote it."""
     found = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(found, "w") as other:
         for name in archive.namelist():
@@ -132,19 +132,29 @@ def as_before(content: bytes) -> bytes:
             if name == "state.json":
                 header = json.loads(body)
                 assert header["format"] == FORMAT
-                at, _, kickoff, match = header["latest"]
-                body = json.dumps(header | {"format": BEFORE_XG, "latest": [at, kickoff, match]}).encode()
+                if version == BEFORE_XG and header["latest"]:
+                    at, _, kickoff, match = header["latest"]
+                    header["latest"] = [at, kickoff, match]
+                body = json.dumps(header | {"format": version}).encode()
             other.writestr(name, body)
     return found.getvalue()
 
 
-def test_a_state_of_before_xg_is_read_unless_it_has_ratings_made_of_prices(world, params):
+@pytest.mark.parametrize("version", [BEFORE_XG, BEFORE_SEASON_FORM])
+def test_a_state_of_an_earlier_format_is_read_unless_it_has_ratings_made_of_prices(world, params, version):
     families = [name for name in FAMILIES if name not in READERS]
     state = FeatureState.new(params["features"], families)
-    state.observe(world)
-    again = FeatureState.from_bytes(as_before(state.to_bytes()))
-    assert again.to_bytes() == state.to_bytes()
+    for results in (world.head(0), world):
+        state.observe(results)
+        again = FeatureState.from_bytes(as_before(state.to_bytes(), version))
+        assert again.to_bytes() == state.to_bytes()
     priced = FeatureState.new(params["features"], ["market"])
     priced.observe(world)
-    with pytest.raises(StateFormatError, match=f"format {BEFORE_XG}"):
-        FeatureState.from_bytes(as_before(priced.to_bytes()))
+    with pytest.raises(StateFormatError, match=f"format {version}"):
+        FeatureState.from_bytes(as_before(priced.to_bytes(), version))
+
+
+def test_a_state_of_an_unknown_format_is_refused(world, params):
+    state = FeatureState.new(params["features"], ["elo"])
+    with pytest.raises(StateFormatError, match="format 3"):
+        FeatureState.from_bytes(as_before(state.to_bytes(), 3))

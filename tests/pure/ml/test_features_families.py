@@ -382,8 +382,8 @@ def test_ratings_of_prices_follow_the_log_odds(params):
     frame = matches([(1, 2, 1, 1, 0), (1, 2, None, None, 7), (3, 4, 1, 0, 8), (1, 2, None, None, 14)])
     frame["price_home"], frame["price_draw"], frame["price_away"] = 0.5, 0.25, 0.25
     frame.loc[2, ["price_home", "price_draw", "price_away"]] = np.nan
-    quiet = dict.fromkeys(("drift", "win", "goal", "shots", "level_rate", "edge_rate", "newcomer"), 0.0)
-    calm = {"start": 0.25, "short": 0.25, "short_days": 1e9, "noise": 1.0} | quiet
+    quiet = dict.fromkeys(("drift", "win", "goal", "shots", "level_rate", "edge_rate", "newcomer", "start_home"), 0.0)
+    calm = {"start": 0.25, "season": 0.25, "season_days": 1e9, "noise": 1.0} | quiet
     found = described(frame, params, "market", **calm)
     # An error of ln 2, of which each side takes 2 * 0.25 / 2, and the home edge, at the first match, all.
     strength = 0.25 * np.log(2.0)
@@ -398,21 +398,33 @@ def test_ratings_of_prices_follow_the_log_odds(params):
     assert moved.loc[1, "price_diff"] == pytest.approx(found.loc[1, "price_diff"] - 2 * 0.1 * 1.8 * 0.25)
 
 
-def test_a_short_term_deviation_of_prices_decays_and_a_promotion_is_a_step(params):
+def priced(frame: pd.DataFrame, params: dict, **changes) -> pd.DataFrame:
+    """Ratings of prices that nothing moves but what a test is about."""
+    names = ("start", "start_home", "drift", "jump", "season", "win", "goal", "shots", "newcomer", "level_rate")
+    calm = dict.fromkeys((*names, "edge_rate", "promoted", "relegated"), 0.0)
+    return described(frame, params, "market", **(calm | {"noise": 1.0} | changes))
+
+
+def test_the_form_of_a_season_in_prices_decays_and_ends_with_it_and_a_promotion_is_a_step(params):
     frame = matches([(1, 2, 1, 1, 0), (1, 2, None, None, 60), (1, 2, None, None, 61)])
     frame["price_home"], frame["price_draw"], frame["price_away"] = 0.5, 0.25, 0.25
     frame["level"], frame.loc[2, ["level", "season_id"]] = 2, [1, 2]
-    quiet = dict.fromkeys(
-        ("start", "drift", "jump", "win", "goal", "shots", "level_rate", "edge_rate", "newcomer", "season_pull"), 0.0
-    )
-    found = described(
-        frame, params, "market", **(quiet | {"short": 0.5, "short_days": 60, "promoted": 0.9, "noise": 1.0})
-    )
-    # Of an error of ln 2 each side takes 0.5 / 2 for some time; after 60 days 1/e of it is left.
+    found = priced(frame, params, season=0.5, season_days=60, promoted=0.9)
+    # Of an error of ln 2 each side takes 0.5 / 2 as form; after 60 days 1/e of it is left, and in the next season none.
     assert found.loc[1, "price_strength_home"] == pytest.approx(0.25 * np.log(2.0) / np.e)
-    later = 0.25 * np.log(2.0) * np.exp(-61 / 60)
-    assert found.loc[2, "price_strength_home"] == pytest.approx(later - 0.9)
-    assert found.loc[2, "price_strength_away"] == pytest.approx(-later - 0.9)
+    assert found.loc[2, ["price_strength_home", "price_strength_away"]].tolist() == [-0.9, -0.9]
+    assert found.loc[2, "price_doubt"] == 0.0
+
+
+def test_a_club_has_an_edge_at_home_in_prices_which_counts_at_home_alone(params):
+    frame = matches([(1, 2, 1, 1, 0), (1, 3, None, None, 7), (3, 1, None, None, 8), (1, 3, None, None, 9)])
+    frame["price_home"], frame["price_draw"], frame["price_away"] = 0.5, 0.25, 0.25
+    frame["is_neutral"] = [False, False, False, True]
+    found = priced(frame, params, start_home=1.0)
+    # Of an error of ln 2 the edge at home takes 1 / 2, and the home edge of the competition, at its first match, all.
+    edges = [np.log(2.0) + np.log(2.0) / 2, np.log(2.0), 0.0]
+    assert found.loc[1:, "price_diff"].tolist() == pytest.approx(edges)
+    assert found.loc[1, ["price_strength_home", "price_strength_away"]].tolist() == [0.0, 0.0]
 
 
 def performance(frame: pd.DataFrame, params: dict, **changes) -> pd.DataFrame:

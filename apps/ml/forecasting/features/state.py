@@ -36,11 +36,14 @@ from apps.ml.forecasting.features.ratings import (
 )
 from apps.ml.forecasting.features.table import ADJUSTMENT, LeagueTable
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 """Version of the serialized state; increase it when the state of a family changes its shape or meaning."""
 
+BEFORE_SEASON_FORM: Final = 5
+"""The version before ratings made of prices had the form of a season. States without these ratings are read still."""
+
 BEFORE_XG: Final = 4
-"""The version before xG was observed. It is read still, but for the ratings made of prices, whose state has changed."""
+"""The version before xG was observed. States without ratings made of prices are read still."""
 
 BLOCK: Final = 32_768
 """Fixtures of a block of `FeatureState.stream`."""
@@ -404,8 +407,8 @@ class FeatureState:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 header = json.loads(archive.read("state.json"))
-                if header["format"] == BEFORE_XG and MarketRatings.name not in header["params"]:
-                    header |= {"format": FORMAT, "latest": _with_kind(header["latest"])}
+                if MarketRatings.name not in header["params"]:
+                    header = _in_this_format(header)
                 if header["format"] != FORMAT:
                     raise StateFormatError(f"feature state of format {header['format']}; this code reads {FORMAT}")
                 index = SlotIndex(header["teams"], header["competitions"], header["regions"], header["entrants"])
@@ -476,9 +479,13 @@ def _key(event: Any) -> tuple[int, int, int, int]:
     return int(event["at"]), int(event["kind"]), int(event["kickoff"]), int(event["match"])
 
 
-def _with_kind(latest: Sequence[int]) -> Sequence[int]:
-    """Return the key of the latest event of a state from before xG, when all observed events were results."""
-    return [latest[0], events.OBSERVE, *latest[1:]] if latest else latest
+def _in_this_format(header: dict[str, Any]) -> dict[str, Any]:
+    """Return the header of a state without ratings made of prices as it would be written now; others unchanged."""
+    if header["format"] == BEFORE_XG:
+        # All observed events were results.
+        at, *rest = header["latest"] or [None]
+        return header | {"format": FORMAT, "latest": [at, events.OBSERVE, *rest] if rest else []}
+    return header | {"format": FORMAT} if header["format"] == BEFORE_SEASON_FORM else header
 
 
 def _moment(microseconds: int) -> datetime:

@@ -1,10 +1,11 @@
 """Ratings from the prices of earlier matches: the strength of teams according to the market.
 
-The log-odds of home against away behind the line of a match are the home edge of the competition plus the difference of
-both teams' ratings plus noise; the log-odds of a draw against the mean of both are a level of the competition plus what
-both teams add. A rating is the sum of a long-term strength and a short-term deviation that decays, and a Kalman filter
-follows each team. Between two prices the result, the shots and the expected goals (xG) move the rating, as the market
-will do. A club that changes its division moves by a step. Models with these columns are labelled with that input.
+The log-odds of home against away behind the line of a match are the home edge of the competition and of the home side
+plus the difference of both teams' ratings plus noise; the log-odds of a draw against the mean of both are a level of
+the competition plus what both teams add. A rating is the sum of a long-term strength and of the form of the season,
+which decays and ends with it, and a Kalman filter follows each team. Between two prices the result, the shots and the
+expected goals (xG) move the rating, as the market will do. A club that changes its division moves by a step. Models
+with these columns are labelled with that input.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype(
     [
-        ("rating", np.float64, (3,)),
-        ("variance", np.float64, (3,)),
+        ("rating", np.float64, (4,)),
+        ("variance", np.float64, (4,)),
         ("seen", np.int64),
         ("at", np.int64),
         ("season", np.int64),
         ("level", np.int64),
     ]
 )
-"""State of a team: log-odds of long-term strength, of the short-term deviation and of drawing, their variances, priced
-matches, kick-off of the latest, id and level of its latest league season."""
+"""State of a team: log-odds of long-term strength, of the form of the season, of the edge at home and of drawing, their
+variances, priced matches, kick-off of the latest, id and level of its latest league season."""
 
 COMPETITION: Final = np.dtype(
     [
@@ -47,8 +48,11 @@ COMPETITION: Final = np.dtype(
 shots and mean xG of both sides of a match together, and the matches behind each."""
 
 LONG: Final = 0
-SHORT: Final = 1
-DRAW: Final = 2
+SEASON: Final = 1
+HOME: Final = 2
+DRAW: Final = 3
+
+TERMS: Final = 4
 
 SHOTS: Final = 0
 XG: Final = 1
@@ -70,15 +74,15 @@ class MarketConstants(NamedTuple):
     """Numbers of the family, from ``features.market`` of the parameters."""
 
     start: float  # variance of the long-term strength of an unknown team
+    start_home: float  # `_home`: the same of its edge at home
     start_draw: float  # `_draw`: the same of its draws
     noise: float  # variance of a price around the ratings
     noise_draw: float
     drift: float  # variance per day of the long-term strength
     drift_draw: float
     jump: float  # variance of a summer
-    short: float  # variance of the short-term deviation in the long run
-    short_days: float  # time in which it decays to a share of 1/e
-    season_pull: float  # share of the way to the mean between two seasons
+    season: float  # variance of the form of a season in the long run; after a summer it is 0
+    season_days: float  # time in which it decays to a share of 1/e
     newcomer: float  # log-odds below the mean of a competition that has seen `settled_matches`
     settled_matches: int
     promoted: float  # log-odds that a promotion takes from a team
@@ -105,7 +109,7 @@ class MarketRatings(TeamsAndCompetitions):
         rows: tuple[tuple[str, Side, str, str], ...] = (
             ("price_strength_home", "home", "log-odds", "strength of the home side behind its earlier prices"),
             ("price_strength_away", "away", "log-odds", "strength of the away side behind its earlier prices"),
-            ("price_diff", "diff", "log-odds", "home against away behind earlier prices, with the home edge"),
+            ("price_diff", "diff", "log-odds", "home against away behind earlier prices, with the home edges"),
             ("price_draw", "match", "log-odds", "draw against the mean of home and away behind earlier prices"),
             ("price_doubt", "match", "log-odds", "standard error of the difference of strengths"),
             ("price_seen_home", "home", "matches", "earlier matches of the home side with a price"),
@@ -121,28 +125,29 @@ class MarketRatings(TeamsAndCompetitions):
 def enter(
     team: Any, competition: Any, constants: MarketConstants, event: Any, rating: Floats, variance: Floats
 ) -> None:
-    """Write long-term strength, short-term deviation and draws of a team before a match, and their variances."""
-    rating[SHORT] = rating[DRAW] = 0.0
+    """Write the terms of a team before a match, and their variances, both of shape (TERMS,)."""
     if team.seen == 0:
+        rating[:] = 0.0
         settled = competition.seen >= constants.settled_matches
         rating[LONG] = competition.rating - (constants.newcomer if settled else 0.0)
-        variance[LONG], variance[SHORT], variance[DRAW] = constants.start, constants.short, constants.start_draw
+        variance[LONG], variance[SEASON] = constants.start, constants.season
+        variance[HOME], variance[DRAW] = constants.start_home, constants.start_draw
         return
     days = max(event.kickoff - team.at, 0) / DAY
-    kept = np.exp(-days / constants.short_days)
-    rating[LONG] = team.rating[LONG]
-    rating[SHORT] = team.rating[SHORT] * kept
-    rating[DRAW] = team.rating[DRAW]
+    kept = np.exp(-days / constants.season_days)
+    rating[:] = team.rating
+    rating[SEASON] *= kept
     variance[LONG] = team.variance[LONG] + constants.drift * days
-    variance[SHORT] = team.variance[SHORT] * kept**2 + constants.short * (1.0 - kept**2)
+    variance[SEASON] = team.variance[SEASON] * kept**2 + constants.season * (1.0 - kept**2)
+    variance[HOME] = team.variance[HOME]
     variance[DRAW] = min(team.variance[DRAW] + constants.drift_draw * days, constants.start_draw)
     if event.level > 0 and team.season != event.season:
         if event.level < team.level:
             rating[LONG] -= constants.promoted
         elif 0 < team.level < event.level:
             rating[LONG] += constants.relegated
-        rating[LONG] += constants.season_pull * (competition.rating - rating[LONG])
         variance[LONG] += constants.jump
+        rating[SEASON] = variance[SEASON] = 0.0
     variance[LONG] = min(variance[LONG], constants.start)
 
 
@@ -154,18 +159,18 @@ def has_price(event: Any) -> bool:
 
 @njit(cache=True)
 def difference(competition: Any, ratings: Floats, event: Any) -> float:
-    """Return the log-odds of home against away that the ratings of both teams give, shape (2, 3)."""
-    edge = 0.0 if event.neutral else competition.edge
-    return edge + ratings[0, LONG] + ratings[0, SHORT] - ratings[1, LONG] - ratings[1, SHORT]
+    """Return the log-odds of home against away that the ratings of both teams give, shape (2, TERMS)."""
+    edge = 0.0 if event.neutral else competition.edge + ratings[0, HOME]
+    return edge + ratings[0, LONG] + ratings[0, SEASON] - ratings[1, LONG] - ratings[1, SEASON]
 
 
 @njit(cache=True)
 def react(ratings: Floats, gain: float) -> None:
-    """Add log-odds to the home side and take them from the away side: half for long, half for some time."""
+    """Add log-odds to the home side and take them from the away side: half for long, half for the season."""
     for side in range(2):
         sign = 1.0 if side == 0 else -1.0
         ratings[side, LONG] += sign * gain / 2.0
-        ratings[side, SHORT] += sign * gain / 2.0
+        ratings[side, SEASON] += sign * gain / 2.0
 
 
 @njit(cache=True)
@@ -195,21 +200,29 @@ def _move_by_price(
     error_draw = np.log(p[1]) - (np.log(p[0]) + np.log(p[2])) / 2.0 - mean
     total, total_draw = constants.noise, constants.noise_draw
     for side in range(2):
-        total += variances[side, LONG] + variances[side, SHORT]
+        total += variances[side, LONG] + variances[side, SEASON]
         total_draw += variances[side, DRAW]
+    if not result.neutral:
+        total += variances[0, HOME]
     for side in range(2):
         sign = 1.0 if side == 0 else -1.0
-        for term in (LONG, SHORT):
-            gain = variances[side, term] / total
-            ratings[side, term] += sign * gain * error
-            variances[side, term] *= 1.0 - gain
-        gain = variances[side, DRAW] / total_draw
-        ratings[side, DRAW] += gain * error_draw
-        variances[side, DRAW] *= 1.0 - gain
+        for term in (LONG, SEASON):
+            _learn(ratings[side], variances[side], term, sign * error, total)
+        _learn(ratings[side], variances[side], DRAW, error_draw, total_draw)
+    if not result.neutral:
+        _learn(ratings[0], variances[0], HOME, error, total)
     first = 1.0 / (competition.seen + 1.0)
     if not result.neutral:
         competition.edge += max(constants.edge_rate, first) * error
     competition.draw += max(constants.level_rate, first) * error_draw
+
+
+@njit(cache=True)
+def _learn(rating: Floats, variance: Floats, term: int, error: float, total: float) -> None:
+    """Move a term by its share of an error whose variance is `total`."""
+    gain = variance[term] / total
+    rating[term] += gain * error
+    variance[term] *= 1.0 - gain
 
 
 @njit(cache=True)
@@ -267,9 +280,8 @@ def _store(teams: Records, event: Any, ratings: Floats, variances: Floats) -> No
     """Store the ratings of both teams and their variances as of the match."""
     for side in range(2):
         team = teams[event.team[side]]
-        for kind in range(3):
-            team.rating[kind] = ratings[side, kind]
-            team.variance[kind] = variances[side, kind]
+        team.rating[:] = ratings[side]
+        team.variance[:] = variances[side]
         team.at = max(team.at, event.kickoff)
         if event.level > 0:
             team.season = event.season
@@ -291,9 +303,9 @@ def describe(
     doubt = 0.0
     for side in range(2):
         enter(teams[fixture.team[side]], competition, constants, fixture, ratings[side], variances[side])
-        out[side] = ratings[side, LONG] + ratings[side, SHORT] - competition.rating
+        out[side] = ratings[side, LONG] + ratings[side, SEASON] - competition.rating
         out[5 + side] = teams[fixture.team[side]].seen
-        doubt += variances[side, LONG] + variances[side, SHORT]
+        doubt += variances[side, LONG] + variances[side, SEASON]
     out[2] = difference(competition, ratings, fixture)
     out[3] = competition.draw + ratings[0, DRAW] + ratings[1, DRAW]
     out[4] = np.sqrt(doubt)
@@ -303,7 +315,7 @@ def describe(
 def _fold(
     teams: Records, competitions: Records, constants: MarketConstants, events: Events, out: Floats, first: int
 ) -> None:
-    ratings, variances = np.zeros((2, 3)), np.zeros((2, 3))
+    ratings, variances = np.zeros((2, TERMS)), np.zeros((2, TERMS))
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, competitions, constants, event, ratings, variances)
