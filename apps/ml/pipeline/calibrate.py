@@ -105,13 +105,18 @@ def intervals_of_steps(
 def fit_to_steps(
     fold: NDArray[np.int16], p: Floats, line: Floats, known: Floats, past: NDArray[np.bool_], section: dict[str, Any]
 ) -> Intervals | None:
-    """Return intervals fitted to the latest steps of some past forecasts; None where too few have a closing line."""
+    """Return intervals fitted to the latest steps of some past forecasts; None where too few have a closing line.
+
+    In a small world the latest ``limit_steps`` steps may have too few; then earlier ones count too.
+    """
     quoted = past & np.isfinite(line).all(axis=1)
-    steps = np.unique(fold[quoted])[-section["scale_steps"] :]
-    used = quoted & np.isin(fold, steps)
-    latest = np.isin(fold[used], steps[-section["limit_steps"] :])
-    if latest.sum() < section["least_past"]:
+    steps, counts = np.unique(fold[quoted], return_counts=True)
+    steps, counts = steps[-section["scale_steps"] :], counts[-section["scale_steps"] :]
+    if counts.sum() < section["least_past"]:
         return None
+    used = quoted & np.isin(fold, steps)
+    enough = 1 + int(np.argmax(np.cumsum(counts[::-1]) >= section["least_past"]))
+    latest = np.isin(fold[used], steps[-max(enough, section["limit_steps"]) :])
     return fit_intervals(p[used], line[used], known[used], latest=latest, level=section["level"], l2=section["l2"])
 
 

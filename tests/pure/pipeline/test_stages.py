@@ -298,6 +298,22 @@ def test_intervals_of_a_step_do_not_know_a_line_of_a_match_that_ended_after_it_b
     assert not np.array_equal(before[rows["fold"] == 2], after[rows["fold"] == 2])
 
 
+def test_steps_with_few_lines_take_earlier_ones_with_them(steps, lines):
+    rows, _ = steps
+    fold, everything = rows["fold"].to_numpy(), np.ones(len(rows), dtype=bool)
+    p, line, known = lines
+    line = line.copy()
+    line[np.flatnonzero((fold == fold.max()) & np.isfinite(line[:, 0]))[20:]] = np.nan
+    count = np.bincount(fold[np.isfinite(line[:, 0])])
+    section = small_params()["calibrate"]["intervals"] | {"limit_steps": 1}
+    for least, expected in ((20, count[-1]), (21, count[-2:].sum()), (count.sum(), count.sum())):
+        found = calibrate.fit_to_steps(fold, p, line, known, everything, section | {"least_past": int(least)})
+        assert found.n == expected
+    assert (
+        calibrate.fit_to_steps(fold, p, line, known, everything, section | {"least_past": int(count.sum()) + 1}) is None
+    )
+
+
 def test_few_lines_give_no_intervals(steps, lines):
     rows, starts = steps
     section = small_params()["calibrate"]["intervals"] | {"least_past": 10_000}
