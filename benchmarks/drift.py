@@ -112,11 +112,16 @@ def looked_at(seasons: Seasons, day: pd.Timestamp, age: timedelta, section: dict
 
 
 def was_closed(seasons: Seasons, params: dict[str, Any]) -> np.ndarray:
-    """Return which matches became known while spectators were kept out of any ground, shape (n,)."""
+    """Return which matches became known while spectators were kept out of any ground, or near it, shape (n,).
+
+    Near is a week before, into which a looked-at week may run, and a month after, whose windows hold such matches.
+    """
     spans = params["features"]["context"]["closed_doors"]
     first, last = min(span[1] for span in spans), max(span[2] for span in spans)
     known = seasons.matches["known_at"]
-    return ((known >= pd.Timestamp(first, tz="UTC")) & (known < pd.Timestamp(last, tz="UTC"))).to_numpy()
+    begin = pd.Timestamp(first, tz="UTC") - pd.Timedelta(days=7)
+    end = pd.Timestamp(last, tz="UTC") + pd.Timedelta(days=31)
+    return ((known >= begin) & (known < end)).to_numpy()
 
 
 def drawn_day(seasons: Seasons, among: np.ndarray, generator: np.random.Generator) -> tuple[pd.Timestamp, timedelta]:

@@ -149,10 +149,10 @@ def _of_drift() -> list[Metric]:
 def _of_runs() -> list[Metric]:
     runs = GaugeMetricFamily("spai_pipeline_runs", "Pipeline runs by status.", labels=["status"])
     failed = GaugeMetricFamily(
-        "spai_pipeline_latest_run_failed", "1 while the latest ended pipeline run failed.", labels=["world"]
+        "spai_pipeline_latest_run_failed", "1 while the latest ended training failed.", labels=["world"]
     )
     seconds = GaugeMetricFamily(
-        "spai_pipeline_latest_run_seconds", "Duration of the latest ended pipeline run.", labels=["world"]
+        "spai_pipeline_latest_run_seconds", "Duration of the latest ended training.", labels=["world"]
     )
     heartbeat = GaugeMetricFamily(
         "spai_pipeline_run_heartbeat_timestamp_seconds",

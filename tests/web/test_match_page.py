@@ -135,8 +135,8 @@ class TestBefore:
         build.prediction(match, champion, intervals=INTERVALS, data_snapshot=2)
         page = page_of(client, match)
         said = (
-            "How sure: in 80 of 100 matches like this the bookmakers’ closing price lies within 44–56% for Northgate, "
-            "27–32% for the draw and 15–26% for Old Mill."
+            "How sure: 44–56% for Northgate, 27–32% for the draw, 15–26% for Old Mill. Each of these limits holds the "
+            "bookmakers’ closing price in about 80 of 100 matches."
         )
         assert said in page
         assert page.index(said) < page.index("Expected goals")

@@ -224,7 +224,9 @@ class IntervalsSerializer(serializers.Serializer[dict[str, object]]):
     """An interval around each probability, in which the market's closing line is expected."""
 
     level = serializers.FloatField(
-        min_value=0, max_value=1, help_text="Share of the matches whose closing line the intervals shall hold."
+        min_value=0,
+        max_value=1,
+        help_text="Share of the matches in which an interval, each by itself, shall hold the closing line.",
     )
     home = IntervalSerializer()
     draw = IntervalSerializer()

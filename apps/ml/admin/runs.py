@@ -151,7 +151,8 @@ class PipelineRunAdmin(SideBySideAdmin):
         dialog={
             "title": "Back-test the champion",
             "description": "Forecasts the latest finished season of each competition once more, with the estimator and "
-            "the parameters of the champion and the facts of now. It registers nothing. Every day has one anyway.",
+            "the parameters of the champion and the facts of now. It registers nothing. A night with new facts has one "
+            "anyway.",
             "form_class": BackTestForm,
             "form_submit_text": "Back-test",
         },

@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike
 
 from apps.ml.forecasting.arrays import Floats
 
+TINY: Final = 1e-12
+"""Expected goals of a team that is not expected to score."""
+
 LIMIT: Final = 10
 """Goals of the last cell, which stands for this number or more."""
 
@@ -143,6 +146,7 @@ def expected_goals(mu_home: float, mu_away: float, p: Sequence[float], rho: floa
 
     They differ from `mu_home` and `mu_away`, because the grid is scaled to the probabilities `p`.
     """
+    mu_home, mu_away = max(mu_home, TINY), max(mu_away, TINY)
     of_home, of_away = _poisson_of_one(mu_home), _poisson_of_one(mu_away)
     low = min(max(rho, -1.0 / mu_home, -1.0 / mu_away), 1.0 / (mu_home * mu_away), 1.0)
     # Probability of each region, and in it the sums of the goals of home and away times their probabilities: first of

@@ -77,7 +77,7 @@ def gates_failed(world: World) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RunHealth:
-    """The latest ended pipeline run of a world, and the oldest sign of life of those under way."""
+    """The latest ended training of a world, and the oldest sign of life of all runs under way."""
 
     latest_failed: bool
     latest_seconds: float | None
@@ -87,7 +87,8 @@ class RunHealth:
 def run_health(world: World) -> RunHealth:
     """Return how the pipeline runs of a world go."""
     status = PipelineRun.RunStatus
-    ended = PipelineRun.objects.filter(world=world, finished_at__isnull=False)
+    training = PipelineRun.RunKind.TRAINING
+    ended = PipelineRun.objects.filter(world=world, kind=training, finished_at__isnull=False)
     latest = ended.order_by("-id").values_list("status", "started_at", "finished_at").first()
     under_way = PipelineRun.objects.filter(world=world, status__in=(status.RUNNING, status.INTERRUPTED))
     heartbeat_at = under_way.aggregate(oldest=Min("heartbeat_at"))["oldest"]

@@ -5,10 +5,9 @@ They have the champion's estimator and parameters, the facts and the code of now
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.db import transaction
 
@@ -16,13 +15,10 @@ from apps.matches.locks import Lock, wait_for
 from apps.matches.models import World
 from apps.matches.selectors import data_snapshot
 from apps.ml import selectors
-from apps.ml.models import BackTestForecasts, ModelVersion, PipelineRun
+from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.services import workspaces
 from apps.ml.services.champion import FILES_DELETED, SYSTEM
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_once, refuse_impossible
-
-TRAIN: Final = "train"
-"""Section of the parameters that a back-test has from its version alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ def params_of(version: ModelVersion) -> dict[str, Any]:
         made_with = bundles.manifest_of(bytes(version.bundle)).params
     except bundles.BundleError as error:
         raise RunRefusedError(f"{version} cannot be back-tested: {error}.") from error
-    return _filled(made_with, workspaces.read_params()) | {TRAIN: made_with[TRAIN]}
+    return workspaces.with_new_names(made_with)
 
 
 def _what_holds_it_back(world: World, now: datetime) -> str:
@@ -105,17 +101,7 @@ def _what_holds_it_back(world: World, now: datetime) -> str:
     tonight = runs.filter(as_of=latest_midnight(now)).first()
     if tonight is not None:
         return f"{tonight} of this night is {tonight.get_status_display().lower()}"
-    latest = BackTestForecasts.objects.filter(run__in=runs).order_by("-run_id").values_list("run_id", "data_snapshot")
-    found = latest.first()
-    if found is not None and found[1] == data_snapshot(world):
-        return f"champion and facts are those of run {found[0]}"
+    latest = selectors.newest_back_test(promotion.version_id)
+    if latest is not None and latest.data_snapshot == data_snapshot(world):
+        return f"champion and facts are those of run {latest.run_id}"
     return ""
-
-
-def _filled(own: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested values of `own`, and those of `present` under names that `own` does not have."""
-    found = dict(present) | dict(own)
-    for name in own.keys() & present.keys():
-        if isinstance(own[name], Mapping) and isinstance(present[name], Mapping):
-            found[name] = _filled(own[name], present[name])
-    return found

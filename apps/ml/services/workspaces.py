@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml
 from django.conf import settings
 
-from apps.ml.models import PipelineRun
+from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import files, finished_steps, parallel
 
 QUIET: Final = {
@@ -90,12 +90,33 @@ def make(run: PipelineRun) -> Path:
         _keep_earlier_stages(folder, run)
     _link_code(folder)
     _link_steps(folder)
-    run.params = run.params or read_params()
+    run.params = with_new_names(run.params) if run.params else read_params()
     pinned = {"world": run.world, "as_of": run.as_of.isoformat(), "profile": run.profile, "id": run.pk}
-    if run.back_test_of is not None:
-        pinned["back_test"] = run.back_test_of.estimator
+    if run.back_test_of_id is not None:
+        pinned["back_test"] = ModelVersion.objects.only("estimator").get(pk=run.back_test_of_id).estimator
     files.write_text(folder / files.PARAMS, yaml.safe_dump(run.params | {"run": pinned}, sort_keys=False))
     return folder
+
+
+def with_new_names(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters that older code stored for a run with the code of now.
+
+    What only newer code asks for has the value of `params.yaml`, but for the estimators: a value that theirs do not
+    have would make them others.
+    """
+    found = _filled(params, read_params())
+    if "train" in params:
+        found["train"] = params["train"]
+    return found
+
+
+def _filled(own: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values of `own`, and those of `present` under names that `own` does not have."""
+    found = dict(present) | dict(own)
+    for name in own.keys() & present.keys():
+        if isinstance(own[name], Mapping) and isinstance(present[name], Mapping):
+            found[name] = _filled(own[name], present[name])
+    return found
 
 
 def configure(folder: Path) -> None:

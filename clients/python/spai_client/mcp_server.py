@@ -89,7 +89,7 @@ class Interval(BaseModel):
 class Intervals(BaseModel):
     """An interval around each probability, in which the market's closing line is expected."""
 
-    level: float = Field(description="Share of the matches whose closing line the intervals shall hold.")
+    level: float = Field(description="Share of matches in which an interval, each by itself, holds the closing line.")
     home: Interval
     draw: Interval
     away: Interval

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from apps.matches.ingest import ingest
 from apps.matches.models import AuditEntry, Ingest, Match, World
@@ -144,8 +144,10 @@ def test_a_back_test_is_no_training(queued, champion, now):
 
 def test_a_training_cannot_name_a_version_and_a_back_test_must(champion, now):
     about = {"world": "sandbox", "as_of": now, "profile": "smoke", "requested_by": "ada", "created_at": now}
-    with pytest.raises(IntegrityError, match="pipelinerun_back_test_has_version"):
+    with pytest.raises(IntegrityError, match="pipelinerun_back_test_has_version"), transaction.atomic():
         PipelineRun.objects.create(kind="back-test", **about)
+    with pytest.raises(IntegrityError, match="pipelinerun_back_test_has_version"):
+        PipelineRun.objects.create(kind="training", back_test_of=champion, **about)
 
 
 def test_the_newest_trainings_are_kept_beside_the_back_tests_of_many_nights(champion, now):

@@ -35,6 +35,12 @@ def test_the_expected_goals_of_one_match_are_those_of_its_cells(mu_home, mu_away
     assert goals.expected_goals(mu_home, mu_away, p, rho) == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_team_that_is_expected_not_to_score_has_expected_goals():
+    home, away = goals.expected_goals(0.0, 1.0, (0.2, 0.3, 0.5), 0.0)
+    assert home < 1.0
+    assert away > 0.5
+
+
 def test_a_grid_with_its_own_probabilities_is_that_of_dixon_and_coles():
     # Means 1.4 and 1.1, rho -0.1: tau of 0-0 is 1 + 1.4 * 1.1 * 0.1, of 1-1 it is 1.1, of 0-1 0.86, of 1-0 0.89
     p = goals.outcome_probabilities([1.4], [1.1], -0.1)[0]

@@ -3,8 +3,11 @@
 The closing line is the best estimate of the true probabilities that there is. On earlier forecasts that the model was
 not fitted to, the difference of the line from the forecast in log-odds is divided by a scale, which depends on the
 features `KNOWN` and on the probability. Quantiles of these ratios, times the scale of a new forecast, are its
-interval: split conformal prediction with normalized scores, see Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018),
-"Distribution-Free Predictive Inference for Regression", Journal of the American Statistical Association 113, 1094-1111.
+interval, in the manner of split conformal prediction with normalized scores: Lei, G'Sell, Rinaldo, Tibshirani and
+Wasserman (2018), "Distribution-Free Predictive Inference for Regression", Journal of the American Statistical
+Association 113, 1094-1111.
+The scale has few numbers and is fitted to the forecasts of the quantiles too, so that coverage is measured (stage
+`evaluate`) and not guaranteed. Each outcome is covered by itself; all three together are less often.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ MANY_MATCHES: Final = 300
 """Known matches of a side from which on more of them say nothing new."""
 
 LATE: Final = 0.85
-"""Share of the season after which forecasts miss what is at stake more and more."""
+"""Share of the season after which forecasts are farther from the line, because they know too little of the stakes."""
 
 LEAST: Final = 1e-4
 """Smallest distance of a probability from 0 and from 1 for its log-odds."""

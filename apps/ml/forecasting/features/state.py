@@ -374,7 +374,8 @@ class FeatureState:
         """Serialize the state as an uncompressed zip of npy arrays and a JSON header; equal states give equal bytes."""
         with self._lock:
             header = {
-                "format": FORMAT,
+                # Older code reads what has not changed for it.
+                "format": FORMAT if MarketRatings.name in self.params else BEFORE_SEASON_FORM,
                 "params": self.params,
                 "latest": list(self._latest),
                 "adjustments": self._adjustments.tolist(),

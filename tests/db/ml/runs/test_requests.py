@@ -233,3 +233,20 @@ def test_each_stage_runs_the_gates_that_its_failure_is_reported_by():
     found = {name: tuple(gates.split()) for name, (_, gate, gates) in commands.items() if gate}
     assert found == failures.GATES_OF
     assert [gate for gates in found.values() for gate in gates] == ["raw", "finished", "upcoming", "features"]
+
+
+def test_a_run_that_older_code_queued_has_what_newer_code_asks_for_but_its_own_estimators(toy, db, monkeypatch):
+    present = {
+        "calibrate": {"folds": 5, "intervals": {"level": 0.8}},
+        "train": {"smoke": {"logit": {"l2": 1.0, "products": {}}}},
+        "season": {"doubt": 0.4},
+    }
+    monkeypatch.setattr(workspaces, "read_params", lambda: present)
+    own = {"calibrate": {"folds": 3}, "train": {"smoke": {"logit": {"l2": 800.0}}}}
+    run = PipelineRun.objects.create(
+        world="sandbox", as_of=MIDNIGHT, profile="smoke", requested_by="ada", created_at=NOW, params=own
+    )
+    written = yaml.safe_load((workspaces.make(run) / files.PARAMS).read_text())
+    assert written["calibrate"] == {"folds": 3, "intervals": {"level": 0.8}}
+    assert written["train"] == own["train"]
+    assert written["season"] == {"doubt": 0.4}

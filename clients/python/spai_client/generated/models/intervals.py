@@ -26,7 +26,7 @@ class Intervals:
     """ An interval around each probability, in which the market's closing line is expected.
 
         Attributes:
-            level (float): Share of the matches whose closing line the intervals shall hold.
+            level (float): Share of the matches in which an interval, each by itself, shall hold the closing line.
             home (Interval): The ends of the interval around a probability.
             draw (Interval): The ends of the interval around a probability.
             away (Interval): The ends of the interval around a probability.
