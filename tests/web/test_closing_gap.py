@@ -31,7 +31,8 @@ def test_the_page_says_how_it_stands_and_how_many_matches_would_show_a_differenc
     for words in (
         "As far as chance lets us tell.",
         "we stand at −0.8 points live, and at −0.6 points in the back-test",
-        "After about 2,400 more graded matches with closing prices a difference of 0.4 points would show in 8 of 10 cases.",
+        "After about 2,400 more graded matches with closing prices a difference of 0.4 points would show in 8 of 10 "
+        "cases.",
         "Live 120 +0.0200 0.0000 to +0.0400",
         "Back-tested 500 +0.0150 −0.0050 to +0.0350",
         "Difference +0.0050 −0.0150 to +0.0250",
