@@ -177,6 +177,7 @@ def test_files_that_do_not_give_their_golden_rows_fail_two_lines(contender):
 def test_a_state_of_another_format_fails_the_same_lines(contender, monkeypatch):
     candidate, champion = contender("logit", 2), contender("logit")
     monkeypatch.setattr(state, "FORMAT", state.FORMAT + 1)
+    monkeypatch.setattr(state, "BEFORE_SEASON_FORM", state.FORMAT)
     lines = by_name(comparison.compare(candidate, champion, RULES))
     assert not lines["schema"].passed
     assert "feature state of format" in lines["golden rows"].reason

@@ -86,7 +86,7 @@ class Command(BaseCommand):
         """Return a workspace in which the stages up to the split have run; all processes of a study share it."""
         name = f"tune-{world.value}-{profile}"
         run = SimpleNamespace(pk=name, params=params, world=world.value, profile=profile, as_of=as_of, first_stage="")
-        run.back_test_of = None
+        run.back_test_of_id = None
         with try_lock(Lock.RUN) as is_ours:
             if not is_ours:
                 raise CommandError("A pipeline run is in progress; try again when it has ended.")
