@@ -296,6 +296,9 @@ class PipelineRunAdmin(SideBySideAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> PipelineRun | None:
         run = super().get_object(request, object_id, from_field)
+        if run is not None and run.back_test_of_id is not None:
+            # The page names the version, and needs none of its files.
+            run.back_test_of = ModelVersion.objects.defer("bundle").get(pk=run.back_test_of_id)
         return None if run is None else selectors.with_actual_status(run)
 
     def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

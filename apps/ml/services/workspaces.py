@@ -111,10 +111,13 @@ def with_new_names(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _filled(own: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested values of `own`, and those of `present` under names that `own` does not have."""
+    """Return nested values of `own`, and those of `present` under names that `own` does not have.
+
+    An empty mapping of `own` stays empty: it says that no profile has a limit.
+    """
     found = dict(present) | dict(own)
     for name in own.keys() & present.keys():
-        if isinstance(own[name], Mapping) and isinstance(present[name], Mapping):
+        if own[name] and isinstance(own[name], Mapping) and isinstance(present[name], Mapping):
             found[name] = _filled(own[name], present[name])
     return found
 

@@ -240,9 +240,14 @@ def test_a_run_that_older_code_queued_has_what_newer_code_asks_for_but_its_own_e
         "calibrate": {"folds": 5, "intervals": {"level": 0.8}},
         "train": {"smoke": {"logit": {"l2": 1.0, "products": {}}}},
         "season": {"doubt": 0.4},
+        "split": {"enough_tested": {"smoke": 20000}, "refit_day": 1},
     }
     monkeypatch.setattr(workspaces, "read_params", lambda: present)
-    own = {"calibrate": {"folds": 3}, "train": {"smoke": {"logit": {"l2": 800.0}}}}
+    own = {
+        "calibrate": {"folds": 3},
+        "split": {"enough_tested": {}},
+        "train": {"smoke": {"logit": {"l2": 800.0}}},
+    }
     run = PipelineRun.objects.create(
         world="sandbox", as_of=MIDNIGHT, profile="smoke", requested_by="ada", created_at=NOW, params=own
     )
@@ -250,3 +255,4 @@ def test_a_run_that_older_code_queued_has_what_newer_code_asks_for_but_its_own_e
     assert written["calibrate"] == {"folds": 3, "intervals": {"level": 0.8}}
     assert written["train"] == own["train"]
     assert written["season"] == {"doubt": 0.4}
+    assert written["split"] == {"enough_tested": {}, "refit_day": 1}, "no limit stays no limit"
