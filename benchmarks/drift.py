@@ -53,6 +53,7 @@ class Seasons:
     p: np.ndarray  # NaN in the first seasons
     outcomes: np.ndarray
     year: np.ndarray  # in which the season began: it ends in June
+    days: np.ndarray  # on which each match became known, counted from 1970-01-01
 
 
 def described(matches: pd.DataFrame, params: dict[str, Any]) -> Seasons:
@@ -83,7 +84,8 @@ def described(matches: pd.DataFrame, params: dict[str, Any]) -> Seasons:
     of = drift.strata(matches["competition_id"], earlier, params["drift"]["phases"])
     names = tuple(state.names[place] for place in chosen)
     print(f"{len(matches):,} matches, {len(names)} features, {len(np.unique(year))} seasons", flush=True)
-    return Seasons(matches, values[:, chosen], names, of, p, outcomes, year)
+    known = matches["known_at"].dt.tz_localize(None).to_numpy(dtype="datetime64[D]").astype(np.int64)
+    return Seasons(matches, values[:, chosen], names, of, p, outcomes, year, np.maximum.accumulate(known))
 
 
 def looked_at(seasons: Seasons, day: pd.Timestamp, age: timedelta, section: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def looked_at(seasons: Seasons, day: pd.Timestamp, age: timedelta, section: dict
     end, trained = int((known < day).sum()), int((known < day - age).sum())
     first = max(0, end - section["most_rows"])
     part = slice(first, end)
-    made = drift.plan(end - first, trained - first, section)
+    made = drift.plan(seasons.days[part], trained - first, section)
     tests: dict[str, Any] = {"features": drift.DriftTest(), "predictions": drift.DriftTest()}
     if made is not None:
         tests["features"] = drift.compare(seasons.values[part], seasons.of[part], seasons.names, made, level)
@@ -101,13 +103,13 @@ def looked_at(seasons: Seasons, day: pd.Timestamp, age: timedelta, section: dict
     at = seasons.matches["as_of"].to_numpy(dtype="datetime64[us]")
     begin = int(np.searchsorted(at, np.datetime64((day - age - EVALUATED).tz_localize(None))))
     begin = max(begin, int(np.isnan(seasons.p[:, 0]).sum()))
-    both = drift.plan(end - begin, trained - begin, section, at_most=end - trained)
+    both = drift.plan(seasons.days[begin:end], trained - begin, section, at_most=end - trained)
     if both is not None and end - trained >= section["least_matches"]:
         rows = slice(begin, end)
         tests["predictions"] = drift.compare(seasons.p[rows], seasons.of[rows], RAW, both, level)
     past = slice(begin, trained)
     pairs = [(seasons.p[rows], seasons.outcomes[rows]) for rows in (past, live)]
-    tests["concept"] = drift.concept(pairs[0], pairs[1], section, level)
+    tests["concept"] = drift.concept(pairs[0], seasons.days[past], pairs[1], section, level)
     return tests
 
 

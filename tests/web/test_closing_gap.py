@@ -70,6 +70,10 @@ def test_enough_matches_are_called_enough(client, build, champion, run):
     assert "Enough matches are graded for a difference of 0.4 points to show in 8 of 10 cases." in section(client)
 
 
+def test_without_a_model_the_page_speaks_of_none(client, db):
+    assert "Not known yet. No model forecasts yet." in section(client)
+
+
 def test_before_anything_is_known_the_page_says_what_is_missing(client, build, champion, run):
     assert "was not back-tested on its own yet" in section(client)
     made = build.gap(None, None, back_test=None, difference=None, power=None)

@@ -37,11 +37,13 @@ def track_record(request: HttpRequest) -> HttpResponse:
         "is_back_tested": summary is not None and summary.is_back_tested,
         "has_back_tests": BACK_TESTS in records,
     }
-    gap = ml_selectors.closing_gap(page.world)
-    key = () if gap is None else (gap.pk, gap.computed_at)
-    context["gap"] = kept_part(page, "partials/record/gap.html", lambda: _gap(gap), *key)
+    champion, gap = ml_selectors.champion(page.world), ml_selectors.closing_gap(page.world)
+    key = (champion is None,) if gap is None else (champion is None, gap.pk, gap.computed_at)
+    context["gap"] = kept_part(
+        page, "partials/record/gap.html", lambda: {"has_model": champion is not None} | _gap(gap), *key
+    )
     if summary is None:
-        context["champion"] = ml_selectors.champion(page.world)
+        context["champion"] = champion
     else:
         key = summary.pk, summary.computed_at
         context["charts"] = kept_part(page, "partials/record/charts.html", lambda: _charts(summary), *key)

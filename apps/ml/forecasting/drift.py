@@ -8,13 +8,15 @@ The method, for data and predictions:
 - *Statistic.* For each column the Jensen-Shannon distance (Lin, 1991, "Divergence measures based on the Shannon
   entropy", IEEE Transactions on Information Theory 37) between the window and the earlier matches, over bins at
   the deciles, with a bin for missing values; 0 means equal, 1 nothing in common.
-- *Threshold.* The same distance of past windows of the same number of matches, each compared with the matches before
-  it, with the same gap between them. Its level and spread standardize each column; the largest standardized
-  distance of a window over all columns is compared with the quantile of those of the past windows (Westfall and Young,
-  1993, "Resampling-based multiple testing"; the quantile as in Vovk et al., 2005, "Algorithmic learning in a random
-  world"). So it depends on the number of matches, on the number of columns and on how they hang together, and needs
-  no assumption about their distribution. Textbook thresholds do: a population stability index of 0.1 raises an alarm
-  in a third or more of the undrifted windows of 100 matches.
+- *Threshold.* The same distance of past windows of the same number of matches, one for each past day on which a match
+  became known, each compared with the matches before it, with the same gap between them. Its level and spread
+  standardize each column. The largest standardized distance over all columns and over the days of a week is taken for
+  each past week, and the window of today is compared with the quantile of these maxima (Westfall and Young, 1993,
+  "Resampling-based multiple testing"; the quantile as in Vovk et al., 2005, "Algorithmic learning in a random world").
+  So the level is the share of undrifted weeks in which a daily test raises an alarm. The threshold depends on the
+  number of matches, on the number of columns and on how they hang together, and needs no assumption about their
+  distribution. Textbook thresholds do: a population stability index of 0.1 raises an alarm in a third or more of the
+  undrifted windows of 100 matches.
 - *Units.* A distance says little of a column whose past windows lie far apart. So a column has drifted too when its
   values are larger or smaller than in any past window by more than a factor, see `units`.
 
@@ -35,6 +37,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from apps.ml.forecasting import scoring, units
 from apps.ml.forecasting.arrays import Floats, Integers
+
+WEEK: Final = 7
+"""Days that share a false alarm: the test is made every day, and its level holds for all days of a week together."""
 
 TESTS: Final = 3
 """Of the data, of the predictions and of the concept; they share the level alike."""
@@ -79,7 +84,7 @@ class DriftTest:
     measured: tuple[MeasuredDrift, ...] = ()  # those that have drifted farthest first
     n: int = 0  # matches in the window
     reference: int = 0  # earlier matches
-    windows: int = 0  # past windows that give the thresholds
+    weeks: int = 0  # past weeks that give the thresholds
     note: str = ""
 
     @property
@@ -100,7 +105,13 @@ class Plan:
     n: int  # rows of a window
     lag: int  # rows between a window and the rows that it is compared with
     reference: int  # rows that the current window is compared with: the first ones
-    starts: tuple[int, ...]  # of the past windows, in the order of time
+    starts: Integers  # of the past windows, in the order of time
+    weeks: Integers  # of the last day of each past window, numbered by any rising numbers
+
+    @property
+    def weekly(self) -> Integers:
+        """Where the first window of each week stands in `starts`."""
+        return _first_of_each(self.weeks)
 
 
 def strata(competitions: ArrayLike, played: ArrayLike, phases: Sequence[int]) -> Integers:
@@ -137,29 +148,30 @@ def matches_played(seasons: Integers, home: Integers, away: Integers) -> Integer
     return earlier[::2]
 
 
-def plan(rows: int, trained: int, section: dict[str, Any], *, at_most: int | None = None) -> Plan | None:
+def plan(days: Integers, trained: int, section: dict[str, Any], *, at_most: int | None = None) -> Plan | None:
     """Return the windows of a history; None where it is too short.
 
     Parameters
     ----------
-    rows : int
-        Rows of the history.
+    days : ndarray of int, shape (rows,)
+        The day on which each row of the history became known, counted from 1970-01-01; not falling.
     trained : int
-        How many of them, from the first on, the model was trained on.
+        How many rows, from the first on, the model was trained on.
     section : dict
         The section ``drift`` of the parameters.
     at_most : int, optional
         Rows at the end that may be the current window, where fewer than ``matches`` belong to it.
     """
+    rows = len(days)
     n = min(section["matches"], rows if at_most is None else at_most)
     while n >= section["least_matches"]:
         reference = min(trained, rows - n)
         lag = rows - n - reference
         # A window is compared with ten times as many rows, so that theirs is the smaller error by far.
         first = lag + max(10 * n, section["least_reference"])
-        windows = min((reference - first) // n, section["most_windows"])
-        if windows >= section["least_windows"]:
-            return Plan(n, lag, reference, tuple(range(reference - windows * n, reference, n)))
+        if (reference - first) // n >= section["least_windows"]:
+            ends, weeks = _past_windows(days[:reference], n, first, section)
+            return Plan(n, lag, reference, ends - n, weeks)
         n = int(0.9 * n)
     return None
 
@@ -180,14 +192,14 @@ def compare(values: Floats, of: Integers, names: Sequence[str], made: Plan, leve
     made : Plan
         The windows.
     level : float
-        Share of undrifted windows in which any column may be said to have drifted.
+        Share of undrifted weeks in which any column may be said to have drifted on any day.
     """
     codes, bins = _binned(values, made.reference)
     found = _distances(codes, of, bins, made)
     logs = np.log(np.maximum(found.distances, LEAST_DISTANCE))
     past, current = logs[:-1], logs[-1]
     mean, spread = past.mean(axis=0), np.maximum(past.std(axis=0, ddof=1), LEAST_SPREAD)
-    limit = _quantile(_standardized(past).max(axis=1), level)
+    limit = _quantile(np.maximum.reduceat(_standardized(past).max(axis=1), made.weekly), level)
     thresholds = np.exp(mean + limit * spread)
     change = _size_change(values, made)
     order = np.lexsort((-(current - mean) / spread, ~change.is_other_unit))
@@ -200,7 +212,7 @@ def compare(values: Floats, of: Integers, names: Sequence[str], made: Plan, leve
             statistic, threshold = max(factor, 1.0 / factor), float(change.limits[column])
             direction += f": {units.in_words(factor)}"
         measured.append(MeasuredDrift(names[column], statistic, threshold, direction))
-    return DriftTest(tuple(measured), made.n, made.reference, len(made.starts))
+    return DriftTest(tuple(measured), made.n, made.reference, len(made.weekly))
 
 
 def expected_loss(p: ArrayLike) -> Floats:
@@ -211,7 +223,11 @@ def expected_loss(p: ArrayLike) -> Floats:
 
 
 def concept(
-    past: tuple[ArrayLike, ArrayLike], live: tuple[ArrayLike, ArrayLike], section: dict[str, Any], level: float
+    past: tuple[ArrayLike, ArrayLike],
+    days: Integers,
+    live: tuple[ArrayLike, ArrayLike],
+    section: dict[str, Any],
+    level: float,
 ) -> DriftTest:
     """Compare the log loss of graded forecasts with what their probabilities and the evaluation let expect.
 
@@ -220,25 +236,30 @@ def concept(
     past, live : tuple of ndarray
         Forecasts, shape (n, 3), and outcomes, shape (n,): out of sample from the evaluation, and graded ones; both in
         the order of time.
+    days : ndarray of int, shape (n,)
+        The day on which each outcome of `past` became known, counted from 1970-01-01; not falling.
     section : dict
         The section ``drift`` of the parameters.
     level : float
-        Share of undrifted windows whose log loss may be said to be too high.
+        Share of undrifted weeks on any day of which the log loss may be said to be too high.
     """
-    graded, evaluated = len(np.asarray(live[1])), len(np.asarray(past[1]))
+    graded, evaluated = len(np.asarray(live[1])), len(days)
     n = min(graded, section["matches"], evaluated // section["least_windows"])
     if graded < section["least_matches"]:
         return DriftTest(n=graded, note=too_few("graded forecasts", graded, section))
     if n < section["least_matches"]:
         return DriftTest(n=graded, note=f"the evaluation has {evaluated} forecasts, too few for past windows")
     before, after = (scoring.log_loss_each(p, y) - expected_loss(p) for p, y in (past, live))
-    windows = before[before.size - before.size // n * n :].reshape(-1, n).mean(axis=1)[-section["most_windows"] :]
+    ends, weeks = _past_windows(days, n, 0, section)
+    total = np.concatenate([[0.0], np.cumsum(before)])
+    windows = (total[ends] - total[ends - n]) / n
     excess, usual = float(after[-n:].mean()), float(windows.mean())
-    threshold = max(_quantile(windows, level) - usual, 1e-9)
+    highest = np.maximum.reduceat(windows, _first_of_each(weeks))
+    threshold = max(_quantile(highest, level) - usual, 1e-9)
     forecasts = np.asarray(live[0])[-n:]
     expected = float(expected_loss(forecasts).mean()) + usual
     words = f"{'worse' if excess > usual else 'no worse'}: {expected + excess - usual:.3f}, {expected:.3f} expected"
-    return DriftTest((MeasuredDrift("log loss", excess - usual, threshold, words),), n, before.size, len(windows))
+    return DriftTest((MeasuredDrift("log loss", excess - usual, threshold, words),), n, before.size, len(highest))
 
 
 def too_few(what: str, n: int, section: dict[str, Any]) -> str:
@@ -255,9 +276,30 @@ class _Distances:
     expected: Floats
 
 
+def _past_windows(days: Integers, n: int, first: int, section: dict[str, Any]) -> tuple[Integers, Integers]:
+    """Return where the past windows of n rows after a first row end, in the order of time, and their weeks.
+
+    One ends with each day. A history of too few weeks, such as that of the sandbox, in which a season lasts for days,
+    has windows without a row in common instead, each of which counts as a week.
+    """
+    ends = np.flatnonzero(np.diff(days, append=days[-1] + 1)) + 1
+    ends = ends[ends >= first + n]
+    weeks = days[ends - 1] // WEEK
+    if len(np.unique(weeks)) < section["least_windows"]:
+        ends = np.arange(len(days), first + n - 1, -n)[::-1]
+        weeks = np.arange(len(ends))
+    latest = weeks >= np.unique(weeks)[-section["most_weeks"] :][0]
+    return ends[latest], weeks[latest]
+
+
+def _first_of_each(groups: Integers) -> Integers:
+    """Return where each group of equal numbers begins."""
+    return np.flatnonzero(np.diff(groups, prepend=groups[0] - 1))
+
+
 def _size_change(values: Floats, made: Plan) -> units.SizeChange:
-    """Compare the sizes of the columns in the current window with those in the past ones."""
-    starts = [*made.starts, len(values) - made.n]
+    """Compare the sizes of the columns in the current window with those in the first window of each past week."""
+    starts = [*made.starts[made.weekly], len(values) - made.n]
     found = units.sizes(values, [slice(start, start + made.n) for start in starts])
     return units.size_change(found[:-1], found[-1])
 

@@ -6,8 +6,8 @@ They have the champion's estimator and parameters, the facts and the code of now
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -19,6 +19,9 @@ from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.services import workspaces
 from apps.ml.services.champion import FILES_DELETED, SYSTEM
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_once, refuse_impossible
+
+AFTER_FAILURE: Final = timedelta(days=7)
+"""From a failed back-test of a champion to the next: what it failed from, such as no finished season, lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,9 @@ def _what_holds_it_back(world: World, now: datetime) -> str:
     tonight = runs.filter(as_of=latest_midnight(now)).first()
     if tonight is not None:
         return f"{tonight} of this night is {tonight.get_status_display().lower()}"
+    newest = runs.first()
+    if newest is not None and newest.status == PipelineRun.RunStatus.FAILED and now < newest.as_of + AFTER_FAILURE:
+        return f"{newest} failed; the next night with a back-test is {newest.as_of + AFTER_FAILURE:%Y-%m-%d}"
     latest = selectors.newest_back_test(promotion.version_id)
     if latest is not None and latest.data_snapshot == data_snapshot(world):
         return f"champion and facts are those of run {latest.run_id}"

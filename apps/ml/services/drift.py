@@ -102,7 +102,8 @@ def measure_drift(*, version: ModelVersion, now: datetime) -> DriftReport:
     level, snapshot = section["level"] / drift.TESTS, data_snapshot(World(version.world))
     history = _history(version, most_rows=section["most_rows"], now=now)
     of = drift.strata(history.matches["competition"], _played(history.matches), section["phases"])
-    made = drift.plan(len(of), history.trained, section) if len(of) and history.names else None
+    days = _days(history.matches["known_at"])
+    made = drift.plan(days, history.trained, section) if len(of) and history.names else None
     if made is None:
         what = f"{len(of)} matches are too few for windows of past weeks" if history.names else "it reads no features"
         features = drift.DriftTest(n=len(of), note=what)
@@ -110,7 +111,7 @@ def measure_drift(*, version: ModelVersion, now: datetime) -> DriftReport:
         features = drift.compare(history.values, of, history.names, made, level)
     past, live = _forecasts(version, history.matches)
     predictions = _predictions(past, live, section, level)
-    concept = drift.concept(_graded(past), _graded(live), section, level)
+    concept = drift.concept(_graded(past), _days(past["at"]), _graded(live), section, level)
     tests = (features, predictions, concept)
     page = b"" if made is None else _page(history, of, made, features, section)
     with transaction.atomic():
@@ -173,26 +174,42 @@ def _history(version: ModelVersion, *, most_rows: int, now: datetime) -> History
     return History(matches.iloc[first:].reset_index(drop=True), values[first:], names, max(trained, 0))
 
 
+def _days(times: pd.Series) -> Integers:
+    """Return the day of each time, counted from 1970-01-01; a time before that of an earlier row has the day of it."""
+    days = times.dt.tz_localize(None).to_numpy(dtype="datetime64[D]").astype(np.int64)
+    latest: Integers = np.maximum.accumulate(days)
+    return latest
+
+
 def _played(matches: pd.DataFrame) -> Integers:
     ids = (matches[name].to_numpy() for name in ("season_id", "home_team_id", "away_team_id"))
     return drift.matches_played(*ids)
 
 
 def _forecasts(version: ModelVersion, matches: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return a version's forecasts out of sample and its graded ones: probabilities, outcome and stratum labels."""
+    """Return a version's forecasts out of sample and its graded ones, in the order of time.
+
+    Their columns: probabilities, outcome, a time of the match, and what makes its stratum.
+    """
     import pandas as pd
 
     columns = ["match_id", "competition", "outcome", *P]
     stored = EvaluationArtifacts.objects.filter(version_id=version.pk).values_list("forecasts", flat=True).first()
-    past = pd.DataFrame(columns=columns) if stored is None else pd.read_parquet(io.BytesIO(bytes(stored)))[columns]
+    past = pd.DataFrame(columns=[*columns, "as_of"])
+    if stored is not None:
+        past = pd.read_parquet(io.BytesIO(bytes(stored)))[[*columns, "as_of"]]
+    past = past.rename(columns={"as_of": "at"})
     graded = selectors.valid_scores(World(version.world)).filter(prediction__version=version.pk)
     rows = graded.order_by("match__kickoff_at", "match_id").values_list(
-        "match_id", "match__competition__slug", "outcome", *(f"prediction__{name}" for name in P)
+        "match_id", "match__competition__slug", "outcome", *(f"prediction__{name}" for name in P), "match__kickoff_at"
     )
-    live = pd.DataFrame(list(rows), columns=columns)
+    live = pd.DataFrame(list(rows), columns=[*columns, "at"])
     played = pd.Series(_played(matches), index=matches["match_id"])
     return tuple(  # type: ignore[return-value]
-        frame.assign(played=frame["match_id"].map(played).fillna(0).astype(int)) for frame in (past, live)
+        frame.assign(
+            played=frame["match_id"].map(played).fillna(0).astype(int), at=pd.to_datetime(frame["at"], utc=True)
+        )
+        for frame in (past, live)
     )
 
 
@@ -203,7 +220,7 @@ def _predictions(past: pd.DataFrame, live: pd.DataFrame, section: dict[str, Any]
     if len(live) < section["least_matches"]:
         return drift.DriftTest(n=len(live), note=drift.too_few("graded forecasts", len(live), section))
     both = pd.concat([past, live], ignore_index=True)
-    made = drift.plan(len(both), len(past), section, at_most=len(live))
+    made = drift.plan(_days(both["at"]), len(past), section, at_most=len(live))
     if made is None:
         return drift.DriftTest(n=len(live), note=f"the evaluation has {len(past)} forecasts, too few for past windows")
     of = drift.strata(both["competition"], both["played"], section["phases"])

@@ -112,6 +112,17 @@ def test_a_night_has_one_back_test_of_each_champion(champion, now):
     assert len(services.back_test_due(now=now + DAY).queued) == 1
 
 
+def test_after_a_back_test_that_failed_a_week_of_nights_has_none(champion, now):
+    (run,) = services.back_test_due(now=now).queued
+    run.status = "failed"
+    run.save()
+    later = runs.latest_midnight(now + 7 * DAY)
+    assert services.back_test_due(now=now + 6 * DAY).skipped["sandbox"] == (
+        f"{run} failed; the next night with a back-test is {later:%Y-%m-%d}"
+    )
+    assert len(services.back_test_due(now=now + 7 * DAY).queued) == 1
+
+
 def test_a_night_without_new_facts_or_a_new_champion_has_none(queued, champion, make_version, now):
     ended(queued, [], now)
     reason = services.back_test_due(now=now + DAY).skipped["sandbox"]

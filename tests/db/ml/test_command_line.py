@@ -350,7 +350,7 @@ def test_columns_of_numbers_are_aligned_to_the_right():
 def test_the_latest_report_on_drift_is_shown(db, make_version, now):
     with pytest.raises(CommandError, match="not been measured yet"):
         said("drift", "--world", "sandbox")
-    nothing = {"measured": [], "n": 0, "reference": 0, "windows": 0, "note": "too few matches"}
+    nothing = {"measured": [], "n": 0, "reference": 0, "weeks": 0, "note": "too few matches"}
     DriftReport.objects.create(
         world="sandbox",
         day=now.date(),

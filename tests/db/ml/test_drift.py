@@ -123,7 +123,7 @@ def test_a_report_names_features_statistics_and_thresholds(champion, now):
     assert {each.name for each in latest.features.measured} == {"elo_diff", "base_home"}
     assert all(0.0 <= each.statistic <= 1.0 and each.threshold > 0.0 for each in latest.features.measured)
     assert (latest.features.n, latest.computed_at) == (30, now)
-    assert latest.features.windows >= SMALL["least_windows"]
+    assert latest.features.weeks >= SMALL["least_windows"]
     assert latest.predictions.note == latest.concept.note == "0 graded forecasts, fewer than 20"
 
 
