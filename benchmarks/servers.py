@@ -19,7 +19,7 @@ STUCK = 300.0
 
 
 @contextmanager
-def own_servers() -> Iterator[Path]:
+def own_servers(role: str = "web") -> Iterator[Path]:
     """Start servers with the settings of the stack's, set Django up on a migrated database, and yield a folder.
 
     The folder and all that was stored go at the end. No worker is woken, for the broker is the memory of this process;
@@ -37,6 +37,7 @@ def own_servers() -> Iterator[Path]:
         os.environ |= {
             "DATABASE_URL": urlunsplit(urlsplit(server)._replace(path="/benchmark")),
             "DJANGO_SETTINGS_MODULE": "spai.settings",
+            "SPAI_ROLE": role,
             "CELERY_BROKER_URL": "memory://",
             "SPAI_SOURCE_HOSTS": "127.0.0.1",
             "MLFLOW_TRACKING_URI": f"sqlite:///{running.folder}/mlflow.db",

@@ -78,6 +78,7 @@ SMALL: dict[str, str] = {
     "features": "--matches 100000",
     "fixtures": "--fixtures 50",
     "jobs": "--jobs 12 --kills 1",
+    "operating": "--matches 15200",
     "push": "--clients 20 --forecasts 3 --fault-clients 8 --fault-events 300 --cuts 2 --kept 5000 --waiting 20",
     "push_in": "",
     "releases": "--rounds 1",
