@@ -56,7 +56,7 @@ class DescriptionForm(BaseDialogForm):
 class RunForm(DescriptionForm):
     """World, profile, day and parameters of a run, with those of the run that it repeats filled in."""
 
-    world = forms.ChoiceField(choices=World.choices, widget=UnfoldAdminSelectWidget)
+    world = forms.ChoiceField(choices=World.choices, initial=selectors.served_world, widget=UnfoldAdminSelectWidget)
     profile = forms.ChoiceField(
         choices=[("production", "production"), ("smoke", "smoke: quicker, only checks the pipeline")],
         widget=UnfoldAdminSelectWidget,
@@ -149,7 +149,7 @@ class RunForm(DescriptionForm):
 class BackTestForm(BaseDialogForm):
     """The world whose champion is back-tested."""
 
-    world = forms.ChoiceField(choices=World.choices, widget=UnfoldAdminSelectWidget)
+    world = forms.ChoiceField(choices=World.choices, initial=selectors.served_world, widget=UnfoldAdminSelectWidget)
 
     def clean_world(self) -> str:
         """Refuse a world without a champion."""

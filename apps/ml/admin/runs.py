@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,7 +15,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
@@ -26,9 +27,6 @@ from apps.ml.admin.run_forms import BackTestForm, DescriptionForm, RetryForm, Ru
 from apps.ml.admin.side_by_side import SideBySideAdmin
 from apps.ml.models import ModelVersion, PipelineRun, StageLog
 from apps.ml.params_schema import ParametersRefusedError
-
-STOP_POLLING = 286
-"""HTTP status that makes htmx stop polling."""
 
 MATCH_ID = re.compile(r"\bmatch_id=(\d{1,18})\b")
 """The match in a row that a gate refused."""
@@ -301,6 +299,12 @@ class PipelineRunAdmin(SideBySideAdmin):
             run.back_test_of = ModelVersion.objects.defer("bundle").get(pk=run.back_test_of_id)
         return None if run is None else selectors.with_actual_status(run)
 
+    def get_fields(self, request: HttpRequest, obj: PipelineRun | None = None) -> Sequence[str]:
+        """Leave the version out that a back-test is of where the run is none."""
+        if obj is not None and obj.is_back_test:
+            return self.fields
+        return [name for name in self.fields if name != "back_test_of"]
+
     def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return bool(request.user.has_perm("ml.add_pipelinerun"))
 
@@ -320,10 +324,10 @@ class PipelineRunAdmin(SideBySideAdmin):
         if run is None:
             raise Http404
         run = selectors.with_actual_status(run)
-        status = STOP_POLLING if run.is_over else 200
-        return render(
-            request, "admin/ml/pipelinerun/progress.html", self._progress_context(request, run), status=status
-        )
+        if run.is_over:
+            # Buttons and fields of the page are those of a run that goes on.
+            return HttpResponseClientRefresh()
+        return render(request, "admin/ml/pipelinerun/progress.html", self._progress_context(request, run))
 
     def _progress_context(self, request: HttpRequest, run: PipelineRun) -> dict[str, Any]:
         may = {"may_run": self.has_run_permission(request), "may_promote": request.user.has_perm("ml.add_promotion")}

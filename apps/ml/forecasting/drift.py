@@ -327,21 +327,23 @@ def _distances(codes: NDArray[np.uint8], of: Integers, bins: int, made: Plan) ->
     """Walk over the windows in the order of time, each compared with what lies before it and the lag."""
     columns = codes.shape[1]
     cells = columns * bins
-    counts = np.zeros((int(of.max()) + 1, cells))
+    strata_count = int(of.max()) + 1
+    counts, everything, known = np.zeros((strata_count, cells)), np.zeros(cells), np.zeros(strata_count)
     offset = np.arange(columns) * bins
 
     def add(start: int, end: int) -> None:
         for stratum in np.unique(of[start:end]):
             rows = codes[start:end][of[start:end] == stratum] + offset
-            counts[stratum] += np.bincount(rows.ravel(), minlength=cells)
+            added = np.bincount(rows.ravel(), minlength=cells)
+            counts[stratum] += added
+            everything[:] += added
+            known[stratum] += len(rows)
 
     def expected_of(start: int) -> Floats:
-        own, sizes = np.unique(of[start : start + made.n], return_counts=True)
-        everything = counts.sum(axis=0)
-        total = everything[:bins].sum()
-        known = counts[own, :bins].sum(axis=1)
-        mixed = (counts[own] + SHRINKAGE * everything / total) / (known[:, None] + SHRINKAGE)
-        blend: Floats = (sizes / made.n) @ mixed
+        """Return the mean of the distributions of the window's strata, each drawn to that of all rows."""
+        share = np.bincount(of[start : start + made.n], minlength=strata_count) / made.n
+        weights = share / (known + SHRINKAGE)
+        blend: Floats = weights @ counts + weights.sum() * SHRINKAGE * everything / known.sum()
         return blend.reshape(columns, bins)
 
     starts = [*made.starts, len(codes) - made.n]

@@ -51,7 +51,7 @@ class RunProgress:
     seconds_left: float | None  # None without earlier runs, and for a run that has ended
 
     def __str__(self) -> str:
-        return f"{self.ended} of {len(self.stages)} stages"
+        return f"{self.ended} of {len(self.stages)} stages" if self.stages else "the stages are being listed"
 
 
 def stage_durations(
@@ -94,7 +94,9 @@ def run_progress(run: PipelineRun, durations: Mapping[str, StageDuration], *, no
         elif stage.status == RUNNING and stage.usual:
             done += weight * min((stage.seconds or 0.0) / stage.usual, ALMOST)
     left = None
-    if known and not run.is_over:
+    if not stages and durations and not run.is_over:
+        left = sum(each.median for each in durations.values())
+    elif known and not run.is_over:
         left = sum(
             max((stage.usual or average) - (stage.seconds or 0.0), 0.0)
             for stage in stages
