@@ -38,9 +38,12 @@ def track_record(request: HttpRequest) -> HttpResponse:
         "has_back_tests": BACK_TESTS in records,
     }
     champion, gap = ml_selectors.champion(page.world), ml_selectors.closing_gap(page.world)
-    key = (champion is None,) if gap is None else (champion is None, gap.pk, gap.computed_at)
+    made = () if gap is None else (gap.pk, gap.computed_at)
     context["gap"] = kept_part(
-        page, "partials/record/gap.html", lambda: {"has_model": champion is not None} | _gap(gap), *key
+        page,
+        "partials/record/gap.html",
+        lambda: {"has_model": champion is not None} | _gap(gap),
+        *(champion is None, *made),
     )
     if summary is None:
         context["champion"] = champion
