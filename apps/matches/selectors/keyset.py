@@ -1,4 +1,4 @@
-"""Pages of long lists by keyset: the rows after a place in an order, read from an index."""
+"""Pages of long lists, read in the order of an index: the first rows of several queries, the rows after a place."""
 
 from __future__ import annotations
 

@@ -33,10 +33,9 @@ SILENCE: Final = 1.0
 """Longest time in seconds between two writes of the row."""
 
 STOPPED: Final = "its worker was stopped (SIGTERM), for example by `make down` or `make restart`"
-
 DIED: Final = "its worker ended unexpectedly: it was killed, or the machine stopped"
-
 BUSY: Final = "another process is still working in its folder"
+"""Why a run was interrupted, as its page says; see also `loaded_code.NEW_CODE`."""
 
 WRITTEN_WHILE_RUNNING: Final = ("heartbeat_at", "stages", "log")
 
