@@ -24,7 +24,7 @@ from django_celery_beat.models import PeriodicTask
 from apps.api import selectors as api_selectors
 from apps.api.models import PredictionJob, Webhook, WebhookDelivery
 from apps.matches.models import AuditEntry, Contradiction, Event, Ingest, Match, TeamAlias, World
-from apps.matches.selectors import Amount, amount, retention_begins_at, sizes
+from apps.matches.selectors import Amount, amount, disk_use, retention_begins_at
 from apps.ml import selectors as ml_selectors
 from apps.ml.models import PipelineRun, Prediction, Promotion, Score
 from apps.ml.selectors.forecasts import LiveRecord
@@ -72,7 +72,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "decisions": decisions(),
         "worlds": [world_panel(world, served=served, now=now) for world in sorted(World, key=lambda w: w != served)],
         "sources": [source_line(source) for source in with_summaries(scraping_selectors.sources())],
-        "disk": sizes(),
+        "disk": disk_use(),
         "retention_begins_at": retention_begins_at(now),
         "drifts": [drift for world in World if (drift := ml_selectors.latest_drift(world))],
         "runs": runs,

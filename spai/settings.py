@@ -18,12 +18,11 @@ import environ
 from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse_lazy
 from pythonjsonlogger.core import RESERVED_ATTRS
 
 from apps.matches import redis_addresses
-from spai import broker
+from spai import admin_theme, api_document, broker
 from spai.stack import renamed
 from spai.stack.stopping import DRAIN_SECONDS
 
@@ -73,6 +72,14 @@ def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
     value = env.str(name, default=default)
     if value not in choices:
         raise ImproperlyConfigured(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+    return value
+
+
+def at_least(name: str, least: int, default: int) -> int:
+    """Return the variable `name`, a whole number that is not below `least`."""
+    value: int = env.int(name, default=default)
+    if value < least:
+        raise ImproperlyConfigured(f"{name} is {value}; it must be {least} or more")
     return value
 
 
@@ -185,15 +192,6 @@ SPAI_ACCOUNTS: bool = env.bool("SPAI_ACCOUNTS", default=False)
 # ── Access to the API ────────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_ANONYMOUS_API: bool = env.bool("SPAI_ANONYMOUS_API", default=True)
 """Whether programs read and have forecasts computed without a key; pages are open in any case."""
-
-
-def at_least(name: str, least: int, default: int) -> int:
-    """Return the variable `name`, a whole number that is not below `least`."""
-    value: int = env.int(name, default=default)
-    if value < least:
-        raise ImproperlyConfigured(f"{name} is {value}; it must be {least} or more")
-    return value
-
 
 SPAI_LIMIT_ANONYMOUS = at_least("SPAI_LIMIT_ANONYMOUS", 0, 600)
 """Requests per minute of one address without a key; 0 for no limit."""
@@ -567,94 +565,13 @@ REST_FRAMEWORK = {
     # Views with several formats negotiate by `FormatNegotiation`; elsewhere `format` is an unknown parameter.
     "URL_FORMAT_OVERRIDE": None,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "SPAI",
-    "DESCRIPTION": (
-        "Football matches and calibrated 1X2 forecasts. Moments are in UTC and written with Z; probabilities are in "
-        "the order home, draw, away; null stands for what is not known; errors are problem details (RFC 9457)."
-    ),
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    # The name of a member would say too little, or belong to one of two members with these choices.
-    "ENUM_NAME_OVERRIDES": {
-        "SideEnum": "apps.ml.forecasting.weaknesses.SIDES",
-        "WeaknessEnum": "apps.ml.forecasting.weaknesses.CODES",
-    },
-    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-    "CONTACT": {"name": "The operator of this site", "url": f"{SPAI_WEB_URL}/about/"},
-    "SERVERS": [{"url": SPAI_WEB_URL, "description": "Matches and forecasts"}],
-    # Those without an operation are left out.
-    "TAGS": [
-        {"name": name, "description": description}
-        for name, description in {
-            "root": "Where everything is.",
-            "matches": "Fixtures and results, each with its forecast.",
-            "predictions": "Forecasts that were published, and forecasts of many matches at once.",
-            "what-if": "Forecasts of matches that are not fixtures.",
-            "prediction-jobs": "Work that takes longer than a request.",
-            "competitions": "Leagues and cups, their tables, and forecasts of how their seasons end.",
-            "seasons": "Seasons of competitions.",
-            "season-forecasts": "Simulated ends of seasons.",
-            "teams": "Teams by their slugs and by what people call them.",
-            "scores": "Published forecasts, compared with the results.",
-            "models": "Model versions and how good they are.",
-            "live-comparisons": "Versions in shadow against the champion, on matches that were graded.",
-            "features": "What the champion is told about a match.",
-            "bookmakers": "Whose prices are stored.",
-            "sources": "Where matches come from.",
-            "events": "What happened, in order.",
-            "webhooks": "Addresses that are told what happened.",
-            "ledger": "Proofs that no forecast was changed after its publication.",
-            "ingest": "Push-in: a program sends fixtures, results and odds. The admin process answers.",
-        }.items()
-    ],
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.api.schema.complete"],
-}
+SPECTACULAR_SETTINGS = api_document.spectacular_settings(SPAI_WEB_URL)
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOGIN_URL = reverse_lazy("admin:login") if SPAI_ROLE == "admin" else f"{SPAI_ADMIN_URL}/admin/login/"
 # The page after a login that was not triggered by another page.
 LOGIN_REDIRECT_URL = "/admin/"
-UNFOLD = {
-    "SITE_TITLE": "SPAI admin",
-    "SITE_HEADER": "SPAI admin",
-    "SITE_URL": SPAI_WEB_URL,
-    "SITE_SYMBOL": "sports_soccer",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("spai/icon.svg")}],
-    # The blue of the pages, in Unfold's shades.
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97% .014 254)",
-            "100": "oklch(93% .032 254)",
-            "200": "oklch(88% .059 254)",
-            "300": "oklch(81% .095 252)",
-            "400": "oklch(71% .130 252)",
-            "500": "oklch(60% .140 254)",
-            "600": "oklch(49% .136 255)",
-            "700": "oklch(44% .122 256)",
-            "800": "oklch(38% .100 257)",
-            "900": "oklch(33% .080 258)",
-            "950": "oklch(25% .060 259)",
-        }
-    },
-    "LOGIN": {"form": "spai.logins.LoginForm"},
-    "STYLES": [lambda request: static("spai/admin.css")],
-    "SCRIPTS": [lambda request: static("spai/admin.js")],
-    "ACCOUNT": {
-        "navigation": [
-            {"title": "Change password", "link": lambda request: reverse("admin:password_change")},
-            {"title": "Second factor", "link": lambda request: reverse("admin:second_factor")},
-        ]
-    },
-    "DASHBOARD_CALLBACK": "spai.home.home",
-}
+UNFOLD = admin_theme.unfold_settings(SPAI_WEB_URL)
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOG_LEVEL = one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")

@@ -14,7 +14,7 @@ from typing import Final
 from granian.cli import entrypoint
 
 LIBRARIES: Final = ("apps.ml.pipeline.warm_up", "pandas", "pyarrow.parquet", "xgboost")
-"""What `apps.ml.serving.prepare` imports, without Django."""
+"""What `apps.ml.serving.loading.prepare` imports, without Django."""
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline.progress import DONE, UNCHANGED
 from apps.ml.selectors.registered_versions import PROFILES
 from apps.ml.services.back_test_results import result_in_words
-from apps.ml.services.execution import running_stage
+from apps.ml.services.run_row import running_stage
 from apps.ml.services.workspaces import stages_of
 from spai.commands.answers import Answer, Subcommand, add_world, table, world_of
 

@@ -21,7 +21,8 @@ from apps.matches.admin import AuditedAdmin
 from apps.matches.models import AuditEntry, subject_of
 from apps.ml import services as ml
 from apps.scraping import services as scraping
-from tests.db.audited_actions import CASES, NO_ACTION, Room, task
+from tests.db.audited_actions import CASES, NO_ACTION, Room
+from tests.db.audited_actions.site import task
 from tests.factories import CompetitionFactory, TeamFactory
 
 pytestmark = pytest.mark.django_db

@@ -21,7 +21,7 @@ from apps.api.models import ApiKey
 from apps.matches import replicas
 from apps.matches.connections import prepared
 from apps.matches.models import Region
-from apps.matches.selectors import recent_form
+from apps.matches.selectors import recent_results
 from spai.probes import readyz
 from spai.stack import servers
 from spai.stack.environment import SUPERUSER
@@ -123,7 +123,7 @@ def test_every_read_of_matches_goes_to_the_replica(django_assert_num_queries):
     with replicas.from_replica(), django_assert_num_queries(0):
         assert Region.objects.filter(name="Nowhere").exists()
         assert prepared("SELECT pg_is_in_recovery(), %s::int", [1]) == [(True, 1)]
-        assert recent_form([1], before=timezone.now()) == {1: []}
+        assert recent_results([1], timezone.now(), 5) == {1: []}
         assert ApiKey.objects.all().db == "default"
     assert Region.objects.all().db == "default"
 

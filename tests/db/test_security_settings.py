@@ -25,7 +25,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.ml.admin.drift import PAGE_POLICY
-from apps.ml.admin.versions import REPORT_POLICY
+from apps.ml.admin.version_pages import REPORT_POLICY
 from spai import roles
 from tests.documentation import node_ids
 

@@ -467,7 +467,7 @@ def test_another_media_type_is_refused(client, build):
 
 def test_our_own_fault_is_a_problem_without_its_reason(client, build, monkeypatch):
     client.raise_request_exception = False
-    monkeypatch.setattr("apps.matches.selectors.matches", lambda: 1 / 0)
+    monkeypatch.setattr("apps.matches.selectors.keyset.matches", lambda: 1 / 0)
     body = problem_of(client.get(LIST), 500)
     assert "division" not in json.dumps(body)
 
@@ -479,7 +479,7 @@ def test_a_database_that_is_away_is_503(client, build, monkeypatch):
         raise OperationalError("connection refused")
 
     client.raise_request_exception = False
-    monkeypatch.setattr("apps.matches.selectors.matches", away)
+    monkeypatch.setattr("apps.matches.selectors.keyset.matches", away)
     response = client.get(LIST)
     problem_of(response, 503)
     assert response["Retry-After"] == "5"

@@ -14,7 +14,7 @@ from apps.matches import events, feed
 from apps.matches.ingest.changes import publish_matches
 from apps.matches.models import Event, Topic
 from apps.ml import services
-from apps.ml.services.execution import publish as publish_run
+from apps.ml.services.run_row import publish as publish_run
 from tests.web.test_api import problem_of
 
 ADDRESS = "/api/v1/events/"

@@ -1,5 +1,5 @@
-"""Admin of models: runs, versions, champions, forecasts and drift."""
+"""Admin of models: runs, versions, comparisons, champions, forecasts and drift."""
 
-from apps.ml.admin import champions, drift, forecasts, policies, runs, versions
+from apps.ml.admin import catalogues, champions, comparisons, drift, forecasts, policies, runs, versions
 
-__all__ = ["champions", "drift", "forecasts", "policies", "runs", "versions"]
+__all__ = ["catalogues", "champions", "comparisons", "drift", "forecasts", "policies", "runs", "versions"]

@@ -16,7 +16,7 @@ from apps.matches.services import record_action
 from apps.ml.models import PipelineRun
 from apps.ml.pipeline import progress
 from apps.ml.services import workspaces
-from apps.ml.services.execution import publish
+from apps.ml.services.run_row import publish
 from apps.ml.services.runs import RunRefusedError, queue_once
 
 TAGS: Final = 10

@@ -23,7 +23,9 @@ from apps.ml.models import PipelineRun
 from apps.ml.pipeline.progress import FAILED, RUNNING
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM
-from apps.ml.services.execution import execute_run, publish, running_stage, waits_for_restart
+from apps.ml.services.execution import execute_run
+from apps.ml.services.loaded_code import waits_for_restart
+from apps.ml.services.run_row import publish, running_stage
 
 logger = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import files, finished_steps, parallel
+from apps.ml.pipeline.progress import storable
 
 QUIET: Final = {
     "DVC_NO_ANALYTICS": "true",
@@ -162,6 +163,12 @@ def earlier_stages(run: PipelineRun) -> list[str]:
     """Return the stages before the one that a retry begins with."""
     names = list(read_stages())
     return names[: names.index(run.first_stage)]
+
+
+def read_lock_file(folder: Path) -> str:
+    """Return the content of `dvc.lock`; empty when DVC has not written it."""
+    path = folder / "dvc.lock"
+    return storable(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else ""
 
 
 def _keep_earlier_stages(folder: Path, run: PipelineRun) -> None:

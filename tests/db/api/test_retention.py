@@ -126,7 +126,7 @@ def test_a_run_that_is_killed_leaves_a_row_without_an_end_and_the_next_one_goes_
     with pytest.raises(KeyboardInterrupt):
         apply()
     assert RetentionRun.objects.get().finished_at is None
-    assert selectors.sizes() is None
+    assert selectors.disk_use() is None
     monkeypatch.setitem(retention.STEPS, "forecasts", lambda run: Deletion())
     assert apply().deleted["events"] == Deletion(4)
 
@@ -309,7 +309,7 @@ def test_the_command_fails_where_a_kind_was_not_finished(old_events, monkeypatch
 
 def test_the_panel_shows_the_largest_parts_and_what_was_not_deleted(db, admin_process, now):
     def panel() -> str:
-        return render_to_string("admin/disk_panel.html", {"disk": selectors.sizes()})
+        return render_to_string("admin/disk_panel.html", {"disk": selectors.disk_use()})
 
     assert "Not measured yet" in panel()
     sizes = {"events": 3_000_000_000, "logs": 2_000_000, "model copies": 0}

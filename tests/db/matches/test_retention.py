@@ -174,10 +174,10 @@ def test_old_reports_go_but_the_newest_stays(now):
 
 
 def test_the_sizes_are_those_of_the_latest_run_that_was_finished(now):
-    assert selectors.sizes() is None
+    assert selectors.disk_use() is None
     report(now - timedelta(hours=1), sizes={"logs": 5, "events": 700, "model copies": 0}, free_bytes=10**9)
     RetentionRun.objects.create(started_at=now, requested_by="ann")
-    found = selectors.sizes()
+    found = selectors.disk_use()
     assert [(part.name, part.bytes) for part in found.parts] == [("events", 700), ("logs", 5), ("model copies", 0)]
     assert [part.name for part in found.largest] == ["events", "logs"]
     assert (found.total, found.free) == (705, 10**9)

@@ -55,16 +55,14 @@ def test_form_is_seen_from_each_team_and_knows_no_later_result(django_assert_num
     # Kicked off before, but the result came after.
     FinishedMatchFactory(season=season, away_team=team, kickoff_at=KICKOFF - timedelta(hours=1))
     MatchFactory(season=season, home_team=team, kickoff_at=KICKOFF - 3 * DAY, status="postponed")
-    with django_assert_num_queries(2):
-        form = selectors.recent_form([team.pk, other.pk], KICKOFF)
-        assert [(entry.match, entry.outcome, entry.goals_for) for entry in form[team.pk]] == [
-            (drawn, "D", 2),
-            (lost, "L", 1),
-            (won, "W", 2),
-        ]
-        assert [entry.opponent.name for entry in form[other.pk]] == ["Arsenal"]
-    assert [entry.match for entry in selectors.recent_form([team.pk], KICKOFF, limit=1)[team.pk]] == [drawn]
-    assert selectors.recent_form([], KICKOFF) == {}
+    with django_assert_num_queries(1):
+        found = selectors.recent_results([team.pk, other.pk], KICKOFF, 5)
+    assert found == {team.pk: [drawn.pk, lost.pk, won.pk], other.pk: [lost.pk]}
+    assert selectors.recent_results([team.pk], KICKOFF, 1) == {team.pk: [drawn.pk]}
+    assert selectors.recent_results([], KICKOFF, 5) == {}
+    form = [selectors.form_entry(match, team.pk) for match in (drawn, lost, won)]
+    assert [(entry.outcome, entry.goals_for) for entry in form] == [("D", 2), ("L", 1), ("W", 2)]
+    assert selectors.form_entry(lost, other.pk).opponent == team
 
 
 def test_earlier_matches_are_those_that_were_known_newest_first():
@@ -204,7 +202,7 @@ def test_few_rows_are_counted_and_many_are_estimated(monkeypatch):
         MatchFactory()
     assert str(selectors.amount(Match.objects.all())) == "3"
     assert not selectors.amount(Match.objects.none())
-    monkeypatch.setattr(selectors, "COUNTED", 2)
+    monkeypatch.setattr("apps.matches.selectors.counts.COUNTED", 2)
     many = selectors.amount(Match.objects.all())
     assert many.n >= 3
     assert str(many).startswith("about ")

@@ -17,6 +17,7 @@ from apps.ml import selectors, services, serving
 from apps.ml.forecasting import weaknesses
 from apps.ml.forecasting.estimators import Calibrated, Calibration, Intervals, calibration
 from apps.ml.models import Prediction, Score
+from apps.ml.serving import loaded_models
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_a_forecast_stores_the_intervals_of_its_model(champion, now, monkeypatch
     plain = Calibration("none", (1.0,) * 3, (0.0,) * 3, 500, {})
     monkeypatch.setattr(calibration, "KNOWN", ("elo_diff",) * 6)
     bundle = replace(served.bundle, estimator=Calibrated(served.bundle.estimator, plain, around))
-    monkeypatch.setitem(serving._served, World.SANDBOX, replace(served, bundle=bundle))
+    monkeypatch.setitem(loaded_models.champions, World.SANDBOX, replace(served, bundle=bundle))
     services.predict_due(now=now)
     row = Prediction.objects.order_by("kickoff_at").last()
     assert row.intervals["level"] == 0.8

@@ -15,6 +15,7 @@ from apps.matches.ingest import ingest
 from apps.matches.models import Match, Odds, World
 from apps.ml import dataset, services, serving
 from apps.ml.models import FeatureSnapshot, ModelVersion, Promotion
+from apps.ml.serving import asked_versions, feature_states, loaded_models, loading
 
 
 class Clock:
@@ -96,9 +97,11 @@ def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version,
     assert (before.data_snapshot, moved.data_snapshot) == (dataset_before(before), report.ingest_id)
     fixtures = dataset.fixtures(fixture_ids())
     serving.forget()
-    anew, _ = serving._rebuilt(moved, now=later)
+    anew, _ = feature_states._rebuilt(moved, now=later)
     anew.schedule(
-        dataset.schedule(World.SANDBOX, start=later - serving.SCHEDULE_BACK, until=later + serving.SCHEDULE_AHEAD)
+        dataset.schedule(
+            World.SANDBOX, start=later - feature_states.SCHEDULE_BACK, until=later + feature_states.SCHEDULE_AHEAD
+        )
     )
     asked = fixtures.assign(as_of=later)
     assert moved.state.describe(asked).tobytes() == anew.describe(asked).tobytes()
@@ -173,7 +176,7 @@ def test_the_keeper_loads_and_warms_what_is_champion_and_then_requests_only_read
 
 def test_libraries_and_kernels_are_there_before_the_first_champion_and_no_page_waits_for_them(db, now, monkeypatch):
     ready_before = []
-    monkeypatch.setattr(serving, "prepare", lambda: ready_before.append(serving.is_warm()))
+    monkeypatch.setattr(loading, "prepare", lambda: ready_before.append(serving.is_warm()))
     serving.keep_current(clock=lambda: now, rounds=1)
     assert ready_before == [True]
 
@@ -181,7 +184,7 @@ def test_libraries_and_kernels_are_there_before_the_first_champion_and_no_page_w
 def test_a_champion_loads_after_its_libraries_and_kernels(make_version, now, monkeypatch):
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     ready_before = []
-    monkeypatch.setattr(serving, "prepare", lambda: ready_before.append(serving.is_warm()))
+    monkeypatch.setattr(loading, "prepare", lambda: ready_before.append(serving.is_warm()))
     serving.keep_current(clock=lambda: now, rounds=1)
     assert ready_before[0] is False
 
@@ -195,10 +198,10 @@ def test_a_failed_preparation_loses_neither_the_champion_nor_the_next_one(make_v
         failures.append("once")
         if len(failures) == 1:
             services.promote(version=make_version(2), user=None, reason="newer", now=now)
-            serving._checked.clear()
+            loaded_models.looked_at.clear()
             raise ImportError("no xgboost")
 
-    monkeypatch.setattr(serving, "prepare", fail)
+    monkeypatch.setattr(loading, "prepare", fail)
     serving.keep_current(clock=lambda: now, rounds=2)
     assert "libraries and kernels cannot be loaded" in caplog.text
     assert "no xgboost" in caplog.text
@@ -211,7 +214,7 @@ def test_a_champion_whose_libraries_fail_does_not_end_the_keeper(make_version, n
     def fail() -> None:
         raise ImportError("no xgboost")
 
-    monkeypatch.setattr(serving, "prepare", fail)
+    monkeypatch.setattr(loading, "prepare", fail)
     serving.keep_current(clock=lambda: now, rounds=2)
     assert serving.is_warm()
     assert "the champions cannot be updated" in caplog.text
@@ -304,10 +307,10 @@ class TestVersionsByName:
 
     def test_few_are_loaded_at_a_time(self, make_version, now):
         services.promote(version=make_version(1), user=None, reason="first", now=now)
-        others = [make_version(number) for number in range(2, 3 + serving.ASKED_LIMIT)]
+        others = [make_version(number) for number in range(2, 3 + asked_versions.ASKED_LIMIT)]
         for other in others:
             serving.version(other, now=now)
-        assert len(serving._by_version) == serving.ASKED_LIMIT
+        assert len(loaded_models.asked_versions) == asked_versions.ASKED_LIMIT
 
     def test_one_that_cannot_be_loaded_says_why_each_time(self, make_version, now):
         services.promote(version=make_version(1), user=None, reason="first", now=now)
@@ -373,10 +376,10 @@ class TestLabelledVersions:
         served = self.served(make_version, now, estimator="market_aware", inputs="prices before the match")
         later = now + timedelta(minutes=20)
         ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
-        serving._load_asked(now=later)
+        asked_versions.load_asked(now=later)
         moved = serving.version(served.version, now=later)
         assert moved.price_state.observed_until > served.price_state.observed_until
-        _, anew = serving._rebuilt(moved, now=later)
+        _, anew = feature_states._rebuilt(moved, now=later)
         asked = dataset.fixtures(fixture_ids()).assign(as_of=later)
         described = moved.price_state.describe(asked)
         assert described.tobytes() == anew.describe(asked).tobytes()

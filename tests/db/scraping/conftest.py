@@ -11,7 +11,8 @@ import pytest
 from apps.scraping import services
 from apps.scraping.models import ScrapeRun, Source
 from apps.scraping.services.runs import scrape_due
-from tests.fakes import FakeFetcher, FakeSite
+from tests.db.scraping.small_site import COMING, FEED, HOME, ONE, TWO
+from tests.fakes import FakeFetcher, FakeSite, page_of
 
 NOW = datetime(2026, 11, 23, 9, 0, 30, tzinfo=UTC)
 
@@ -83,3 +84,10 @@ def raw_pages(settings, tmp_path):
 def stage(db, clock) -> Stage:
     source = services.ensure_sandbox(now=NOW)
     return Stage(source, FakeSite(), FakeFetcher({}, clock), clock)
+
+
+@pytest.fixture
+def filled(stage: Stage) -> Stage:
+    """A site whose first page leads to a feed of two results and a fixture."""
+    stage.fetcher.pages = {HOME: page_of(follow=(FEED,)), FEED: page_of(ONE, TWO, COMING)}
+    return stage

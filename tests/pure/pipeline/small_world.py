@@ -17,6 +17,7 @@ STAGES = (preprocess, featurize, split, train, calibrate, evaluate, explain, rep
 AS_OF = datetime(2024, 4, 17, tzinfo=UTC)
 TEAMS = 10
 LEAGUES = 3
+HOUR = pd.Timedelta(hours=1)
 
 
 def small_params() -> dict:

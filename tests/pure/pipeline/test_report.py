@@ -152,3 +152,14 @@ def test_numbers_are_written_with_a_true_minus_and_a_missing_one_as_a_dash():
     assert tables.number(None) == "–"
     assert tables.interval({"mean": -0.01, "low": -0.02, "high": 0.005}) == "−0.0100 [−0.0200, +0.0050]"
     assert tables.interval(None) == "–"
+
+
+def test_the_report_reports_the_numbers_and_fetches_nothing(built):
+    metrics = files.read_json(built / files.METRICS)
+    page = (built / files.REPORT).read_text()
+    assert f"{metrics['models'][metrics['best']]['log_loss']:.4f}" in page
+    assert f"{metrics['test']['n']} matches" in page
+    assert "<script" not in page
+    assert "src=" not in page
+    assert page.count("<svg") == len(list((built / files.PLOTS).iterdir())) == 5
+    assert len(page.encode()) < 2_000_000

@@ -15,7 +15,7 @@ from apps.matches.models import Event
 from apps.ml.models import Promotion
 from apps.ml.pipeline import files
 from apps.ml.pipeline.revision import params_sha256
-from apps.ml.services import cancel_run, execution, failures, retry_run, runs, workspaces
+from apps.ml.services import cancel_run, execution, failures, retry_run, run_outcomes, run_row, runs, workspaces
 from tests.db.ml.runs.toy import (
     NOW,
     TOY,
@@ -110,8 +110,8 @@ def test_what_the_same_facts_parameters_and_code_have_made_is_not_made_again(
     made.code_revision = "c+dirty" if revision == "c+dirty" else "c"
     made.metrics = {"best": "toy"}
     made.save()
-    monkeypatch.setattr(execution, "code_revision", lambda _: revision)
-    monkeypatch.setattr(execution, "data_snapshot", lambda _: snapshot)
+    monkeypatch.setattr(run_row, "code_revision", lambda _: revision)
+    monkeypatch.setattr(run_outcomes, "data_snapshot", lambda _: snapshot)
     (toy / files.PARAMS).write_text(f"train: {{rounds: {rounds}}}\n")
     run = queued()
     runs.run_due(now=NOW)
@@ -128,8 +128,8 @@ def test_a_version_that_an_earlier_attempt_of_the_run_made_ends_it_as_succeeded(
     made = version(created=False)
     made.params_sha256, made.pipeline_run = params_sha256(run.params, "smoke"), run
     made.save()
-    monkeypatch.setattr(execution, "code_revision", lambda _: "c")
-    monkeypatch.setattr(execution, "data_snapshot", lambda _: 1)
+    monkeypatch.setattr(run_row, "code_revision", lambda _: "c")
+    monkeypatch.setattr(run_outcomes, "data_snapshot", lambda _: 1)
     runs.run_due(now=NOW)
     run.refresh_from_db()
     assert run.status == "succeeded"
@@ -292,9 +292,9 @@ def test_a_run_that_fails_at_the_promotion_is_failed_though_it_made_nothing_new(
     def refuse(**_):
         raise ValueError("no promotion")
 
-    monkeypatch.setattr(execution, "promote_first_champion", refuse)
+    monkeypatch.setattr(run_outcomes, "promote_first_champion", refuse)
     made = version(created=False)
-    monkeypatch.setattr(execution, "_made_from_the_same", lambda _: made)
+    monkeypatch.setattr(run_outcomes, "made_from_the_same", lambda _: made)
     run = queued()
     runs.run_due(now=NOW)
     run.refresh_from_db()

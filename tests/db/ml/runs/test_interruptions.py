@@ -20,7 +20,7 @@ from apps.matches.locks import Lock, is_taken
 from apps.matches.models import Event, World
 from apps.ml import selectors
 from apps.ml.models import PipelineRun
-from apps.ml.services import execution, runs, workspaces
+from apps.ml.services import loaded_code, run_outcomes, run_row, runs, workspaces
 from tests.database import database_url
 from tests.db.ml.runs.toy import (
     NOW,
@@ -209,7 +209,7 @@ def test_a_run_that_was_taken_over_while_the_database_was_away_repeats_nothing(t
             PipelineRun.objects.filter(pk=run.pk).update(executor="another process", log="its log")
             end_own_session()
 
-    monkeypatch.setattr(execution, "promote_first_champion", lose_the_run)
+    monkeypatch.setattr(run_outcomes, "promote_first_champion", lose_the_run)
     runs.run_due(now=timezone.now())
     assert tried == ["promote"]
     assert (fresh(run).status, fresh(run).log) == ("running", "its log")
@@ -236,7 +236,7 @@ def test_an_executor_that_is_frozen_loses_the_lock_and_goes_on_only_when_it_is_f
             other.close()
         return False
 
-    monkeypatch.setattr(execution, "promote_first_champion", freeze)
+    monkeypatch.setattr(run_outcomes, "promote_first_champion", freeze)
     with psycopg.connect(database_url(), autocommit=True) as other:
         runs.run_due(now=timezone.now(), is_stopping=release)
     assert held == [True, True]
@@ -256,14 +256,14 @@ def test_a_stage_that_fails_after_its_code_was_replaced_waits_for_the_restart_an
     script = toy / "toy.py"
     sound = script.read_text()
     script.write_text("raise SystemExit('column ml_modelversion.declined_at does not exist')")
-    monkeypatch.setattr(execution, "LOADED_CODE", "of before")
+    monkeypatch.setattr(loaded_code, "LOADED_CODE", "of before")
     runs.run_due(now=timezone.now())
     found = fresh(run)
-    assert (found.status, found.interruptions[-1]["cause"]) == ("interrupted", execution.NEW_CODE)
+    assert (found.status, found.interruptions[-1]["cause"]) == ("interrupted", loaded_code.NEW_CODE)
     assert runs.run_due(now=timezone.now()) is None, "this process still has the code of before"
     assert len(fresh(run).interruptions) == 1
     script.write_text(sound)
-    monkeypatch.setattr(execution, "LOADED_CODE", execution.run_code_sha256())
+    monkeypatch.setattr(loaded_code, "LOADED_CODE", loaded_code.run_code_sha256())
     runs.run_due(now=timezone.now())
     assert fresh(run).status == "succeeded"
 
@@ -290,7 +290,7 @@ def test_what_a_lost_database_cut_short_is_repeated_under_the_lock_only(toy, ver
             other.close()
         return False
 
-    monkeypatch.setattr(execution, "promote_first_champion", lose_the_lock)
+    monkeypatch.setattr(run_outcomes, "promote_first_champion", lose_the_lock)
     with psycopg.connect(database_url(), autocommit=True) as other:
         runs.run_due(now=timezone.now(), is_stopping=release)
     assert held == [True, True]
@@ -339,7 +339,7 @@ def test_a_folder_that_another_process_works_in_is_one_interruption_however_ofte
     run.refresh_from_db()
     assert run.status == "interrupted"
     (noted,) = run.interruptions
-    assert noted["cause"] == execution.BUSY
+    assert noted["cause"] == run_row.BUSY
     assert len(run.log.splitlines()) == 2
     runs.run_due(now=NOW)
     assert fresh(run).status == "succeeded"

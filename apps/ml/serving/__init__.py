@@ -1,0 +1,31 @@
+"""Models in the memory of this process, and their forecasts; import from here.
+
+A request reads `latest`, which the thread of `keep_current` replaces; a worker calls `current`.
+"""
+
+from apps.ml.serving.asked_versions import version
+from apps.ml.serving.champions import current, latest
+from apps.ml.serving.forecasts import ServedForecasts, features_of, forecast, numbers
+from apps.ml.serving.keeper import keep_current
+from apps.ml.serving.loaded_models import forget, is_warm, loaded, look_again
+from apps.ml.serving.served_models import NotServedError, ServedModel, StillLoadingError
+from apps.ml.serving.shadow_versions import shadows
+
+__all__ = [
+    "NotServedError",
+    "ServedForecasts",
+    "ServedModel",
+    "StillLoadingError",
+    "current",
+    "features_of",
+    "forecast",
+    "forget",
+    "is_warm",
+    "keep_current",
+    "latest",
+    "loaded",
+    "look_again",
+    "numbers",
+    "shadows",
+    "version",
+]

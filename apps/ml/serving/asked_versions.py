@@ -1,0 +1,81 @@
+"""Versions that clients ask for by name, beside the champions; few at a time, and dropped when nobody asks for them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime
+from typing import Final
+
+from apps.matches.models import World
+from apps.matches.replicas import from_primary
+from apps.ml import metrics
+from apps.ml.models import ModelVersion
+from apps.ml.serving import loaded_models
+from apps.ml.serving.champions import latest
+from apps.ml.serving.feature_states import up_to_date
+from apps.ml.serving.loaded_models import is_warm
+from apps.ml.serving.loading import load
+from apps.ml.serving.served_models import NotServedError, ServedModel, StillLoadingError
+
+logger = logging.getLogger(__name__)
+
+ASKED_LIMIT: Final = 2
+"""Versions besides the champions that a process has loaded at a time, because a client asked for them by name."""
+
+ASKED_SECONDS: Final = 600.0
+"""Time after which such a version is dropped when nobody has asked for it."""
+
+
+@from_primary()
+def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
+    """Return a version that was asked for by name, which `keep_current` loads where it runs.
+
+    Raises
+    ------
+    StillLoadingError
+        When it is being loaded.
+    NotServedError
+        When it cannot be loaded.
+    """
+    champion = latest(World(wanted.world), now=now)
+    if champion is not None and champion.version_id == wanted.pk:
+        return champion
+    if wanted.files_deleted_at is not None:
+        raise NotServedError(
+            f"The files of version {wanted.number} were deleted on {wanted.files_deleted_at:%Y-%m-%d}, because it "
+            "never served. Its metrics are kept."
+        )
+    loaded_models.asked_at[wanted.pk] = time.monotonic()
+    if not is_warm():
+        load_asked(now=now)
+    found = loaded_models.asked_versions.get(wanted.pk)
+    if found is None:
+        loaded_models.look_now.set()
+        raise StillLoadingError(f"Version {wanted.number} is being loaded. Ask again in a few seconds.")
+    if isinstance(found, NotServedError):
+        raise found
+    return found
+
+
+def load_asked(*, now: datetime) -> None:
+    """Load the versions that were asked for lately, bring their states up to date, and drop the others."""
+    lately = sorted(loaded_models.asked_at.items(), key=lambda item: -item[1])[:ASKED_LIMIT]
+    wanted = {version_id for version_id, at in lately if at > time.monotonic() - ASKED_SECONDS}
+    for version_id in set(loaded_models.asked_at) - wanted:
+        loaded_models.asked_at.pop(version_id, None)
+        loaded_models.asked_versions.pop(version_id, None)
+    for version_id in wanted:
+        present = loaded_models.asked_versions.get(version_id)
+        if isinstance(present, NotServedError):
+            continue
+        try:
+            if present is None:
+                present = load(
+                    World(ModelVersion.objects.only("world").get(pk=version_id).world), version_id, degraded=""
+                )
+            loaded_models.asked_versions[version_id] = up_to_date(present, now=now, may_rebuild=False)
+        except (ValueError, OSError, ModelVersion.DoesNotExist) as error:
+            metrics.ERRORS.labels("load").inc()
+            logger.error("version %s cannot be served: %s", version_id, error)
+            loaded_models.asked_versions[version_id] = NotServedError(f"This version cannot be served: {error}.")

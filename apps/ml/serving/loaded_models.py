@@ -1,0 +1,76 @@
+"""What this process has loaded, in memory that its threads share, and how they tell each other to look again."""
+
+from __future__ import annotations
+
+import threading
+
+from apps.matches.models import World
+from apps.ml.serving.served_models import NotServedError, ServedModel
+
+champions: dict[World, ServedModel] = {}
+"""The champion of a world, or the latest good version in its place."""
+
+looked_at: dict[World, float] = {}
+"""When the champion of a world was last looked for, monotonic clock."""
+
+refused: dict[World, tuple[int, float]] = {}
+"""Champion of a world that could not be loaded, and when to try again, monotonic clock."""
+
+asked_at: dict[int, float] = {}
+"""Version that was asked for by name → when it was last asked for, monotonic clock."""
+
+asked_versions: dict[int, ServedModel | NotServedError] = {}
+"""Version that was asked for by name → what came of loading it."""
+
+shadows: dict[int, ServedModel | float] = {}
+"""Version that forecasts in shadow → its loaded copy, or when to try again to load it, monotonic clock."""
+
+lock = threading.Lock()
+"""Held while champions and versions in shadow are loaded."""
+
+first_round_over = threading.Event()
+"""Set when `keep_current` has loaded the champions for the first time."""
+
+look_now = threading.Event()
+"""Set when `keep_current` must look at once."""
+
+facts_changed = threading.Event()
+"""Set when facts changed, at which `keep_current` looks within `CHECK_SECONDS`."""
+
+
+def loaded(world: World, number: int) -> ServedModel | None:
+    """Return a loaded version by its number; None for one that this process has not loaded."""
+    every = [*champions.values(), *asked_versions.values()]
+    return next(
+        (
+            each
+            for each in every
+            if isinstance(each, ServedModel) and (each.world, each.version_number) == (world, number)
+        ),
+        None,
+    )
+
+
+def is_warm() -> bool:
+    """Return whether the first round of `keep_current` is over."""
+    return first_round_over.is_set()
+
+
+def look_again(*, at_once: bool = True) -> None:
+    """Let `keep_current` look for new champions and facts: at once, or within `CHECK_SECONDS`."""
+    looked_at.clear()
+    facts_changed.set()
+    if at_once:
+        look_now.set()
+
+
+def forget() -> None:
+    """Drop all loaded models, as a restart would."""
+    with lock:
+        champions.clear()
+        looked_at.clear()
+        refused.clear()
+        asked_at.clear()
+        asked_versions.clear()
+        shadows.clear()
+        first_round_over.clear()
