@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from apps.scraping.browser import Browser, find
 from apps.scraping.politeness import user_agent
 from apps.scraping.responses import FetchError
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, browser_or_end
 
 WARM = 50
@@ -143,7 +143,7 @@ def running(processes: set[psutil.Process]) -> int:
 
 
 def main() -> None:
-    """Run both and tell."""
+    """Run both and print."""
     options = parser(__doc__ or "")
     options.add_argument("--pages", type=int, default=1000, help="pages of the first run")
     options.add_argument("--kills", type=int, default=10, help="how often the browser of the second run is killed")
@@ -159,7 +159,7 @@ def main() -> None:
         with Browser(user_agent=agent, found=found) as killed:
             came, failed, seen = survive(killed, url, chosen.kill_pages, chosen.kills)
         remaining = running(seen)
-    tell(
+    print_measures(
         f"Browser: {found.version or found.place}",
         [
             Measure("pages, each in a fresh context with its feed", chosen.pages, "pages"),

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from apps.matches.retention import KINDS
-from benchmarks.report import Measure, folder_of, parser, tell
+from benchmarks.report import Measure, folder_of, parser, print_measures
 
 LIMIT_MB = 5_000
 MONTH = 30
@@ -183,7 +183,7 @@ def main() -> int:
 
     with own_servers():
         measured = measure(given.minutes, data, given.profile)
-    tell_month(measured, given.json)
+    print_month(measured, given.json)
     return 0
 
 
@@ -216,7 +216,7 @@ def measure(minutes: int, data: Path | None, profile: str) -> dict[str, float]:
     return measured
 
 
-def tell_month(measured: Mapping[str, float], json_file: Path | None) -> None:
+def print_month(measured: Mapping[str, float], json_file: Path | None) -> None:
     """Print what was measured and what a month keeps."""
     measures = [
         Measure(f"measured: {name}", value, "" if name.startswith("share") or "a day" in name else "MB")
@@ -228,7 +228,7 @@ def tell_month(measured: Mapping[str, float], json_file: Path | None) -> None:
     measures.append(Measure(f"after {MONTH} days: all", total, "MB", f"≤ {LIMIT_MB:,}"))
     without = sum(growth.mb_a_day * MONTH + growth.newest_mb for growth in found)
     measures.append(Measure("without retention", without, "MB"))
-    tell("Disk after a month", measures, json_file)
+    print_measures("Disk after a month", measures, json_file)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How often drift is a false alarm: `python -m benchmarks.drift [--data DIR] [--draws N] [--json FILE]`.
 
 DIR holds files in football-data form (itself, or in football-data/); without it and without SPAI_REAL_DATA the seasons
-of the sandbox are taken. Days of past seasons are drawn at random, with a model of random age, and looked at as the
+of the sandbox are taken. Days of past seasons are drawn at random, with a model of random age, and checked as the
 product does: the features that the boosted trees read, and forecasts by a logit that was fitted to earlier seasons.
 Days on which spectators were kept out of a ground (`features.context.closed_doors` of the parameters) are left out:
 home sides won less often there, which is a drift. Nothing was wrong on the others, so each alarm is a false one; the
@@ -28,7 +28,7 @@ from apps.ml.forecasting import drift, estimators, scoring
 from apps.ml.forecasting.features import FeatureState
 from apps.ml.pipeline.columns import RAW
 from apps.scraping.sandbox.world import SimulatedWorld
-from benchmarks.report import Measure, folder_of, parser, tell
+from benchmarks.report import Measure, folder_of, parser, print_measures
 from benchmarks.season_quality import finished, history
 
 FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "performance", "pi", "context", "table")
@@ -172,11 +172,11 @@ DRIFTS: Final[dict[str, tuple[str, Callable[[Seasons, slice], Seasons]]]] = {
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
     options.add_argument("--draws", type=int, default=120, help="days that are drawn")
-    options.add_argument("--weeks", type=int, default=40, help="of them, those whose whole week is looked at")
+    options.add_argument("--weeks", type=int, default=40, help="of them, those whose whole week is checked")
     asked = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
     section, generator = params["drift"], np.random.default_rng(0)
@@ -227,7 +227,7 @@ def main() -> int:
         Measure(f"found: {name}", 100 * float(np.mean(values)), "%", f"by {DRIFTS[name][0]}")
         for name, values in found.items()
     ]
-    tell(f"Drift, {section['matches']} matches a window, {asked.draws} days", measures, asked.json)
+    print_measures(f"Drift, {section['matches']} matches a window, {asked.draws} days", measures, asked.json)
     return 0
 
 

@@ -26,7 +26,7 @@ from apps.ml.forecasting.features.form import STATS
 from apps.ml.pipeline import files
 from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.featurize import MARKET, outcomes, write
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 
 LEAGUES: Final = 40
 CLUBS: Final = 20
@@ -242,7 +242,7 @@ def main() -> int:
     for family in families:
         measures.append(Measure(f"  {family} alone", stream(matches, params, [family]), "s"))
     measures += peers(matches, params) + what_if(matches, params, families)
-    tell(f"features of {len(matches):,} simulated matches", measures, given.json)
+    print_measures(f"features of {len(matches):,} simulated matches", measures, given.json)
     return 0
 
 

@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.report import Refusal, folder_of, machine, parser, refusals_of, tell_refused
+from benchmarks.report import Refusal, folder_of, machine, parser, print_refused, refusals_of
 from benchmarks.servers import own_servers
 
 TOP_FIVE: Final = ("England", "France", "Germany", "Italy", "Spain")
-"""Regions whose highest leagues are looked at by themselves."""
+"""Regions whose highest leagues are reported separately."""
 
 CLOSING: Final = ("PS", "closing")
 
@@ -77,7 +77,7 @@ def imported(data: Path) -> tuple[list[str], list[Refusal]]:
         stored = f"{report.ingest.created} matches imported and {report.ingest.changed} changed"
         print(f"{source}: {stored} in {(datetime.now(UTC) - now).seconds} s", flush=True)
         found = refusals_of(report)
-        tell_refused(found, len(report.files))
+        print_refused(found, len(report.files))
         refusals += found
     return sorted(set(Match.objects.values_list("season__label", flat=True))), refusals
 
@@ -96,7 +96,7 @@ def forecast(first: int, latest: int, profile: str) -> Path:
 
     now = datetime.now(UTC)
     params = workspaces.read_params()
-    # A season may reach into the summer after it; the steps of that summer are described, and not looked at.
+    # A season may reach into the summer after it; the steps of that summer are described, and not tested.
     params["split"] |= {"test_refits": latest - first + 2, "enough_tested": {}}
     run = PipelineRun(
         pk=0, params=params, world="real", profile=profile, as_of=min(datetime(latest + 1, 9, 1, tzinfo=UTC), now)
@@ -295,7 +295,7 @@ def divisions(matches: pd.DataFrame, models: dict[str, Any]) -> list[dict[str, A
     ]
 
 
-def tell(table: Table) -> None:
+def print_table(table: Table) -> None:
     """Print the scores of all on one set of matches."""
     print(f"\n{table.title}")
     if not table.rows:
@@ -317,7 +317,7 @@ def tell(table: Table) -> None:
         print("  where n is smaller, the gaps alone compare: they are over the matches that both forecast")
 
 
-def tell_weights(rows: list[dict[str, Any]], line: str) -> None:
+def print_weights(rows: list[dict[str, Any]], line: str) -> None:
     """Print the weight of each model beside a line."""
     print(f"\nweight that a forecast deserves beside the line “{line}”; none where the interval holds 0")
     for row in rows:
@@ -326,7 +326,7 @@ def tell_weights(rows: list[dict[str, Any]], line: str) -> None:
         print(f"  {row['group']:<18} {row['name']:<14} {row['n']:>6} {span:>26}")
 
 
-def tell_coverages(rows: list[dict[str, Any]]) -> None:
+def print_coverages(rows: list[dict[str, Any]]) -> None:
     """Print how often the closing line lies inside the intervals, and how wide they are."""
     print("\nclosing lines inside the intervals, and mean width: home, draw, away")
     for row in rows:
@@ -338,7 +338,7 @@ def tell_coverages(rows: list[dict[str, Any]]) -> None:
         print(f"  {row['group']:<18} {row['name']:<14} {found['n']:>6}  {inside}   {width}  of {row['level']:.0%}")
 
 
-def tell_divisions(rows: list[dict[str, Any]]) -> None:
+def print_divisions(rows: list[dict[str, Any]]) -> None:
     """Print how far every model lies below the base rates in every competition."""
     models = [name for name in rows[0]["log_loss"] if name != "base_rates"]
     print("\nlog loss below that of base rates, by competition")
@@ -374,14 +374,14 @@ def asked_seasons(held: Sequence[str], first: str | None, latest: str | None) ->
     held : sequence of str
         Labels of the seasons that the files hold.
     first, latest : str, optional
-        What was asked for; by default ten seasons, to the latest that there is.
+        What was requested; by default ten seasons, to the latest that there is.
     """
     if not held:
         raise SystemExit("the files hold no match that could be read")
     last = season_year(latest or max(held))
     begin = season_year(first) if first else last - 9
     if begin > last:
-        raise SystemExit(f"--test-from {first} lies after --test-to {latest or max(held)}")
+        raise SystemExit(f"--test-from {first} is after --test-to {latest or max(held)}")
     if not set(seasons_between(begin, last)) & set(held):
         raise SystemExit(f"no match of the seasons {begin} to {last}: the files hold {min(held)} to {max(held)}")
     return begin, last
@@ -409,12 +409,12 @@ def main() -> int:
     found = tables(matches, models, lines, groups)
     by_division = divisions(matches, models)
     for table in found:
-        tell(table)
+        print_table(table)
     beside = "average before the match"
     deserved = weights(matches, models, lines[beside], groups | {"all but top five": ~top})
-    tell_weights(deserved, beside)
-    tell_coverages(covered)
-    tell_divisions(by_division)
+    print_weights(deserved, beside)
+    print_coverages(covered)
+    print_divisions(by_division)
     for name, target in TARGETS.items():
         print(f"{name}: {target}")
     seconds = time.perf_counter() - began

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import psutil
 
-from benchmarks.report import Measure, Refusal, folder_of, parser, refusals_of, tell, tell_refused
+from benchmarks.report import Measure, Refusal, folder_of, parser, print_measures, print_refused, refusals_of
 from benchmarks.servers import own_servers
 
 SOURCE = "football-data"
@@ -51,7 +51,7 @@ def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
     records = [replace(record, source_id=str(number)) for number, record in enumerate(records)]
     bare, bare_time = timed(lambda: ingest(records, source="benchmark", now=now))
     refusals = refusals_of(first)
-    tell_refused(refusals, len(first.files))
+    print_refused(refusals, len(first.files))
     measures = [
         Measure("files", len(first.files), ""),
         Measure("files refused", len(first.failed), ""),
@@ -114,14 +114,14 @@ def database_seconds() -> float | None:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), metavar="DIR")
     chosen = options.parse_args()
     folder = folder_of(chosen.data)
     with own_servers():
         measures, refusals = measure(folder)
-    tell("ingest", measures, chosen.json, refusals)
+    print_measures("ingest", measures, chosen.json, refusals)
     return 0
 
 

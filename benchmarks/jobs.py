@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from benchmarks.push_in import ready
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 from spai.stack.ports import free_port
 from spai.stack.processes import celery, granian_command
@@ -207,7 +207,7 @@ def killed(key: object, url: str, *, jobs: int, kills: int) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--jobs", type=int, default=500, help="jobs of half a second")
     options.add_argument("--kills", type=int, default=5, help="times that the worker is killed")
@@ -233,7 +233,7 @@ def main() -> int:
             *messages(made.row, url),
             *killed(made.row, url, jobs=chosen.jobs, kills=chosen.kills),
         ]
-    tell("prediction jobs", measures, chosen.json)
+    print_measures("prediction jobs", measures, chosen.json)
     return 0
 
 

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 
 @dataclass(slots=True)
 class Answers:
-    """What came back: milliseconds of each answer, sorted, the number of each status, and seconds in all."""
+    """What came back: milliseconds of each answer, sorted, the number of each status, and seconds in total."""
 
     times: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Measure, Refusal, folder_of, parser, refusals_of, tell, tell_refused
+from benchmarks.report import Measure, Refusal, folder_of, parser, print_measures, print_refused, refusals_of
 from benchmarks.servers import own_servers
 
 TARGETS = {"production": "≤ 1200", "smoke": "≤ 90"}
@@ -43,14 +43,14 @@ def fill(data: Path | None) -> tuple[str, list[Refusal] | None]:
         return "sandbox", None
     report = import_files([data], source="football-data", now=now)
     refusals = refusals_of(report)
-    tell_refused(refusals, len(report.files))
+    print_refused(refusals, len(report.files))
     if not report.ingest.created:
         raise SystemExit(f"{data} holds no match that could be read")
     return "real", refusals
 
 
 def run(world: str, profile: str) -> list[Measure]:
-    """Run the pipeline of a world twice; return seconds by stage, in all, and of the second run."""
+    """Run the pipeline of a world twice; return seconds by stage, in total, and of the second run."""
     from apps.ml.models import PipelineRun
     from apps.ml.services import queue_run, run_due
 
@@ -121,7 +121,7 @@ def main() -> int:
             # What a profile made would be taken from DVC's cache by the next one.
             settings.SPAI_VAR_DIR = folder / profile
             measures += run(world, profile)
-    tell(f"pipeline, {world} world", measures, given.json, refusals)
+    print_measures(f"pipeline, {world} world", measures, given.json, refusals)
     return 0
 
 

@@ -31,7 +31,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.push_in import ready
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 from spai.stack.ports import free_port
 from spai.stack.processes import uvicorn_command
@@ -359,7 +359,7 @@ def replay(events: int) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--clients", type=int, default=500, help="of the delivery (500)")
     options.add_argument("--forecasts", type=int, default=50, help="of the delivery (50)")
@@ -383,7 +383,7 @@ def main() -> int:
     }
     with own_servers():
         measures = [each for name, part in parts.items() if chosen.only in (None, name) for each in part()]
-    tell("push", measures, chosen.json)
+    print_measures("push", measures, chosen.json)
     return 0
 
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 from spai.stack.ports import free_port
 from spai.stack.processes import ADMIN_THREADS, granian_command
@@ -170,11 +170,11 @@ def measure() -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     chosen = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
     with own_servers():
         measures = measure()
-    tell("push in", measures, chosen.json)
+    print_measures("push in", measures, chosen.json)
     return 0
 
 

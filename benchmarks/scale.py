@@ -3,7 +3,7 @@
 For each N (default: 100,000, 300,000 and a million) simulated matches of 40 leagues are imported into a PostgreSQL of
 their own and exported, and every stage up to the training runs on them, each in a process of its own as in a run:
 seconds by the clock and of processors, and the largest memory of a process. On a busy machine the clock says little.
-With `--processes 1 2` the training runs once for each number of processes, and whether its files are equal is told.
+With `--processes 1 2` the training runs once for each number of processes, and whether its files are equal is printed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import yaml
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus, StatsRecord
 from apps.ml.pipeline import files
 from benchmarks.features import simulated
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import own_servers
 
 SIZES: Final = (100_000, 300_000, 1_000_000)
@@ -144,7 +144,7 @@ def measures_of(matches: int, profile: str, processes: Sequence[int]) -> list[Me
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--matches", type=int, nargs="+", default=SIZES)
     options.add_argument("--profile", choices=("smoke", "production"), default="smoke")
@@ -160,7 +160,7 @@ def main() -> int:
     measures = [
         measure for matches in given.matches for measure in measures_of(matches, given.profile, given.processes)
     ]
-    tell(f"cost of simulated matches, profile {given.profile}", measures, given.json)
+    print_measures(f"cost of simulated matches, profile {given.profile}", measures, given.json)
     return 0
 
 

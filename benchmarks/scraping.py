@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, browser_or_end, own_servers
 
 LEAGUES = 4
@@ -30,7 +30,7 @@ HOUR = 3600.0
 
 
 def serve(offset: Synchronized[float], address: Any, stop: Event, anchor: datetime | None) -> None:
-    """Run the site until told to stop; its clock is ahead by `offset` seconds."""
+    """Run the site until `stop` is set; its clock is ahead by `offset` seconds."""
     from tests.sandbox_server import SandboxServer
 
     def clock() -> datetime:
@@ -171,14 +171,14 @@ def measure(pages: int) -> list[Measure]:
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0])
     options.add_argument("--pages", type=int, default=100, help="pages of the race with the plain loop")
     chosen = options.parse_args()
     browser_or_end()
     with own_servers():
         measures = measure(chosen.pages)
-    tell("scraping", measures, chosen.json)
+    print_measures("scraping", measures, chosen.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.scraping import site
 from benchmarks.servers import browser_or_end, own_servers
 
@@ -93,12 +93,12 @@ def measure() -> list[Measure]:
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and print."""
     chosen = parser(__doc__.splitlines()[0]).parse_args()
     browser_or_end()
     with own_servers():
         measures = measure()
-    tell("scraping faults", measures, chosen.json)
+    print_measures("scraping faults", measures, chosen.json)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 DIR holds files in football-data form (itself, or in football-data/). Past league seasons in which everybody met
 everybody at home and away are simulated as they stood at their start, at half and at three quarters, from forecasts by
-a logit that was fitted to earlier seasons alone, and compared with how they ended. The plain alternative is how often
+a logit that was fitted only to earlier seasons, and compared with how they ended. The plain alternative is how often
 clubs ended above a line from the same place of the table, in all the other seasons. Takes some minutes.
 """
 
@@ -27,7 +27,7 @@ from apps.ml.forecasting.features import FeatureState, offline_as_of
 from apps.ml.forecasting.features.schema import STATS
 from apps.scraping.sources import SOURCES
 from apps.scraping.sources.base import ParseError
-from benchmarks.report import Measure, Refusal, folder_of, parser, tell, tell_refused
+from benchmarks.report import Measure, Refusal, folder_of, parser, print_measures, print_refused
 
 FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "pi")
 SCORES: Final = ("away_goals", "home_goals_half_time", "away_goals_half_time")
@@ -54,12 +54,12 @@ class Case:
 
     @property
     def common(self) -> dict[str, Any]:
-        """What simulating and ranking are told alike."""
+        """The common arguments of simulating and ranking."""
         return {"clubs": self.clubs, "played": self.played, "rule": self.rule, "win": self.win}
 
 
 def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
-    """Return every finished match of a folder, in the order of kick-off; and what was refused, which is told too."""
+    """Return every finished match of a folder, in the order of kick-off; and what was refused, which is printed too."""
     records, refusals = [], []
     paths = sorted(root.glob("*/*.csv"))
     for path in paths:
@@ -71,7 +71,7 @@ def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
             continue
         refusals += [Refusal(name, row.line, row.reason, row.row) for row in parsed.refused]
         records += parsed.records
-    tell_refused(refusals, len(paths))
+    print_refused(refusals, len(paths))
     return finished(records), refusals
 
 
@@ -207,7 +207,7 @@ def _hit(places: np.ndarray, count: int, clubs: int) -> np.ndarray:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
     asked = options.parse_args()
@@ -225,7 +225,7 @@ def main() -> int:
         for line in LINES:
             target = f"below {plain[line]:.4f}, by place" if STAGES[stage] else ""
             measures.append(Measure(f"{stage}: Brier score, {line}", with_doubt[line], "", target))
-    tell(f"Simulated seasons, doubt {doubt}", measures, asked.json, refusals)
+    print_measures(f"Simulated seasons, doubt {doubt}", measures, asked.json, refusals)
     return 0
 
 

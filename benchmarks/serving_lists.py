@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pipeline import champion
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, cpu_milliseconds, own_servers, postmaster
 from spai.stack.ports import free_port
 
@@ -258,7 +258,7 @@ def main() -> int:
         finally:
             process.terminate()
             process.wait(STUCK)
-    tell(f"lists and batches, {len(ids)} matches, {workers} workers", measures, chosen.json)
+    print_measures(f"lists and batches, {len(ids)} matches, {workers} workers", measures, chosen.json)
     return 0
 
 

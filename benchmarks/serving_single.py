@@ -31,7 +31,7 @@ from typing import Any
 
 from benchmarks import load
 from benchmarks.pipeline import champion
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, cpu_milliseconds, own_servers, postmaster
 from spai.stack.ports import free_port
 
@@ -353,7 +353,7 @@ def main() -> int:
         serving.keep_current(clock=timezone.now, rounds=1)
         served = serving.latest(version.world, now=timezone.now())
         measures += one_row(served) + mlflow_serve(version, served, folder, free_port()) + swaps(served, folder)
-    tell(f"single forecasts, {len(ids)} matches, one worker", measures, chosen.json)
+    print_measures(f"single forecasts, {len(ids)} matches, one worker", measures, chosen.json)
     return 0
 
 

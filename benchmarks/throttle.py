@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 
 PROCESSES = 4
@@ -168,12 +168,12 @@ def without_redis(address: str) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
     with own_servers():
         address = os.environ["REDIS_URL"]
         measures = admissions() + middleware() + together(address) + without_redis(address)
-        tell("limits of requests", measures, options.json)
+        print_measures("limits of requests", measures, options.json)
     return 0
 
 

@@ -26,7 +26,7 @@ NOT_OF_PAGES: Final = ("templates/admin/", "apps/scraping/", "/migrations/", "/a
 """Parts of the paths of sources whose texts no reader sees."""
 
 FUNCTIONS: Final = ("gettext", "ngettext", "pgettext", "npgettext", "_")
-"""Functions that translate; also with ``_lazy`` or ``_noop`` behind their names."""
+"""Functions that translate; also with the suffix ``_lazy`` or ``_noop``."""
 
 NOISE: Final = re.compile(rb'^"(?!Language:|Plural-Forms:|MIME-Version:|Content-).*\\n"(?:\n|\Z)', re.MULTILINE)
 """Lines of the head of a catalogue that say nothing to a translator, or change each time."""

@@ -119,7 +119,7 @@ def has_work(task: str) -> bool:
     try:
         return HAS_WORK[task]() if task in HAS_WORK else True
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("%s is sent without a look at its work: %s", task, error)
+        logger.warning("%s is sent without a check of its work: %s", task, error)
         connection.close()
         return True
 

@@ -139,10 +139,10 @@ class Waiting(NamedTuple):
     age: float | None  # of the oldest message, in seconds, 0 for none; None where the broker does not tell
 
 
-def waiting(address: str, *, patience: float) -> dict[str, Waiting]:
+def waiting(address: str, *, timeout: float) -> dict[str, Waiting]:
     """Return what waits in each queue; empty for a broker that cannot be asked. Raises the errors of the broker."""
     if is_redis(address):
-        times = {"socket_connect_timeout": patience, "socket_timeout": patience}
+        times = {"socket_connect_timeout": timeout, "socket_timeout": timeout}
         with redis_addresses.client(address, **times) as client, client.pipeline(transaction=False) as asked:
             for queue in QUEUES:
                 # Messages are put at the head and taken from the end.
@@ -154,7 +154,7 @@ def waiting(address: str, *, patience: float) -> dict[str, Waiting]:
         return {}
     settings = celery_settings(address)
     with Connection(
-        settings["broker_url"], ssl=settings.get("broker_use_ssl", False), connect_timeout=patience
+        settings["broker_url"], ssl=settings.get("broker_use_ssl", False), connect_timeout=timeout
     ) as connection:
         connection.ensure_connection(max_retries=1)
         return {queue: Waiting(_declared(connection, queue), None) for queue in QUEUES}

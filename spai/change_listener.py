@@ -1,4 +1,4 @@
-"""Follow the events of PostgreSQL, so that a kept response ends before anyone is told of the change.
+"""Follow the events of PostgreSQL, so that a cached response is removed before any client is notified of the change.
 
 A transaction that publishes an event sends the notification `spai_event` when it commits. The listener then reads which
 matches the new events are about. It is current only while its connection has answered within `LEASE_SECONDS` and no
@@ -63,7 +63,7 @@ class ChangeListener:
         """Ids of the events of the latest query: one without a number is read again until it has one."""
 
     def is_current(self) -> bool:
-        """Whether all changes that any client may have been told of have been passed on."""
+        """Whether all changes that any client may have been notified of have been passed on."""
         # In this order: `follow` takes a notification out of the socket only after it has withdrawn `_answered_at`.
         return not self._socket.poll(0) and time.monotonic() - self._answered_at < LEASE_SECONDS
 

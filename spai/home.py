@@ -173,9 +173,9 @@ def queues(now: datetime) -> list[QueueLine]:
         ("events to number", "matches_event", Event.objects.filter(number=None), "created_at", timedelta(minutes=1)),
     )
     found = []
-    for name, page, rows, since, patience in lines:
+    for name, page, rows, since, timeout in lines:
         waiting = rows.aggregate(length=Count("pk"), oldest=Min(since))
-        is_late = waiting["oldest"] is not None and now - waiting["oldest"] > patience
+        is_late = waiting["oldest"] is not None and now - waiting["oldest"] > timeout
         address = reverse(f"admin:{page}_changelist")
         found.append(QueueLine(name, address, waiting["length"], waiting["oldest"], is_late))
     return found
@@ -327,7 +327,7 @@ def _workers() -> list[PartHealth]:
             alive |= {name.partition("@")[0] for answer in answers for name in answer}
             if alive.issuperset(QUEUES):
                 break
-        waiting = {queue: each.messages for queue, each in broker.waiting(settings.BROKER, patience=2).items()}
+        waiting = {queue: each.messages for queue, each in broker.waiting(settings.BROKER, timeout=2).items()}
     except Exception as error:  # kombu raises the errors of each transport
         raise checks.Unhealthy(f"the broker does not answer: {checks.first_line(error)}") from error
     return [

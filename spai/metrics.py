@@ -79,7 +79,7 @@ class QueueCollector(Collector):
             labels=["queue"],
         )
         try:
-            waiting = broker.waiting(settings.BROKER, patience=5)
+            waiting = broker.waiting(settings.BROKER, timeout=5)
         except Exception as error:  # kombu raises the errors of each transport
             logger.warning("the broker does not say what waits: %s", error)
             return

@@ -19,7 +19,7 @@ IDS: Final = ("request_id", "task", "job", "run", "model", "trace")
 
 
 def ids() -> dict[str, str]:
-    """Return the ids of the work at hand: of the request, the task, and what `logged_as` names."""
+    """Return the ids of the current work: of the request, the task, and what `logged_as` names."""
     known = {
         "request_id": get_guid() or "",
         "task": current_task.name if current_task else "",
@@ -30,7 +30,7 @@ def ids() -> dict[str, str]:
 
 
 class IdFilter(logging.Filter):
-    """Gives every record the ids of the work at hand: as attributes, and as `ids` for a line on a terminal."""
+    """Gives every record the ids of the current work: as attributes, and as `ids` for a line on a terminal."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the ids; let every record through."""

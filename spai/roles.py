@@ -57,7 +57,7 @@ def permissions_of(role: str) -> QuerySet[Permission]:
 
 @transaction.atomic
 def update_roles() -> None:
-    """Give the groups of the roles the permissions of the code, whatever they had; other groups are left alone."""
+    """Give the groups of the roles the permissions of the code, whatever they had; other groups are left unchanged."""
     for role in ROLES:
         group, _ = Group.objects.get_or_create(name=role)
         group.permissions.set(permissions_of(role))

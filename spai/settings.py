@@ -175,7 +175,7 @@ AXES_ENABLE_ADMIN = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 
 SPAI_SECOND_FACTOR = one_of("SPAI_SECOND_FACTOR", ("optional", "required"), "optional")
-"""Whether staff must have a second factor; who has set one up is asked for its code in any case."""
+"""Whether staff must have a second factor; who has set one up is requested its code in any case."""
 OTP_TOTP_ISSUER = "SPAI"
 
 # ── Accounts of readers ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -599,11 +599,11 @@ SPECTACULAR_SETTINGS = {
             "scores": "Published forecasts, compared with the results.",
             "models": "Model versions and how good they are.",
             "live-comparisons": "Versions in shadow against the champion, on matches that were graded.",
-            "features": "What the champion is told about a match.",
+            "features": "The inputs of the champion for a match.",
             "bookmakers": "Whose prices are stored.",
             "sources": "Where matches come from.",
             "events": "What happened, in order.",
-            "webhooks": "Addresses that are told what happened.",
+            "webhooks": "Addresses that get a request for each event.",
             "ledger": "Proofs that no forecast was changed after its publication.",
             "ingest": "Push-in: a program sends fixtures, results and odds. The admin process answers.",
         }.items()

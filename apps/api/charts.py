@@ -79,7 +79,7 @@ def bar(p: Sequence[float]) -> list[BarSegment]:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The outcome on which forecast and market differ most, and by how many points; positive where we say more."""
+    """The outcome on which forecast and market differ most, and the points by which the forecast is higher."""
 
     outcome: str
     points: int
@@ -175,7 +175,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The way from two equal teams on neutral ground: `start` and the points of all rows sum to `total`, per cents."""
+    """The steps from two equal teams on neutral ground: `start` plus the points of all rows is `total`, in per cent."""
 
     start: int
     rows: list[WhyRow]

@@ -214,7 +214,7 @@ class PredictionJobResult(models.Model):
 
 
 class Webhook(models.Model):
-    """An address that gets a signed request for each event that its owner asked for."""
+    """An address that gets a signed request for each event that its owner selected."""
 
     uuid = models.UUIDField(unique=True, default=uuid4, editable=False)
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
@@ -299,7 +299,7 @@ class Alert(models.Model):
     told_at = models.DateTimeField(null=True, help_text="When the latest message about it was written.")
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
-    note = models.CharField(max_length=400, blank=True, help_text="What the person who acknowledged it says.")
+    note = models.CharField(max_length=400, blank=True, help_text="The note of the person who acknowledged it.")
 
     class Meta:
         constraints = [

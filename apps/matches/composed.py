@@ -46,7 +46,7 @@ class ComposedOnce(Generic[P, Row]):
         return next(iter(self(*args, **kwargs)), None)
 
     def uncomposed(self, *args: P.args, **kwargs: P.kwargs) -> QuerySet[Any, Row]:
-        """Return the queryset itself, composed for these arguments alone."""
+        """Return the queryset itself, composed only for these arguments."""
         return self._compose(*args, **kwargs)
 
 
@@ -88,7 +88,7 @@ class _Plan:
         compiler = copy(self._compiler)
         compiler.connection, compiler.using = connections[db], db
         compiler.as_sql = lambda *args, **kwargs: (self._statement, values)
-        # All that an iterable of Django looks at of its queryset.
+        # The attributes that an iterable of Django reads from its queryset.
         source = SimpleNamespace(
             db=db,
             model=self._queryset.model,

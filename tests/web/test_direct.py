@@ -10,11 +10,11 @@ import pytest
 
 from apps.matches.models import Match
 from apps.ml import services as ml_services
-from spai.buffering.kept import KEEP
+from spai.buffering.response_cache import KEEP
 from spai.buffering.wsgi import call, environ_of
 from spai.direct import StoredForecasts
 from tests.web.conftest import made_now
-from tests.web.test_kept_responses import Site, comparable, counted, site, token
+from tests.web.test_response_cache import Site, comparable, counted, site, token
 
 __all__ = ["site", "token"]  # fixtures
 

@@ -1,4 +1,4 @@
-"""The events in the memory of a push process, without a process: heartbeats, old pages, and numbers that begin anew."""
+"""The events in the memory of a push process: heartbeats, old pages, and numbers that start again."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ class BurnRate:
 
 
 def increase(points: Sequence[ServiceLevelPoint], *, since: datetime) -> tuple[float, float]:
-    """Return the bad and all events after a moment; a count that falls has begun anew from zero."""
+    """Return the bad and all events after a moment; a count that falls has started again from zero."""
     kept = [point for point in points if point.at >= since]
     bad = total = 0.0
     for before, after in pairwise(kept):

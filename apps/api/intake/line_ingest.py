@@ -143,7 +143,7 @@ class LineIngest:
             return
         self._versions[key] += 1
         if self._versions[key] > VERSIONS_LIMIT:
-            raise LineError(f"the body holds more than {VERSIONS_LIMIT} versions of this match; send the latest alone")
+            raise LineError(f"the body holds more than {VERSIONS_LIMIT} versions of this match; send only the latest")
         self._newest[key] = len(self._records)
         self._records.append(record)
         self._first.append(line)

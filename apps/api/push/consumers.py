@@ -60,7 +60,7 @@ async def _refuse(scope: Any, send: Any, status: HTTPStatus, detail: str) -> Non
 
 
 class EndedError(Exception):
-    """The server ends a connection with a code, after it has told the client why."""
+    """The server ends a connection with a code, after it has sent the reason to the client."""
 
     def __init__(self, code: int, detail: str) -> None:
         super().__init__(detail)

@@ -33,7 +33,7 @@ from apps.matches.models import Event
 
 logger = logging.getLogger(__name__)
 
-KEPT: Final = 10_000
+MOST_EVENTS: Final = 10_000
 """Latest events that a process keeps in memory, at least; about a kilobyte each."""
 READ_AT_ONCE: Final = 1_000
 PAGE: Final = 200
@@ -49,12 +49,12 @@ class FutureNumberError(Exception):
 
 
 class FeedRestartedError(Exception):
-    """The numbers in the database began anew, as after the restore of a backup; clients must connect again."""
+    """The numbers in the database started again, as after the restore of a backup; clients must connect again."""
 
 
 @dataclass(slots=True)
 class LiveEvent:
-    """An event in memory: what filters look at, and the message as it is sent to everyone."""
+    """An event in memory: the columns that filters use, and the message as it is sent to everyone."""
 
     number: int
     topic: str
@@ -105,7 +105,7 @@ class LiveFeed:
     `read` may be called in any thread. Everything else belongs to the event loop.
     """
 
-    def __init__(self, *, kept: int = KEPT) -> None:
+    def __init__(self, *, kept: int = MOST_EVENTS) -> None:
         self.newest = 0
         self.generation = 0
         self._kept = kept
@@ -265,7 +265,7 @@ class Follower:
         Raises
         ------
         FeedRestartedError
-            When the numbers of the feed began anew.
+            When the numbers of the feed started again.
         DatabaseError
             When PostgreSQL does not answer and the events are not in memory.
         """
@@ -274,7 +274,7 @@ class Follower:
             if self._target is not None:
                 self.position, self._target = self._target, None
             if self._generation != self._feed.generation:
-                raise FeedRestartedError("The numbers of the feed began anew. Fetch the state again and connect anew.")
+                raise FeedRestartedError("The numbers of the feed started again. Fetch the state and connect again.")
             if self.is_behind:
                 if events := await self._read():
                     return events

@@ -84,7 +84,7 @@ class EventStream:
         with Follower(self._feed, [subscription], position) as follower:
             sending = asyncio.create_task(self._send_events(follower, send, greeting))
             leaving = asyncio.create_task(_disconnected(receive))
-            # The client connects again: to another process when this one drains, else to be told what its key lacks.
+            # The client connects again: to another process when this one drains; else it gets the error of its key.
             refused = asyncio.ensure_future(until_refused())
             tasks = {sending, leaving, refused}
             try:

@@ -161,7 +161,7 @@ class BatchView(APIView):
         return HttpResponse(b'{"results":[' + parts + b"]}", content_type="application/json", headers=headers)
 
     def handle_exception(self, exc: Exception) -> Any:
-        """Return a problem, which is JSON whatever format was asked for."""
+        """Return a problem, which is JSON whatever format was requested."""
         response = super().handle_exception(exc)
         self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         return response

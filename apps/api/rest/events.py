@@ -71,7 +71,7 @@ class EventPageSerializer(serializers.Serializer[dict[str, Any]]):
     newest = serializers.IntegerField(help_text="Number of the newest event, of all.")
     oldest = serializers.IntegerField(help_text="Number of the oldest event that is kept.")
     is_reset = serializers.BooleanField(
-        help_text="Whether events between `after` and `oldest` are no longer kept; fetch the state anew then."
+        help_text="Whether events between `after` and `oldest` are no longer kept; fetch the state again then."
     )
     has_more = serializers.BooleanField(help_text="Whether `next` has events now; otherwise ask again later.")
     next = serializers.URLField()

@@ -41,7 +41,7 @@ REPEAT: Final = timedelta(hours=4)
 """Time after which an alert that still fires and that nobody has acknowledged is sent again."""
 
 GAP: Final = timedelta(minutes=5)
-"""Time without an evaluation after which a condition that had not held for long enough begins anew."""
+"""Time without an evaluation after which a condition that had not held for long enough starts again."""
 
 LONGEST_WINDOW: Final = timedelta(hours=6)
 
@@ -246,7 +246,7 @@ def _write_messages(alerts: Sequence[Alert], *, now: datetime) -> None:
 
 def _is_to_tell(row: Alert, now: datetime) -> bool:
     if row.state == State.RESOLVED:
-        # Who was not told that it fired need not know that it ended.
+        # Without a message that it fired, none is sent that it ended.
         return row.told_at is not None
     if row.told_at is None:
         return True

@@ -22,7 +22,7 @@ from django.db.models import F, OuterRef, Subquery
 
 from apps.api.models import ApiKey, PredictionJob, PredictionJobResult
 from apps.api.services import job_kinds
-from apps.api.services.idempotency import delete_expired_responses, keep_response, kept_response
+from apps.api.services.idempotency import delete_expired_responses, store_response, stored_response
 from apps.api.services.job_kinds import JobRefusedError
 from apps.api.services.webhooks import announce_job
 from apps.matches import tracing
@@ -44,7 +44,7 @@ ATTEMPTS: Final = 3
 """Starts after which a job that kills its worker fails."""
 
 JOB_LIMIT: Final = timedelta(minutes=10)
-"""Longest time of one attempt, looked at between two chunks."""
+"""Longest time of one attempt, checked between two chunks."""
 
 RESULT_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a result before it is compressed."""
@@ -112,7 +112,7 @@ def submit_job(
 
     @transaction.atomic
     def submit() -> SubmittedJob:
-        earlier = kept_response(**kept)
+        earlier = stored_response(**kept)
         if earlier is not None:
             return SubmittedJob(PredictionJob.objects.get(uuid=earlier.answer["job"]), is_replayed=True)
         delete_expired_responses(now)
@@ -122,7 +122,7 @@ def submit_job(
         job = PredictionJob.objects.create(
             api_key=api_key, kind=kind, parameters=orjson.loads(content)[1], created_at=now, trace=tracing.traceparent()
         )
-        keep_response(**kept, status=202, answer={"job": str(job.uuid)})
+        store_response(**kept, status=202, answer={"job": str(job.uuid)})
         start_tasks_after_commit("job_submitted")
         with logged_as(job=job.uuid):
             logger.info("%s is queued: %s", job, kind)
@@ -260,7 +260,7 @@ def _work_on(job: PredictionJob, clock: Callable[[], datetime], is_stopping: Cal
         _tell_taken_over(job)
     except Exception as error:
         if is_lost(error):
-            # The lock went with the session: whoever takes up the job next begins anew.
+            # The lock went with the session: the next worker starts the job again.
             logger.warning("the connection to the database was lost while %s was worked on", job)
             return
         logger.exception("%s failed", job)

@@ -167,8 +167,8 @@ def deliver_due(*, clock: Callable[[], datetime], is_stopping: Callable[[], bool
     return DeliveriesReport(made, delivered, failed)
 
 
-def told_until(*, now: datetime) -> int | None:
-    """Return the number up to which every webhook in force has been told; None without any."""
+def delivered_until(*, now: datetime) -> int | None:
+    """Return the event number up to which each webhook in force has its messages; None without a webhook."""
     return _in_force(now).aggregate(oldest=Min("latest_number"))["oldest"]
 
 

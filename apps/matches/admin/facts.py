@@ -56,7 +56,7 @@ class FactPaginator(Paginator):
         return self.count == self.limit
 
     def page(self, number: int | str) -> Page:
-        """Return a page; related rows are joined for the rows of the page alone, not for those before them."""
+        """Return a page; related rows are joined only for the rows of the page, not for those before them."""
         page = super().page(number)
         rows: Any = self.object_list
         ids = rows.values("pk")[page.start_index() - 1 : page.end_index()]

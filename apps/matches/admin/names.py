@@ -87,7 +87,7 @@ class TeamAdmin(FactAdmin):
 
 
 class ReviewFilter(TwoStatesFilter):
-    """Names that an operator has looked at, and those that wait."""
+    """Names that an operator has reviewed, and those that wait."""
 
     title = "review"
     parameter_name = "review"

@@ -16,7 +16,7 @@ QUIET_AFTER: Final = timedelta(days=15)
 """A change is published when the kick-off is at most so long ago or ahead, so that a bulk import publishes nothing."""
 
 
-def keep_history(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_id: int, now: datetime) -> None:
+def record_changes(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_id: int, now: datetime) -> None:
     """Keep what matches were before they changed, each with its values before in the order of `COLUMNS`."""
     rows = []
     for row, values in changes:

@@ -31,7 +31,7 @@ class WorldConflictError(Exception):
 
 
 class ReportedTeam(NamedTuple):
-    """What a record says of one of its teams: its region, name and id are as the source gives them, or empty."""
+    """What a record reports about one of its teams: its region, name and id are as the source gives them, or empty."""
 
     competition: CompetitionKey
     region: str
@@ -344,7 +344,7 @@ class Names:
 
 
 def reported_teams(record: MatchRecord) -> tuple[ReportedTeam, ReportedTeam]:
-    """Return what a record says of its home and away team."""
+    """Return what a record shows about its home and away team."""
     return (
         ReportedTeam(record.competition, record.home_region, record.home_team, record.home_team_id),
         ReportedTeam(record.competition, record.away_region, record.away_team, record.away_team_id),

@@ -282,7 +282,7 @@ def _binned(values: Floats, reference: int) -> tuple[NDArray[np.uint8], int]:
 
 
 def _distances(codes: NDArray[np.uint8], of: Integers, bins: int, made: Plan) -> _Distances:
-    """Walk over the windows in the order of time, each compared with what lies before it and the lag."""
+    """Compare the windows in the order of time, each compared with what is before it and the lag."""
     columns = codes.shape[1]
     cells = columns * bins
     counts = np.zeros((int(of.max()) + 1, cells))

@@ -73,7 +73,7 @@ def size_change(past: Floats, current: Floats) -> SizeChange:
     past : ndarray, shape (windows, columns)
         Sizes of earlier windows, see `sizes`.
     current : ndarray, shape (columns,)
-        Sizes of the window that is looked at.
+        Sizes of the window that is checked.
     """
     known = np.isfinite(past)
     compared = (known.sum(axis=0) >= LEAST_WINDOWS) & np.isfinite(current)

@@ -25,7 +25,7 @@ AT_ONCE: Final = pd.Timedelta(hours=20)
 """Two clubs that have met do not meet again so soon: two rows are one match, in two sources or time zones."""
 
 RECENT: Final = 400 * DAY
-"""Matches that kicked off in this time before the export, or come, are looked at."""
+"""Matches that kicked off in this time before the export, or will, are checked."""
 
 LATELY: Final = 28 * DAY
 """Results of this time are compared with earlier ones."""

@@ -265,7 +265,7 @@ class LiveRecord:
 
 
 def live_record(champion: Promotion) -> LiveRecord | None:
-    """Return the record of a champion on the latest `RECENT` matches graded in its reign; None before the first."""
+    """Return the record of a champion on the latest `RECENT` matches graded under it; None before the first."""
     rows = (
         valid_scores(World(champion.world))
         .filter(prediction__version=champion.version_id, settled_at__gte=champion.decided_at)

@@ -20,13 +20,13 @@ from apps.ml.selectors.policies import policy
 from apps.ml.selectors.registered_versions import (
     VersionStage,
     VersionStages,
-    champion_before,
     model_versions,
+    previous_champion,
     stages,
 )
 
 SHOWN: Final = 1000
-"""Latest graded matches of each version that live comparisons look at."""
+"""Latest graded matches of each version that live comparisons use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ def challengers(world: World) -> list[ModelVersion]:
 
 
 def shadow_versions(world: World) -> list[ModelVersion]:
-    """Return the versions that forecast in shadow: the champion before, and the newest challengers."""
+    """Return the versions that forecast in shadow: the previous champion, and the newest challengers."""
     return [version for version, _ in _in_shadow(world, stages(world))]
 
 
 def _in_shadow(world: World, found: VersionStages) -> list[tuple[ModelVersion, bool]]:
-    """Return the versions in shadow, and whether each is the champion before."""
-    before = champion_before(world)
+    """Return the versions in shadow, and whether each is the previous champion."""
+    before = previous_champion(world)
     rows = _versions_with_ids(world, [before or 0, *found.favoured])
     rivals = [version for version in rows if found.of(version) == VersionStage.CHALLENGER]
     return [

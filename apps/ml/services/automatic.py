@@ -1,4 +1,4 @@
-"""What the system decides by itself within the policy: promoting a challenger, and returning to the champion before."""
+"""Automatic decisions within the policy: promotions of challengers, and returns to the previous champion."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def why_not_by_itself(version: ModelVersion, *, policy: Policy, now: datetime) -
 
 
 def fall_back_due(*, now: datetime) -> list[Promotion]:
-    """Let the champion before return in each world where the champion's live log loss has left its control limit."""
+    """Roll back to the previous champion in each world where the champion's live log loss exceeds its control limit."""
     made = []
     for world in World:
         policy = selectors.policy(world)
         if not policy.fall_back["is_on"]:
             continue
-        present, before = selectors.champion(world), selectors.champion_before(world)
+        present, before = selectors.champion(world), selectors.previous_champion(world)
         if present is None or before is None:
             continue
         reason = _why_fall_back(present, before, policy)
@@ -92,7 +92,7 @@ def fall_back_due(*, now: datetime) -> list[Promotion]:
         try:
             made.append(rollback(world=world, user=None, reason=reason, now=now, seen=present.pk))
         except PromotionRefusedError as refusal:
-            # Another process decided meanwhile, or the champion before cannot be loaded.
+            # Another process decided meanwhile, or the previous champion cannot be loaded.
             logger.error("the %s world does not fall back, although %s: %s", world, reason, refusal)
     return made
 

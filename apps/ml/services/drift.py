@@ -1,6 +1,6 @@
 """Drift: once a day the recent matches, forecasts and scores of each champion are compared with what it learnt from.
 
-Everything is computed from stored facts: the features of the whole history are folded anew, as in a pipeline run, so
+Everything is computed from stored facts: the features of the whole history are folded again, as in a pipeline run, so
 that past weeks, which give the thresholds, are described by the same code as the latest one.
 """
 
@@ -69,7 +69,7 @@ class History:
 
 
 def drift_due(*, now: datetime) -> DriftRound:
-    """Look at the champion of each world that was not looked at today (UTC)."""
+    """Measure the drift of each champion that was not measured today (UTC)."""
     with try_lock(Lock.DRIFT) as ours:
         if not ours:
             return DriftRound({}, busy=True)

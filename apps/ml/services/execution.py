@@ -425,14 +425,14 @@ class Execution:
     def _succeed_back_test(self, folder: Path) -> None:
         """Store what a back-test forecast; `record.summarize_due` takes it into the back-tests of the champion.
 
-        Its files are not copied to the remote: nothing is served from them, and the next night makes them anew.
+        Its files are not copied to the remote: nothing is served from them, and the next night makes them again.
         """
         run = self.run
         metrics, lock_file = files.read_json(folder / files.METRICS), read_lock_file(folder)
         kept = back_test_results.read(folder)
         # First, so that a run that was cancelled meanwhile leaves nothing.
         self._persist(lambda: self._write(WRITTEN_WHILE_RUNNING))
-        self._persist(lambda: back_test_results.keep(run, kept, now=self.clock()))
+        self._persist(lambda: back_test_results.store(run, kept, now=self.clock()))
         self._log(back_test_results.result_in_words(metrics))
         run.metrics, run.dvc_lock = metrics, lock_file
         is_new = self.progress.changed

@@ -140,7 +140,7 @@ def _no(world: World, cause: str, reason: str, triggers: list[Trigger], now: dat
 def _profile(promotion: Promotion | None) -> str:
     """Return the profile of a run: that of this installation, or of the champion where it is more thorough."""
     profiles = [settings.SPAI_PROFILE, *([promotion.version.profile] if promotion else [])]
-    return max(profiles, key=selectors.thoroughness)
+    return max(profiles, key=selectors.profile_rank)
 
 
 def _first_champion(world: World) -> Trigger:
@@ -173,7 +173,7 @@ def _trainings(world: World) -> QuerySet[PipelineRun]:
 
 def _newest_training(world: World, profile: str) -> Training | None:
     """Return the newest training of at least a profile that neither failed nor was cancelled, queued ones included."""
-    thorough = selectors.PROFILES[selectors.thoroughness(profile) :]
+    thorough = selectors.PROFILES[selectors.profile_rank(profile) :]
     trainings = _trainings(world).filter(profile__in=thorough)
     runs = trainings.exclude(status__in=(FAILED, CANCELLED)).values_list("created_at", "as_of")
     made = _versions(world).filter(profile__in=thorough).values_list("created_at", "as_of")

@@ -149,7 +149,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.end < self.start:
-            raise ValueError(f"window: {self.end} lies before {self.start}")
+            raise ValueError(f"window: {self.end} is before {self.start}")
 
     def __contains__(self, moment: date) -> bool:
         day = moment.date() if isinstance(moment, datetime) else moment

@@ -96,12 +96,12 @@ def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version,
     assert (before.data_snapshot, moved.data_snapshot) == (dataset_before(before), report.ingest_id)
     fixtures = dataset.fixtures(fixture_ids())
     serving.forget()
-    anew, _ = serving._rebuilt(moved, now=later)
-    anew.schedule(
+    again, _ = serving._rebuilt(moved, now=later)
+    again.schedule(
         dataset.schedule(World.SANDBOX, start=later - serving.SCHEDULE_BACK, until=later + serving.SCHEDULE_AHEAD)
     )
     asked = fixtures.assign(as_of=later)
-    assert moved.state.describe(asked).tobytes() == anew.describe(asked).tobytes()
+    assert moved.state.describe(asked).tobytes() == again.describe(asked).tobytes()
 
 
 def dataset_before(served):
@@ -376,10 +376,10 @@ class TestLabelledVersions:
         serving._load_asked(now=later)
         moved = serving.version(served.version, now=later)
         assert moved.price_state.observed_until > served.price_state.observed_until
-        _, anew = serving._rebuilt(moved, now=later)
+        _, again = serving._rebuilt(moved, now=later)
         asked = dataset.fixtures(fixture_ids()).assign(as_of=later)
         described = moved.price_state.describe(asked)
-        assert described.tobytes() == anew.describe(asked).tobytes()
+        assert described.tobytes() == again.describe(asked).tobytes()
         assert described[:, moved.price_state.names.index("price_seen_home")].min() > 0
 
     def test_a_hypothetical_match_has_no_line(self, make_version, match_id, now):

@@ -190,7 +190,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def test_the_generated_code_is_that_of_the_recorded_schema(tmp_path):
-    """`make client` writes it anew."""
+    """`make client` writes it again."""
     makefile = (ROOT / "Makefile").read_text()
     options = re.search(r"^GENERATE = \S+ (.*)$", makefile, re.M)[1]
     paths = re.search(r"\$\(GENERATE\) (.*) --output-path \S+$", makefile, re.M)[1]

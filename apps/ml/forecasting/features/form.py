@@ -240,7 +240,7 @@ def _entrant(event: Any, side: int) -> int:
 
 @njit(cache=True)
 def _pair(event: Any) -> int:
-    """Return the key of two teams, whoever is at home."""
+    """Return the key of two teams, the same for either at home."""
     home, away = event.team[0], event.team[1]
     return (min(home, away) << 32) | max(home, away)
 

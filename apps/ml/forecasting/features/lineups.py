@@ -66,7 +66,7 @@ STATS: Final = ("usual", "strength", "missing")
 class LineupConstants(NamedTuple):
     """Numbers of the family, from ``features.lineups`` of the parameters."""
 
-    latest: int  # matches that coverage looks at, 62 at most
+    latest: int  # latest matches over which coverage is counted, 62 at most
     keep: float  # factor on the starts of a club's players at each of its matches
     rate: float  # share of a surprise that ratings take
     edge_rate: float  # the same of the home edge

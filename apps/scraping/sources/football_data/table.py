@@ -208,7 +208,7 @@ def _check_shape(name: str, separator: str, rows: int, *, unseparated: int, shif
             "rows as long as the header",
             name,
             f"{shifted} of its {rows} rows have more numbers than the header has columns: if they have decimal commas, "
-            "save it anew with another separator",
+            "save it again with another separator",
         )
 
 
@@ -232,7 +232,7 @@ def _use_points(name: str, header: list[str], rows: list[list[str]]) -> None:
             "one decimal sign",
             name,
             f"some of its numbers have a decimal comma and some a point: {next(iter(commas))!r}, "
-            f"{next(iter(points))!r}; save it anew with one of them",
+            f"{next(iter(points))!r}; save it again with one of them",
         )
     for row in rows:
         for place, cell in enumerate(row):

@@ -105,7 +105,7 @@ class PerformanceRatings(TeamsAndCompetitions):
             for side, meaning in meanings.items()
         )
 
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._weights, self._constants, events, out, first)
 
 
