@@ -121,11 +121,11 @@ def our_loop(url: str, paths: list[str]) -> float:
     run = ScrapeRun.objects.select_related("source").order_by("pk").first()
     assert run is not None
     with SourceFetcher(Source.objects.get(name="sandbox")) as fetcher:
-        fetcher.get(Request(f"{url}/", "home", FetchMethod.BROWSER, "script"), kept=None)
+        fetcher.get(Request(f"{url}/", "home", FetchMethod.BROWSER, "script"), stored=None)
         began = time.perf_counter()
         for path in paths:
             request = Request(url + path, "match_centre", FetchMethod.BROWSER, "script")
-            response = fetcher.get(request, kept=None)
+            response = fetcher.get(request, stored=None)
             snapshots.keep(run=run, request=request, response=response, outcome=FetchOutcome.STORED)
         return time.perf_counter() - began
 

@@ -67,7 +67,7 @@ class LiveEvent:
 
     @classmethod
     def of(cls, event: Event, message: dict[str, Any]) -> LiveEvent:
-        """Return a numbered row and its message as they are kept in memory."""
+        """Return a numbered row and its message as they are stored in memory."""
         assert event.number is not None
         return cls(
             number=event.number,
@@ -85,7 +85,7 @@ _number = attrgetter("number")
 
 
 def _read(events: Sequence[Event]) -> list[LiveEvent]:
-    """Return events as they are kept in memory; the trace of each ends here, where all clients can have it."""
+    """Return events as they are stored in memory; the trace of each ends here, where all clients can have it."""
     found = []
     for event, message in zip(events, messages_of(events), strict=True):
         with tracing.continued(event.trace, "push event", number=event.number or 0, topic=event.topic):
@@ -105,10 +105,10 @@ class LiveFeed:
     `read` may be called in any thread. Everything else belongs to the event loop.
     """
 
-    def __init__(self, *, kept: int = MOST_EVENTS) -> None:
+    def __init__(self, *, limit: int = MOST_EVENTS) -> None:
         self.newest = 0
         self.generation = 0
-        self._kept = kept
+        self._limit = limit
         self._events: list[LiveEvent] = []
         self._followers: set[Follower] = set()
         self._reading = threading.Lock()
@@ -130,7 +130,7 @@ class LiveFeed:
     def _read_some(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Read one page; return whether more may follow."""
         if self._latest is None:
-            start = max(newest_event_number() - self._kept, 0)
+            start = max(newest_event_number() - self._limit, 0)
             rows = events_after(start, limit=READ_AT_ONCE)
             loop.call_soon_threadsafe(self._begin, start)
         else:
@@ -156,8 +156,8 @@ class LiveFeed:
     def _add(self, events: list[LiveEvent]) -> None:
         self._events += events
         self.newest = events[-1].number
-        if len(self._events) > 2 * self._kept:
-            del self._events[: -self._kept]
+        if len(self._events) > 2 * self._limit:
+            del self._events[: -self._limit]
         self._wake()
 
     def _wake(self) -> None:

@@ -17,7 +17,7 @@ QUIET_AFTER: Final = timedelta(days=15)
 
 
 def record_changes(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_id: int, now: datetime) -> None:
-    """Keep what matches were before they changed, each with its values before in the order of `COLUMNS`."""
+    """Store the changes of matches as `MatchChange` rows; the values before are in the order of `COLUMNS`."""
     rows = []
     for row, values in changes:
         before = dict(zip(COLUMNS, values, strict=True))

@@ -107,8 +107,8 @@ class CrawlResult:
 class Fetcher(Protocol):
     """Sends the requests of a crawl: `fetching.SourceFetcher`, or a test's own."""
 
-    def get(self, request: Request, *, kept: Snapshot | None) -> FetchResponse:
-        """Fetch a page; `kept` is the stored one that may still be current. Raises FetchError."""
+    def get(self, request: Request, *, stored: Snapshot | None) -> FetchResponse:
+        """Fetch a page; `stored` is the stored one that may still be current. Raises FetchError."""
         ...
 
 
@@ -250,11 +250,11 @@ class Crawl:
         content_type = response.headers.get("content-type", "")
         return Page(response.url, response.body, response.fetched_at, content_type), snapshot, True
 
-    def _fetch(self, request: Request, kept: Snapshot | None) -> FetchResponse:
+    def _fetch(self, request: Request, stored: Snapshot | None) -> FetchResponse:
         """Send a request; the response of a failed one is stored too."""
         self.result.requested += 1
         try:
-            return self.fetcher.get(request, kept=kept)
+            return self.fetcher.get(request, stored=stored)
         except FetchError as error:
             response = error.response
             if response is None:
