@@ -3,7 +3,7 @@
 Scrapes, forecasts and grades the sandbox minute by minute with a clock that runs ahead, for N minutes (default: 120),
 and runs the pipeline once; with DIR, which holds real files in football-data form, it imports them and runs the
 pipeline of the real world too. Bytes a day and a run are measured; what a month keeps of them follows from the default
-periods of retention, and from how often runs are made. On servers of its own.
+periods of retention, and from how often runs are made. On its own servers.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def live(minutes: int, anchor: datetime) -> dict[str, float]:
         leaves_before = megabytes()["ledger"]
         ml.close_due(now=clock() + until_close)
         leaf_mb = (megabytes()["ledger"] - leaves_before) / max(1, LedgerLeaf.objects.count())
-        # The clock of the site also went on while this worked.
+        # The clock of the site also continued while this worked.
         days = lasted / timedelta(days=1)
     parts = ("forecasts", "season forecasts", "events", "matches", "raw pages", "scrape runs")
     return {

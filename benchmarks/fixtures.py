@@ -1,7 +1,7 @@
 """What publishing forecasts costs: `python -m benchmarks.fixtures [--fixtures N …] [--json FILE]`.
 
-A PostgreSQL of its own is filled with the simulated world, of which the pipeline trains and registers a champion. Then
-N fixtures (default: 300, 1,000 and 3,000) are stored in leagues of their own, the champion forecasts and publishes them
+A separate PostgreSQL is filled with the simulated world, of which the pipeline trains and registers a champion. Then
+N fixtures (default: 300, 1,000 and 3,000) are stored in their own leagues, the champion forecasts and publishes them
 all, and checks them again when nothing has changed. The processors are those of this process and of PostgreSQL.
 """
 

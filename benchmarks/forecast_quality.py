@@ -1,7 +1,7 @@
 """How good forecasts are: `python -m benchmarks.forecast_quality --data DIR [--test-from SEASON --test-to SEASON]`.
 
 DIR holds files in football-data form (itself, or in football-data/); a folder understat/ beside them adds expected
-goals. Seasons are written 2014-15. The files are imported into a PostgreSQL of their own, files and rows that were
+goals. Seasons are written 2014-15. The files are imported into their own PostgreSQL, files and rows that were
 refused are named, and the registered stages of the pipeline, export to evaluation, run in a temporary workspace: each
 season is forecast by models that were fitted before it. The tables compare all models, base rates and the market on the
 same matches; `--json` writes them. Beside them stands Dixon-Coles fitted to each league by itself, which is no model of

@@ -3,7 +3,7 @@
 N jobs (default: 500) of half a second run on a worker of jobs and webhooks with two processes. Its whole tree is killed
 by SIGKILL five times while they run, and another one started each time. Counted are the jobs that ended, their results,
 and the messages to a webhook that the end of each job makes. Before that, 50 parallel requests carry one idempotency
-key, jobs are submitted one after the other, and messages are sent to a receiver. All on servers of its own; `--broker`
+key, jobs are submitted one after the other, and messages are sent to a receiver. All on its own servers; `--broker`
 names another broker than its Redis, such as an empty RabbitMQ (amqp://guest:guest@127.0.0.1:5672//).
 """
 
@@ -61,7 +61,7 @@ def receiver() -> Iterator[str]:
 
 @contextlib.contextmanager
 def started(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command with its children as a group of their own; the group is killed at the end."""
+    """Run a command with its children as their own group; the group is killed at the end."""
     process = subprocess.Popen(command, env=os.environ | {"LOG_LEVEL": "WARNING"} | environment, start_new_session=True)
     try:
         yield process

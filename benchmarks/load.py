@@ -1,4 +1,4 @@
-"""Send requests over kept-alive connections as fast as they are answered, from a process of its own."""
+"""Send requests over kept-alive connections as fast as they are answered, from its own process."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What each page weighs: `python -m benchmarks.pages [--matches N] [--json FILE]`.
 
-A PostgreSQL of its own is filled with N matches (300,000) of both worlds. Each page is requested through every
+A separate PostgreSQL is filled with N matches (300,000) of both worlds. Each page is requested through every
 middleware: bytes as they are sent (compressed), queries and CPU of the process for a first request, which finds nothing
 kept, and CPU of the later ones (their median, also as a multiple of that of a page of text). Then a Chromium of this
 machine opens it over the `web` process with a clean cache: largest contentful paint (LCP), layout shift (CLS), blocking

@@ -1,8 +1,8 @@
 """Seconds from export to a version: `python -m benchmarks.pipeline [--json FILE] [--data DIR] [--profile NAME]`.
 
 DIR (default: SPAI_REAL_DATA) holds files in football-data form (itself, or in football-data/); without it the simulated
-world is measured. A PostgreSQL of its own is started; workspaces, caches and MLflow's files are in a temporary folder.
-Each profile runs on an empty cache of its own, then once more without a change.
+world is measured. A separate PostgreSQL is started; workspaces, caches and MLflow's files are in a temporary folder.
+Each profile runs on its own empty cache, then once more without a change.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How fast events reach many clients, and that none is lost: `python -m benchmarks.push [--json FILE]`.
 
-Everything runs on servers of its own. Half of the clients are websockets, half read Server-Sent Events.
+Everything runs on its own servers. Half of the clients are websockets, half read Server-Sent Events.
 
 1. Delivery: to one push process with many clients, forecasts are published one after the other. How long after its
    commit has each reached each client?
@@ -246,7 +246,7 @@ def own_memory(process: PushProcess) -> float:
 
 
 async def memory(sizes: Sequence[int]) -> list[Measure]:
-    """Measure how much a push process grows with clients that wait, for each kind in a process of its own."""
+    """Measure how much a push process grows with clients that wait, for each kind in its own process."""
     measures = []
     for kind, read in {"websocket": websocket, "event stream": stream}.items():
         with push_processes(1) as (push,):

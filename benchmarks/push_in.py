@@ -1,6 +1,6 @@
 """How fast lines that a feed pushes in become committed rows: `python -m benchmarks.push_in [--json FILE]`.
 
-A body of 20,000 lines goes over HTTP to an admin process of its own, on a PostgreSQL of its own.
+A body of 20,000 lines goes over HTTP to its own admin process, on its own PostgreSQL.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ start again, wait until it is ready. Meanwhile
 3. clients follow events at two push processes, and connect again when a connection ends.
 
 Counted are requests that failed, jobs that were lost or begun twice, and events that a client missed or got twice. All
-on servers of its own.
+on its own servers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What more matches cost: `python -m benchmarks.scale [--matches N …] [--profile NAME] [--processes N …]`.
 
 For each N (default: 100,000, 300,000 and a million) simulated matches of 40 leagues are imported into a PostgreSQL of
-their own and exported, and every stage up to the training runs on them, each in a process of its own as in a run:
+their own and exported, and every stage up to the training runs on them, each in its own process as in a run:
 seconds by the clock and of processors, and the largest memory of a process. On a busy machine the clock says little.
 With `--processes 1 2` the training runs once for each number of processes, and whether its files are equal is printed.
 """
@@ -71,7 +71,7 @@ def records(matches: int) -> Iterator[MatchRecord]:
 
 
 def import_and_export(matches: int, root: Path) -> None:
-    """Import the matches into a database of their own and export them; print what the database's process cost."""
+    """Import the matches into their own database and export them; print what the database's process cost."""
     from django.core.management import call_command
 
     from apps.matches.ingest import ingest

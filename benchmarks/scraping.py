@@ -1,6 +1,6 @@
 """What a scrape run costs: `python -m benchmarks.scraping [--json FILE] [--pages N]`.
 
-Reads the sandbox's site, which runs in a process of its own, through a real browser into a PostgreSQL of its own. The
+Reads the sandbox's site, which runs in its own process, through a real browser into its own PostgreSQL. The
 site has four leagues in which a match ends each minute: an hour of it is far more than an hour of four real leagues, so
 that ten times its cost is an upper bound for forty. Beside it, in the same run, a plain Playwright loop opens the same
 pages and does nothing with them.

@@ -1,6 +1,6 @@
 """What lists and batches cost: `python -m benchmarks.serving_lists [--json FILE] [--matches N] [--seconds S]`.
 
-A PostgreSQL of its own is filled with the simulated world, of which the pipeline trains and registers a champion, and
+A separate PostgreSQL is filled with the simulated world, of which the pipeline trains and registers a champion, and
 with N matches (200,000) that were forecast. The `web` process, with as many workers as the stack has, then answers page
 1 and page 10,000 of the list, files of 10,000 rows, batches of 10,000 matches and of 10,000 pairings, and single
 forecasts: alone, and beside batches and files. CPU is that of the web process and of PostgreSQL, from /proc.
@@ -135,7 +135,7 @@ class Site:
 
 @contextmanager
 def repeated(*works: Callable[[], object]) -> Iterator[list[int]]:
-    """Call each function again and again in a thread of its own; yield how often they were called."""
+    """Call each function again and again in its own thread; yield how often they were called."""
     ended, calls = threading.Event(), [0] * len(works)
 
     def repeat(place: int, work: Callable[[], object]) -> None:

@@ -1,7 +1,7 @@
 """What one forecast costs: `python -m benchmarks.serving_single [--json FILE] [--matches N] [--seconds S]`.
 
-A PostgreSQL of its own is filled with the simulated world, of which the pipeline trains and registers a champion, and
-with N published forecasts (20,000) in leagues of their own. One worker of the `web` process then answers eight
+A separate PostgreSQL is filled with the simulated world, of which the pipeline trains and registers a champion, and
+with N published forecasts (20,000) in their own leagues. One worker of the `web` process then answers eight
 connections: `/livez`, which is the floor, each stored forecast once (cold) and again (warm, with 100 API keys, with and
 without If-None-Match), and what-if matches. CPU is that of the web process and of PostgreSQL, from /proc. In this
 process: one row through the champion, and a hundred replacements of it while threads forecast. Then
@@ -148,7 +148,7 @@ class Site:
 
 
 def api_keys() -> list[dict[str, str]]:
-    """Return the headers of a hundred clients, each with a key of its own."""
+    """Return the headers of a hundred clients, each with its own key."""
     from apps.api import services
     from apps.api.models import ApiKeyScope
 

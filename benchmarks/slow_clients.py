@@ -1,7 +1,7 @@
 """What slow clients and overload do to a running stack: `python -m benchmarks.slow_clients [--json FILE]`.
 
 For each process, so many connections of each kind are held open (half-sent bodies, half-sent heads, silent ones, and
-answers that are not read) while `/livez` is asked on connections of its own. Then eight clients ask one page of `web`
+answers that are not read) while `/livez` is asked on its own connections. Then eight clients ask one page of `web`
 again and again. The stack of this checkout must run; nothing but this machine is asked.
 """
 

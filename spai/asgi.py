@@ -63,7 +63,7 @@ async def read_events() -> None:
     """Number committed events, in one of all push processes, and read the numbered ones, for as long as this one runs.
 
     Notifications of PostgreSQL trigger it at once; otherwise it looks every few seconds. It survives failures of the
-    database: clients go on from their number when it is back.
+    database: clients continue from their number when it is back.
     """
     ending = threading.Event()
     loop = asyncio.get_running_loop()

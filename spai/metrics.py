@@ -164,7 +164,7 @@ def registries() -> tuple[CollectorRegistry, CollectorRegistry]:
 
 
 def _drop_gauges_of_the_dead(folder: Path) -> None:
-    """Remove the gauges of processes that have ended: a killed one could not; counters of the dead go on counting."""
+    """Remove the gauges of processes that have ended: a killed one could not; counters of ended processes stay."""
     for file in folder.glob("gauge_live*_*.db"):
         try:
             os.kill(int(file.stem.rsplit("_", 1)[1]), 0)

@@ -54,7 +54,7 @@ def start_tracing(endpoint: str, role: str) -> None:
 
     provider = TracerProvider(resource=Resource.create({"service.name": f"spai-{role}", "service.namespace": "spai"}))
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
-    # It sends from a thread of its own, also after a fork, and drops spans when the endpoint does not answer.
+    # It sends from its own thread, also after a fork, and drops spans when the endpoint does not answer.
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     DjangoInstrumentor().instrument(excluded_urls="readyz,metrics")

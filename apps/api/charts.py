@@ -184,7 +184,7 @@ class Why:
 
 
 WHY_SHOWN: Final = 5
-"""Groups with a row of their own."""
+"""Groups with their own row."""
 WHY_WIDEST: Final = 48.0
 WHY_SCALE: Final = 4.0
 """Points that the longest bar stands for at least."""
@@ -224,7 +224,7 @@ def _whole_sum(values: Sequence[float], total: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a line shows: points (x, y) in units of their own, x rising, and its names for wide and narrow charts.
+    """What a line shows: points (x, y) in their own units, x rising, and its names for wide and narrow charts.
 
     The style is ``me`` for the thick line of ink, ``d1`` to ``d3`` for dashes, ``s-home``, ``s-draw`` or ``s-away``.
     """

@@ -131,7 +131,7 @@ class Upload(models.Model):
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
     uuid = models.UUIDField(help_text="As the client chose it.")
-    next_line = models.PositiveBigIntegerField(default=1, help_text="Number of the line to go on with, from 1.")
+    next_line = models.PositiveBigIntegerField(default=1, help_text="Number of the line to continue with, from 1.")
     stored = models.PositiveBigIntegerField(default=0, help_text="Lines that were stored, or were stored already.")
     refused = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField()

@@ -1,6 +1,6 @@
 """The OpenAPI document: what each operation says without a line in its view.
 
-A view declares its parameters, its answer and the problems that need words of their own. This module adds the rest:
+A view declares its parameters, its answer and the problems that need their own words. This module adds the rest:
 the problems and headers that every route has, bounds of path parameters, scopes of keys, and an example, which is a
 recorded answer (`examples.json`, renewed by `make client`).
 """
@@ -213,7 +213,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         name: {"name": name, "in": "header", "description": description, "schema": {"type": "string"} | bounds}
         for name, (description, bounds) in REQUEST_HEADERS.items()
     }
-    # The process of push has no routes of its own here.
+    # The process of push has no routes here.
     for name, schema in components.get("schemas", {}).items():
         if name.startswith("Paginated"):
             # Django REST framework describes its pages as OpenAPI 3.0 has it, with addresses of another site.

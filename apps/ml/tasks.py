@@ -74,7 +74,7 @@ def rate_due() -> None:
 
 @shared_task(name="ml.run_due", base=LongTask)
 def run_due() -> None:
-    """Execute the oldest unfinished pipeline run, if any; its stages have time limits of their own."""
+    """Execute the oldest unfinished pipeline run, if any; its stages have their own time limits."""
     logger.info("run_due: %s", services.run_due(now=timezone.now(), is_stopping=is_shutting_down))
 
 

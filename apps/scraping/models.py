@@ -1,6 +1,6 @@
 """Sources of matches, their scrape runs, the pages that were fetched, and the state of each host.
 
-A scrape run is a row before it is work: requested by the timetable or an operator, taken up by a worker, worked on in
+A scrape run is a row before it is work: requested by the timetable or an operator, started by a worker, worked on in
 slices, ended with an outcome. `Snapshot` is append-only, and PostgreSQL enforces it (migration 0003).
 """
 

@@ -109,7 +109,7 @@ class LeadsOnError(FetchError):
 
 
 class NotSentError(FetchError):
-    """A request was not sent for a reason of our own that holds for a retry too."""
+    """A request was not sent for a reason of our own, which a retry would meet again."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(FetchOutcome.FAILED, f"No request is sent: {reason}")

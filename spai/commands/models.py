@@ -32,7 +32,7 @@ BACK_TESTER: Final = "manage.py spai back-test"
 LOOK_EVERY: Final = 0.5
 """Seconds between two reads of a run that is followed."""
 TIMEOUT: Final = 60.0
-"""Seconds in which a worker takes up a run, when no other run is being executed."""
+"""Seconds in which a worker starts a run, when no other run is being executed."""
 SUCCEEDED: Final = (PipelineRun.RunStatus.SUCCEEDED, PipelineRun.RunStatus.UNCHANGED)
 MAY_DECIDE: Final = "ml.add_promotion"
 SCORES: Final = ("n", "log_loss", "rps", "brier", "accuracy", "ece")
@@ -126,7 +126,7 @@ class _WorkerTimeout:
             self.until = time.monotonic() + TIMEOUT
         elif time.monotonic() > self.until:
             raise CommandError(
-                f"No worker has taken up run {self.run_id} for {TIMEOUT:.0f} s; it stays {run.status}. `make up` "
+                f"No worker has started run {self.run_id} for {TIMEOUT:.0f} s; it stays {run.status}. `make up` "
                 f"starts the workers, `manage.py spai doctor` says what is wrong, and --here needs no worker."
             )
 
@@ -351,7 +351,7 @@ def _confirm(options: Namespace, question: str, warnings: list[str]) -> None:
     listed = "".join(f"\n  warning: {warning}" for warning in warnings)
     if options.json or not sys.stdin.isatty():
         if warnings:
-            raise CommandError(f"Nothing was changed, because of warnings; --yes does it all the same.{listed}")
+            raise CommandError(f"Nothing was changed, because of warnings; --yes does it anyway.{listed}")
         return
     if input(f"{question}{listed}\n[y/N] ").strip().lower() not in ("y", "yes"):
         raise CommandError("Nothing was changed.")

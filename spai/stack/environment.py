@@ -36,7 +36,7 @@ MAY_BE_EXTERNAL = ("mlflow", "postgres", "redis")
 DATABASE_USER = "spai"
 DATABASE_NAME = "spai"
 SUPERUSER = "spai_superuser"
-"""The role that creates roles and databases in a cluster of our own; nothing else logs in as it."""
+"""The role that creates roles and databases in our own cluster; nothing else logs in as it."""
 VARIABLES = {
     "SPAI_SERVERS": ("auto", "Origin of the PostgreSQL and Redis programs: `system`, `embedded` or `auto`."),
     "SPAI_MLFLOW_ARTIFACTS": (

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from spai.stack.environment import BASE, Stack, write_private
 
 PROGRAMS: Final = {"prometheus": ("prometheus",), "alertmanager": ("alertmanager", "prometheus-alertmanager")}
-"""Process → names of its program; Debian has a name of its own for the second."""
+"""Process → names of its program; Debian has its own name for the second."""
 
 RULES: Final = BASE / "spai" / "monitoring" / "rules.yaml"
 EVERY: Final = "60s"

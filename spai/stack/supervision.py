@@ -160,7 +160,7 @@ class Supervisor:
         self.stack = stack
 
     def call(self, function: str, *arguments: Any) -> Any:
-        """Call a function of its `supervisor` namespace, over a connection of its own.
+        """Call a function of its `supervisor` namespace, over its own connection.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """The body of a push request: read completely and within limits, or refused.
 
 `spai.buffering` receives a body completely before a view reads it. Some servers report a broken connection as the end
-of the body, so the number of bytes is compared with `Content-Length` all the same.
+of the body, so the number of bytes is compared with `Content-Length` anyway.
 """
 
 from __future__ import annotations

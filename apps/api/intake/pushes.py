@@ -58,7 +58,7 @@ class BusyError(Exception):
 
 
 class OutOfStepError(Exception):
-    """The lines do not continue the upload, which goes on with `next_line`."""
+    """The lines do not begin at `next_line`, with which the upload continues."""
 
     def __init__(self, next_line: int, from_line: int) -> None:
         super().__init__(f"The next line of this upload is {next_line:,}; this request begins with {from_line:,}.")

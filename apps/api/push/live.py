@@ -189,7 +189,7 @@ class LiveFeed:
         if after > self.newest:
             raise FutureNumberError(
                 f"There is no event with the number {after} yet: the newest is {self.newest}. "
-                "The number is not from this feed; fetch the state again and go on from there."
+                "The number is not from this feed; fetch the state again and continue from there."
             )
         if after < self.newest and self.after(after) is None:
             oldest = await in_database(oldest_event_number)()

@@ -21,7 +21,7 @@ from apps.matches.status_titles import title_of
 logger = logging.getLogger(__name__)
 
 RETRY_MILLISECONDS: Final = (1000, 4000)
-"""After which a browser connects again: each after a time of its own, lest all come at once when a process has died."""
+"""Range of the random delay after which a browser connects again, so that not all connect at once."""
 UNAVAILABLE: Final = "The events cannot be read at the moment. Try again in a minute."
 
 

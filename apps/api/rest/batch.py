@@ -130,7 +130,7 @@ class BatchView(APIView):
             f"Up to {MOST_ITEMS:,} items: ids of matches, or pairings of two teams. Each has a forecast or an error, "
             "in the order of the items; equal items have equal answers. A match has its latest forecast that was "
             "published before kick-off; a coming fixture without one, and a pairing, one that is made now and not "
-            f"stored. With `Accept: {NDJSON}` each answer is a line of its own."
+            f"stored. With `Accept: {NDJSON}` each answer is on its own line."
         ),
         parameters=[BatchQuery],
         request=BatchSerializer,

@@ -17,7 +17,7 @@ from apps.ml.selectors import served_world
 
 
 class CatalogueViewSet(ConditionalMixin, viewsets.GenericViewSet[Any]):
-    """A list of small objects in pages, and perhaps each of them at an address of its own."""
+    """A list of small objects in pages, and perhaps each of them at its own address."""
 
     http_method_names = ["get", "head", "options"]
     queryset = Competition.objects.none()

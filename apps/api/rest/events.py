@@ -67,7 +67,9 @@ class EventPageSerializer(serializers.Serializer[dict[str, Any]]):
     """A page of events."""
 
     results = EventSerializer(many=True)
-    number = serializers.IntegerField(help_text="Everything up to this number is known now; `next` goes on after it.")
+    number = serializers.IntegerField(
+        help_text="Everything up to this number has been received; `next` continues after it."
+    )
     newest = serializers.IntegerField(help_text="Number of the newest event, of all.")
     oldest = serializers.IntegerField(help_text="Number of the oldest event that is kept.")
     is_reset = serializers.BooleanField(

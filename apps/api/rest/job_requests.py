@@ -119,7 +119,7 @@ class WhatIfSetSerializer(BodySerializer):
     kind = _kind(PredictionJob.JobKind.WHAT_IF_SET)
     world = _WorldField()
     date = serializers.DateField(required=False, help_text="Day of pairings without one; the next Saturday by default.")
-    items = WhatIfItemsField(help_text=f"1 to {ITEMS_LIMIT:,}; each has a line of its own in the result.")
+    items = WhatIfItemsField(help_text=f"1 to {ITEMS_LIMIT:,}; each has its own line in the result.")
 
 
 class LockedResultSerializer(BodySerializer):

@@ -48,7 +48,7 @@ def calendar_cards(where: Q, *, now: datetime) -> list[MatchCard]:
 
 
 def feed_cards(where: Q, *, now: datetime) -> list[MatchCard]:
-    """Return the next matches that are forecast, and those lately played that ended as few forecasts said."""
+    """Return the next matches that are forecast, and recent results that their forecasts considered unlikely."""
     coming = Match.objects.filter(where, status__in=AWAITED, kickoff_at__gt=now).order_by("kickoff_at", "id")
     since = now - SURPRISES_BACK
     played = Match.objects.filter(where, status=Match.Status.FINISHED, kickoff_at__range=(since, now))

@@ -221,7 +221,7 @@ def _delete_old(now: datetime) -> None:
 
 # ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _write_messages(alerts: Sequence[Alert], *, now: datetime) -> None:
-    """Write one message for each channel about the alerts of which none was sent yet, or not lately."""
+    """Write one message for each channel about the alerts of which none was sent yet, or not recently."""
     channels = [
         channel
         for channel, address in (

@@ -55,7 +55,7 @@ class JobWork:
 def what_if_set(parameters: dict[str, Any], now: datetime) -> JobWork:
     """Forecast many matches as of now: coming fixtures by their id, and pairings of any two teams.
 
-    Each item has a line of its own in the result, a forecast or an error.
+    Each item has its own line in the result, a forecast or an error.
 
     Raises
     ------

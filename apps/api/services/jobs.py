@@ -53,7 +53,7 @@ RESULTS_KEPT: Final = timedelta(days=7)
 """After the end of a job."""
 
 SLICE: Final = 20.0
-"""Seconds after which a worker lets its other tasks have a turn before it takes up another job."""
+"""Seconds after which a worker lets its other tasks have a turn before it starts another job."""
 
 PROGRESS_EVERY: Final = 0.5
 """Shortest time in seconds between two writes of the progress."""
@@ -75,7 +75,7 @@ class _CancelledError(Exception):
 
 
 class _TakenOverError(Exception):
-    """Another worker has taken up the job: this process had lost its session, and with it the lock."""
+    """Another worker has started the job: this process had lost its session, and with it the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def retry_job(*, job: PredictionJob) -> bool:
 def run_jobs(*, clock: Callable[[], datetime], is_stopping: Callable[[], bool] = lambda: False) -> JobsReport:
     """Work on the jobs that wait, one after the other, for about `SLICE` seconds.
 
-    Several processes may do so at once: each takes up jobs that no other works on.
+    Several processes may do so at once: each starts jobs that no other works on.
     """
     ended: dict[str, int] = {}
     end = time.monotonic() + SLICE
@@ -226,7 +226,7 @@ def _unfinished() -> list[int]:
 def _taken_up(pk: int, now: datetime) -> PredictionJob | None:
     """Return a job that this process may work on, as running; or as failed, when it has killed its workers.
 
-    None when it has ended meanwhile. The caller holds its lock: if it is running all the same, its worker died.
+    None when it has ended meanwhile. The caller holds its lock: if it is running anyway, its worker died.
     """
     job = PredictionJob.objects.select_for_update(skip_locked=True).filter(pk=pk, state__in=UNFINISHED).first()
     if job is None:
@@ -324,7 +324,7 @@ def _finish(
 
 
 def _tell_taken_over(job: PredictionJob) -> None:
-    logger.warning("%s was taken up by another worker; this attempt changes nothing", job)
+    logger.warning("%s was started by another worker; this attempt changes nothing", job)
 
 
 def _end(

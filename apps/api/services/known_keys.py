@@ -107,7 +107,7 @@ def watch_keys(*, rounds: int | None = None) -> None:
 
 def _watch_until_fault(rounds: int | None) -> int | None:
     global _watched_until
-    # A connection of its own: those of a pool go to other threads afterwards, and would still listen.
+    # A separate connection: those of a pool go to other threads afterwards, and would still listen.
     with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listening:
         listening.execute(f"LISTEN {CHANNEL}")
         # What changed before is unknown.

@@ -39,7 +39,7 @@ RESULTS_NAMED: Final = 3
 """Results that a note names."""
 
 LONGEST_BREAK: Final = timedelta(days=75)
-"""A season without fixtures may go on for so long after its latest match, as over a winter."""
+"""A season without fixtures may continue for so long after its latest match, as over a winter."""
 
 NUMBER: Final = re.compile(r"\d+")
 

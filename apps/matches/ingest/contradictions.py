@@ -57,7 +57,7 @@ class SourceResult(NamedTuple):
 
 
 class Contradictions:
-    """The open contradictions, for the length of one ingest or decision; `store` writes what differs."""
+    """The open contradictions, during one ingest or decision; `store` writes what differs."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now

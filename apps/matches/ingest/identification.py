@@ -24,7 +24,7 @@ class Identification(NamedTuple):
 
 
 class Identifier:
-    """Finds the matches of records, for the length of one ingest.
+    """Finds the matches of records, during one ingest.
 
     What an input has reported already is remembered (`note`), so that a second record of the same pair is the same
     match on the same day; on another day the format of the season decides.

@@ -40,7 +40,7 @@ class ReportedTeam(NamedTuple):
 
 
 class Names:
-    """The rows behind names, for the length of one ingest; what is missing is created.
+    """The rows behind names, during one ingest; what is missing is created.
 
     A team is found by the source's id of it, else by the source's name of it in its region, else by the name in the
     alias table, else by its own name, else by the name that an operator or another source has for it (the most trusted

@@ -110,7 +110,7 @@ class Match(models.Model):
         ]
         # One for each list, in its order. The partial ones are small: nearly all matches are finished.
         indexes = [
-            # The admin lists both worlds, in an order of its own, so that PostgreSQL uses these two for no other list.
+            # The admin lists both worlds, in its own order, so that PostgreSQL uses these two for no other list.
             models.Index(fields=["-kickoff_at", "id"], name="match_by_kickoff"),
             models.Index(fields=["world", "kickoff_at", "id"], name="match_by_world"),
             models.Index(fields=["world", "status", "kickoff_at", "id"], name="match_by_status"),

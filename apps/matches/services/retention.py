@@ -1,6 +1,6 @@
 """Deletion of what is old, in small batches, by the one database role that may delete facts.
 
-A batch is one transaction. Whoever is killed between two batches has deleted what it has, and the next run goes on;
+A batch is one transaction. If a run is killed, the batches before that are deleted, and the next run continues;
 two at once find the same rows, of which each deletes some.
 """
 

@@ -1,7 +1,7 @@
 """Checks of exported matches against the other matches of the export: faults that no row shows by itself.
 
 Each check returns the rows at fault. Most look at the latest matches alone: what is older went through a gate when it
-was new, and history has oddities of its own. Their limits are far outside what real seasons do:
+was new, and history has its own oddities. Their limits are far outside what real seasons do:
 `benchmarks/clean_batches.py` counts how often they stop exports of real days.
 """
 
@@ -48,7 +48,7 @@ YEAR: Final = 364 * DAY
 
 LEAST_LATELY: Final = 20
 LEAST_BEFORE: Final = 200
-"""Matches of a competition, lately and before, from which on its counts are compared."""
+"""Matches of a competition, recently and before, from which on its counts are compared."""
 
 LEAST_COUNTED: Final = 8
 """Latest matches of a competition from which on the height of its counts is compared: few are enough for that."""
@@ -150,7 +150,7 @@ def without_results(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     """Return the last match of each competition that has none now, but had some at this time of the last three years.
 
-    Several that fall silent at once are named together, unless hardly any other one goes on.
+    Several that fall silent at once are named together, unless hardly any other one continues.
     """
 
     def playing(years: int) -> set[int]:

@@ -218,7 +218,7 @@ def rollback(
     if not previous.passed_gates and previous.number not in selectors.champion_periods(world):
         raise PromotionRefusedError(
             f"{previous} has not passed its gates and has never been champion. Promote it instead: that names what "
-            "speaks against it and asks whether you want it all the same."
+            "speaks against it and asks whether you want it anyway."
         )
     _check_bundle(previous)
     return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Action.ROLLBACK)

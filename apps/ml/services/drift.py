@@ -234,7 +234,7 @@ def _page(history: History, of: Integers, made: drift.Plan, test: drift.DriftTes
         (Path(folder) / "verdicts.json").write_text(json.dumps(verdicts))
         command = [sys.executable, "-m", "apps.ml.pipeline.drift_page", folder]
         try:
-            # In a process of its own: its libraries would stay in the memory of the worker.
+            # In its own process: its libraries would stay in the memory of the worker.
             subprocess.run(  # noqa: S603  our own interpreter and module
                 command,
                 cwd=settings.BASE_DIR,

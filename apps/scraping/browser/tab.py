@@ -1,4 +1,4 @@
-"""One page in a context of its own: what it may load, how much, and the response.
+"""One page in its own context: what it may load, how much, and the response.
 
 Everything here runs in the thread of the engine.
 """

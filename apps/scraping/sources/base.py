@@ -272,7 +272,7 @@ class Site(Protocol):
         ...
 
 
-def age_that_serves(job: CrawlJob) -> timedelta | None:
+def usable_age(job: CrawlJob) -> timedelta | None:
     """Return the age up to which a stored file is used in a back-fill; None for any other job."""
     return BACKFILL_AGE if job.scope is ScrapeScope.BACKFILL else None
 

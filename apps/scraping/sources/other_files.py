@@ -1,4 +1,4 @@
-"""Files that no reader accepts: which of them may hold matches all the same."""
+"""Files that no reader accepts: which of them may hold matches anyway."""
 
 from __future__ import annotations
 

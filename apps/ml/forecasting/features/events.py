@@ -196,7 +196,7 @@ def result_rows(results: pd.DataFrame) -> EventRows:
 
 
 def _xg_rows(results: pd.DataFrame, rows: EventRows, finished: NDArray[np.bool_]) -> EventRows | None:
-    """Return the expected goals of finished matches as events of their own; None where there are none."""
+    """Return the expected goals of finished matches as their own events; None where there are none."""
     if "xg_known_at" not in results:
         return None
     known_at = _microseconds(results["xg_known_at"])

@@ -251,7 +251,7 @@ class FeatureState:
         return self._run(None, rows, lineups)
 
     def team_strengths(self, top_of: Mapping[int, int], *, since: datetime, least: int) -> list[TeamStrength]:
-        """Return the strength of each team that has played lately, by `PoissonFilterRatings`.
+        """Return the strength of each team that has played recently, by `PoissonFilterRatings`.
 
         Parameters
         ----------
