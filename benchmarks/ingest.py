@@ -74,7 +74,7 @@ def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
 class Time:
     """Seconds by the clock, and of computing here and in the database's process, if that is on this machine.
 
-    On a busy machine the clock says little; the computing still tells what the work costs.
+    On a busy machine the elapsed time means little; CPU time still shows the cost.
     """
 
     clock: float

@@ -2,8 +2,9 @@
 
 For each N (default: 100,000, 300,000 and a million) simulated matches of 40 leagues are imported into a PostgreSQL of
 their own and exported, and every stage up to the training runs on them, each in its own process as in a run:
-seconds by the clock and of processors, and the largest memory of a process. On a busy machine the clock says little.
-With `--processes 1 2` the training runs once for each number of processes, and whether its files are equal is printed.
+seconds by the clock and of processors, and the largest memory of a process. On a busy machine the elapsed time means
+little. With `--processes 1 2` the training runs once for each number of processes, and whether its files are equal is
+printed.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ MODES = {
     "contradicting": ("invalid",),
     "reset": ("http_error",),
 }
-"""Each way of breaking, and the outcomes that say it."""
+"""Each fault, and the outcomes that report it."""
 
 
 def tables() -> tuple[int, int, int]:

@@ -136,18 +136,18 @@ class Waiting(NamedTuple):
     """What waits in a queue."""
 
     messages: int
-    age: float | None  # of the oldest message, in seconds, 0 for none; None where the broker does not tell
+    age: float | None  # of the oldest message, in seconds, 0 for none; None where the broker does not report it
 
 
 def waiting(address: str, *, timeout: float) -> dict[str, Waiting]:
     """Return what waits in each queue; empty for a broker that cannot be asked. Raises the errors of the broker."""
     if is_redis(address):
         times = {"socket_connect_timeout": timeout, "socket_timeout": timeout}
-        with redis_addresses.client(address, **times) as client, client.pipeline(transaction=False) as asked:
+        with redis_addresses.client(address, **times) as client, client.pipeline(transaction=False) as pipeline:
             for queue in QUEUES:
                 # Messages are put at the head and taken from the end.
-                asked.llen(queue).lindex(queue, -1)
-            answers = asked.execute()
+                pipeline.llen(queue).lindex(queue, -1)
+            answers = pipeline.execute()
         found = zip(QUEUES, answers[::2], answers[1::2], strict=True)
         return {queue: Waiting(length, _age(oldest)) for queue, length, oldest in found}
     if not is_rabbitmq(address):
@@ -170,7 +170,7 @@ def _declared(connection: Any, queue: str) -> int:
 
 
 def _age(message: bytes | None) -> float:
-    """Return the age of a message in seconds; 0 for none, and for one that does not say when it was sent."""
+    """Return the age of a message in seconds; 0 for none, and for one without a time of sending."""
     try:
         return max(time.time() - orjson.loads(message or b"")["headers"][SENT_AT], 0.0)
     except (ValueError, KeyError, TypeError):

@@ -2,8 +2,8 @@
 
 All that differs between the responses to two requests for stored forecasts of single matches with equal `_SEEN` headers
 are the body, what follows from it, and the headers of access. Django answers the first such request; the next ones run
-the same services and renderers here, at less CPU time (`benchmarks/serving_single.py`). Whatever else is to be said (no
-stored forecast, a wrong key, parameters, an error), Django says.
+the same services and renderers here, at less CPU time (`benchmarks/serving_single.py`). Django answers everything else
+(no stored forecast, a wrong key, parameters, an error).
 """
 
 from __future__ import annotations

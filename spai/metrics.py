@@ -75,13 +75,13 @@ class QueueCollector(Collector):
         lengths = GaugeMetricFamily("spai_queue_length", "Messages that wait for a worker.", labels=["queue"])
         ages = GaugeMetricFamily(
             "spai_queue_age_seconds",
-            "How long the oldest message has waited; 0 for none. RabbitMQ does not tell it.",
+            "How long the oldest message has waited; 0 for none. RabbitMQ does not report it.",
             labels=["queue"],
         )
         try:
             waiting = broker.waiting(settings.BROKER, timeout=5)
         except Exception as error:  # kombu raises the errors of each transport
-            logger.warning("the broker does not say what waits: %s", error)
+            logger.warning("the lengths of the queues are unknown: %s", error)
             return
         for queue, each in waiting.items():
             lengths.add_metric([queue], each.messages)

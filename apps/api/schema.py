@@ -1,4 +1,4 @@
-"""The OpenAPI document: what each operation says without a line in its view.
+"""The OpenAPI document: what all operations have in common, so that no view repeats it.
 
 A view declares its parameters, its answer and the problems that need their own words. This module adds the rest:
 the problems and headers that every route has, bounds of path parameters, scopes of keys, and an example, which is a
@@ -150,7 +150,7 @@ class ApiSchema(AutoSchema):
         return super().get_tags() or ["root"]
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        """Whether the answer is a list: where the view says `many=True`, not where it is named list."""
+        """Whether the answer is a list: where the view passes `many=True`, not where it is named list."""
         found = self.get_response_serializers() if serializer is None else serializer
         if isinstance(found, dict):
             # Keys are statuses, or pairs of a status and a media type.

@@ -45,7 +45,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a picture says, from above: two small lines, one or two names, and a bar or some rows.
+    """The content of a picture, from the top: two small lines, one or two names, and a bar or some rows.
 
     Parameters
     ----------

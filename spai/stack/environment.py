@@ -153,7 +153,7 @@ class Stack:
         return self.is_on("SPAI_PROMETHEUS")
 
     def is_on(self, name: str) -> bool:
-        """Whether a variable is on, which it is unless it says something else."""
+        """Whether a variable is on, which it is by default."""
         return (self.value(name) or "true").strip().lower() in ("true", "on", "ok", "y", "yes", "1")
 
     def port(self, process: str) -> int:

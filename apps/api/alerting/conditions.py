@@ -131,7 +131,7 @@ class BurnRate:
     """Holds while a service level uses up its error budget too fast, in a long window and in a short one.
 
     The long window shows that it matters, the short one that it continues; see chapter 5 of Google's *Site Reliability
-    Workbook*. With fewer than `least` events in the long window it does not hold: one failure of three says nothing.
+    Workbook*. With fewer than `least` events in the long window it does not hold: one failure of three means little.
     """
 
     level: str

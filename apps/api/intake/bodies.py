@@ -33,7 +33,7 @@ _NOT_BLANK: Final = re.compile(rb"[^ \t\r\n]")
 
 
 class BodyError(Exception):
-    """A body that cannot be used at all; `kind` is the short name of what is wrong, `detail` says what to do."""
+    """A body that cannot be used at all; `kind` is the short name of the error, `detail` describes what to do."""
 
     def __init__(self, status: int, kind: str, detail: str) -> None:
         super().__init__(detail)

@@ -50,7 +50,7 @@ _slots = threading.BoundedSemaphore(CONCURRENT_PUSHES)
 
 
 class BusyError(Exception):
-    """Another request or ingest must end first; `is_own` says whether it is a request of the same key."""
+    """Another request or ingest must end first; `is_own` is true for a request of the same key."""
 
     def __init__(self, detail: str, *, is_own: bool) -> None:
         super().__init__(detail)
@@ -73,7 +73,7 @@ REFUSALS: Final = (BusyError, OtherRequestError, OutOfStepError, TooManyNamesErr
 class PushResult:
     """The response to a push request: status 200, or 422 when no line could be used, and the report.
 
-    `is_replayed` says whether it is the stored response to an earlier, equal request.
+    `is_replayed` is true for the stored response to an earlier, equal request.
     """
 
     status: int

@@ -186,8 +186,8 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
         return common | {"history": history, "line": line, "chart": chart, "line_choices": choices}
 
     shown = _round(league, query["round"], address)
-    asked = [each.pk for each in shown["round"].matches] if "round" in shown else []
-    cards = list(selectors.cards_of(asked, now=page.now).values()) if asked else []
+    match_ids = [each.pk for each in shown["round"].matches] if "round" in shown else []
+    cards = list(selectors.cards_of(match_ids, now=page.now).values()) if match_ids else []
 
     def matches_of_round() -> dict[str, Any]:
         return shown | _questions(league, cards, address)
@@ -198,7 +198,7 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
         "table": cached_part(page, part("table"), table, *key),
         "standings": cached_part(page, part("standings"), standings, *key) if league.is_begun else "",
         "chances": cached_part(page, part("chances"), chances, *key) if lines else "",
-        "round": cached_part(page, part("round"), matches_of_round, *key, *asked, *(card.shown for card in cards)),
+        "round": cached_part(page, part("round"), matches_of_round, *key, *match_ids, *(card.shown for card in cards)),
     }
 
 
@@ -224,8 +224,8 @@ def _round(league: leagues.League, number: int | None, address: SeasonAddress) -
 def _questions(league: leagues.League, cards: list[selectors.MatchCard], address: SeasonAddress) -> dict[str, Any]:
     """Return the matches of a round that may be given a result, and the others."""
     questions = [_question(league, card, address) for card in cards if leagues.can_end(league, card.match)]
-    asked = {question.card.match.pk for question in questions}
-    return {"questions": questions, "cards": [card for card in cards if card.match.pk not in asked]}
+    in_questions = {question.card.match.pk for question in questions}
+    return {"questions": questions, "cards": [card for card in cards if card.match.pk not in in_questions]}
 
 
 def _question(league: leagues.League, card: selectors.MatchCard, address: SeasonAddress) -> Question:

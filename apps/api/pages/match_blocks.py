@@ -1,4 +1,4 @@
-"""What the page of a match says of its numbers: who is favoured and why, how the forecast moved, what is at stake.
+"""The text blocks of the page of a match: who is favoured and why, how the forecast moved, what is at stake.
 
 Nothing here reads the database. The sentences are in the templates, which choose them by the values of these blocks.
 """

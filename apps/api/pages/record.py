@@ -134,7 +134,7 @@ def _power(power: dict[str, Any]) -> dict[str, Any]:
 
 
 def _verdict(nats: dict[str, Any]) -> str:
-    """Return what the likely range of a difference of log losses says of the live forecasts."""
+    """Return the verdict on the live forecasts by the likely range of a difference of log losses."""
     return "better" if nats["high"] < 0.0 else "worse" if nats["low"] > 0.0 else "level"
 
 

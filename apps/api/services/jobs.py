@@ -80,7 +80,7 @@ class _TakenOverError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SubmittedJob:
-    """A job that waits; `is_replayed` says whether an equal request made it before."""
+    """A job that waits; `is_replayed` is true when an earlier, equal request created it."""
 
     job: PredictionJob
     is_replayed: bool = False

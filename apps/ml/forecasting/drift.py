@@ -15,7 +15,7 @@ The method, for data and predictions:
   world"). So it depends on the number of matches, on the number of columns and on how they hang together, and needs
   no assumption about their distribution. Textbook thresholds do: a population stability index of 0.1 raises an alarm
   in a third or more of the undrifted windows of 100 matches.
-- *Units.* A distance says little of a column whose past windows lie far apart. So a column has drifted too when its
+- *Units.* A distance means little for a column whose past windows differ much. So a column has drifted too when its
   values are larger or smaller than in any past window by more than a factor, see `units`.
 
 Concept drift is the excess of the log loss of graded forecasts over their entropy, which is what a calibrated
@@ -74,7 +74,7 @@ class MeasuredDrift:
 
 @dataclass(frozen=True, slots=True)
 class DriftTest:
-    """What a test of drift found; without measures where there was too little to test, and the note says so."""
+    """The result of a test of drift; with too little data it has no measures, and the note gives the reason."""
 
     measured: tuple[MeasuredDrift, ...] = ()  # those that have drifted farthest first
     n: int = 0  # matches in the window
@@ -180,7 +180,7 @@ def compare(values: Floats, of: Integers, names: Sequence[str], made: Plan, leve
     made : Plan
         The windows.
     level : float
-        Share of undrifted windows in which any column may be said to have drifted.
+        Share of undrifted windows in which any column is reported as drifted.
     """
     codes, bins = _binned(values, made.reference)
     found = _distances(codes, of, bins, made)
@@ -223,7 +223,7 @@ def concept(
     section : dict
         The section ``drift`` of the parameters.
     level : float
-        Share of undrifted windows whose log loss may be said to be too high.
+        Share of undrifted windows whose log loss is reported as too high.
     """
     graded, evaluated = len(np.asarray(live[1])), len(np.asarray(past[1]))
     n = min(graded, section["matches"], evaluated // section["least_windows"])

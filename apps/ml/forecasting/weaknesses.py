@@ -1,4 +1,4 @@
-"""Why a forecast is less sure than usual: what its features say of how much was known of both sides.
+"""Why a forecast is less sure than usual, by features that show how much is known about both sides.
 
 The codes are stored with every prediction and are part of the public API. Pages and the API have the sentences.
 """

@@ -31,8 +31,8 @@ from apps.ml.pipeline.columns import CALIBRATED, ENDS, RAW
 def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any], starts: Mapping[int, datetime]) -> Floats:
     """Return the calibrated forecasts of one estimator, each step calibrated on the steps before it.
 
-    `starts` says when the model of each step was fitted. A step with fewer than ``least_past`` earlier forecasts is not
-    calibrated. A match that was forecast before the start of a step but ended after it is not used.
+    `starts` has the time at which the model of each step was fitted. A step with fewer than ``least_past`` earlier
+    forecasts is not calibrated. A match that was forecast before the start of a step but ended after it is not used.
     """
     found = rows[RAW].to_numpy(copy=True)
     fold = rows["fold"].to_numpy()

@@ -97,7 +97,7 @@ INVERSE: Final = "sum of inverse prices"
 """A column that `odds` adds."""
 
 MOST_WRONG_LINES: Final = 0.0002
-"""Largest share, among the lines of a bookmaker at a moment, of those that `prices.are_lines` says are none.
+"""Largest share, among the lines of a bookmaker at a moment, of those that are no lines by `prices.are_lines`.
 
 Old files have a few typing errors, which models leave out; more than that is a column in other units.
 """

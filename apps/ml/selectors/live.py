@@ -88,8 +88,8 @@ def graded_pairs(
     latest : int, optional
         Only so many pairs, those of the latest kick-offs.
     """
-    asked = World(promotion.world), promotion.version_id, promotion.decided_at, list(version_ids)
-    rows = _graded_pairs(*asked) if latest is None else _latest_pairs(*asked, latest)
+    arguments = World(promotion.world), promotion.version_id, promotion.decided_at, list(version_ids)
+    rows = _graded_pairs(*arguments) if latest is None else _latest_pairs(*arguments, latest)
     by_version: dict[int, list[tuple[Any, ...]]] = {version_id: [] for version_id in version_ids}
     for kickoff_at, outcome, log_loss, rps, version_id, *p in rows:
         by_version[version_id].append((int(kickoff_at.timestamp()), outcome, log_loss, rps, *p))

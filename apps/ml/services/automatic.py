@@ -54,13 +54,13 @@ def why_not_by_itself(version: ModelVersion, *, policy: Policy, now: datetime) -
         return "It has not been compared with the champion by the present policy yet."
     if against := selectors.promotion_warnings(version):
         return "; ".join(against)
-    asked = policy.promote["shadow_matches"]
-    if not asked:
+    required = policy.promote["shadow_matches"]
+    if not required:
         return ""
     pairs = selectors.graded_pairs(present, [version.pk])[version.pk]
     n = len(pairs.kickoffs)
-    if n < asked:
-        return f"It has forecast {n} graded matches in shadow; the policy asks for {asked}."
+    if n < required:
+        return f"It has forecast {n} graded matches in shadow; the policy requires {required}."
     section = policy.compare
     live = scoring.paired_bootstrap(
         pairs.shadow[:, 0] - pairs.champion[:, 0],

@@ -1,4 +1,4 @@
-"""Ratings of clubs: by the champion's feature state now, and by a walk over earlier results for each new champion."""
+"""Ratings of clubs by the champion's feature state; for each new champion also those after earlier results."""
 
 from __future__ import annotations
 

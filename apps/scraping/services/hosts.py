@@ -225,7 +225,7 @@ def _robots(state: HostState, url: str, policy: FetchPolicy, fetch_robots: Fetch
         robots_url = urljoin(url, "/robots.txt")
         response = _wait_and_send(state, lambda: fetch_robots(robots_url), policy.delay, policy, _judge_robots)
     except NotSentError:
-        # Our own decision: it says nothing about the host.
+        # Our own decision, which does not depend on the host.
         raise
     except FetchError as error:
         response = error.response

@@ -43,8 +43,8 @@ CLOCKS: Final[dict[str, ZoneInfo]] = {
         "Turkey": "Europe/Istanbul",
     }.items()
 }
-"""Time zone of a competition by its region; the package says how it was found. Times of European cups are Central
-European, wherever they are played."""
+"""Time zone of a competition by its region; the docstring of the package explains how it was found. Times of European
+cups are Central European, wherever they are played."""
 
 STATUSES: Final = {
     "awarded": MatchStatus.AWARDED,
