@@ -31,7 +31,7 @@ FIRST: Final = pd.Timedelta(days=4 * 365)
 
 
 BEGINS: Final = pd.Timestamp("2001-07-01", tz="UTC")
-"""Features of earlier matches are not described: they would take memory alone."""
+"""Features of earlier matches are not described: they would only take memory."""
 FACTORS: Final = {"a thousand": 1000.0, "a hundred": 100.0, "24": 24.0, "ten": 10.0, "2.54": 2.54}
 """Other units; each is tried upwards and downwards."""
 

@@ -314,7 +314,7 @@ def print_table(table: Table) -> None:
             f"{texts[3]:>28}"
         )
     if len({row["n"] for row in table.rows}) > 1:
-        print("  where n is smaller, the gaps alone compare: they are over the matches that both forecast")
+        print("  where n is smaller, only the gaps can be compared: they are over the matches that both forecast")
 
 
 def print_weights(rows: list[dict[str, Any]], line: str) -> None:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
-    """Import all files twice, then the matches with reference and statistics alone."""
+    """Import all files twice, then the matches with only reference and statistics."""
     from celery import current_app
     from django.db import connection
 

@@ -31,7 +31,7 @@ OF_A_SEASON = 40 * 380
 
 REQUESTS = 15
 TEXT = "/about/"
-"""A page of text alone; the CPU time of the others is also printed as a multiple of its own, as machines are noisy."""
+"""A page with only text; the CPU time of the others is also printed as a multiple of its own, as machines are noisy."""
 TARGETS = {"HTML": "≤ 30", "CPU": "≤ 15", "CLS": "0", "assets": "≤ 40"}
 
 # Registered before the page runs: an observer that is registered later does not get the first paint.

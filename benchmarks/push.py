@@ -240,7 +240,7 @@ def have_more(clients: Sequence[Client], before: Sequence[int]) -> bool:
 
 
 def own_memory(process: PushProcess) -> float:
-    """Return the memory that a push process alone has, in KiB."""
+    """Return the memory that only a push process has, in KiB."""
     used: int = psutil.Process(process.process.pid).memory_full_info().uss
     return used / 1024
 

@@ -90,7 +90,7 @@ def scrape_once(scope: str, offset: Synchronized[float], without: set[int]) -> t
 
 
 def plain_loop(url: str, paths: list[str]) -> float:
-    """Open pages with Playwright alone; return the seconds."""
+    """Open pages with Playwright, without SPAI; return the seconds."""
     from playwright.sync_api import sync_playwright
 
     from apps.scraping.browser import find

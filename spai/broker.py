@@ -73,7 +73,7 @@ def celery_settings(address: str) -> dict[str, Any]:
         settings = _redis_settings(address)
     else:
         settings = _rabbitmq_settings(address) if is_rabbitmq(address) else {"broker_url": address}
-    # Celery prefers the variable CELERY_BROKER_URL as it stands, which kombu may not understand, to `broker_url` alone.
+    # Celery prefers the variable CELERY_BROKER_URL as it stands, which kombu may not understand, to `broker_url`.
     return settings | {f"broker_{use}_url": settings["broker_url"] for use in ("read", "write")}
 
 

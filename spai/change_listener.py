@@ -55,7 +55,7 @@ class ChangeListener:
         self._changed = changed
         self._answered_at = -LEASE_SECONDS
         """When the latest query was answered, monotonic clock; before that, while a notification is worked on."""
-        self._socket = select.poll()  # for `is_current` alone: a poll object serves one thread
+        self._socket = select.poll()  # only for `is_current`: a poll object serves one thread
         self._notified = False
         self._number = 0
         """Number of the latest event that was read with one; the relay numbers events after their commit."""

@@ -74,7 +74,7 @@ REQUEST_HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         {"minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
     ),
 }
-"""Header of a request → what it does, and its bounds; views name it alone."""
+"""Header of a request → what it does, and its bounds; views only name it."""
 
 _ALWAYS_SENT: Final = ("RateLimit", "RateLimit-Policy", "X-Request-ID")
 _SENT_WITH: Final = {

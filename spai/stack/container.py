@@ -33,7 +33,7 @@ FINISH_SECONDS = stopping.FINISH_SECONDS - 5
 MLFLOW_PORT = 5000
 WORKER = "worker-"
 PRIVATE = Path(tempfile.gettempdir()) / "spai"
-"""What belongs to this container alone: the metrics of its processes, and the mark that it stops."""
+"""What belongs only to this container: the metrics of its processes, and the mark that it stops."""
 KERNELS = Path(__file__).resolve().parents[2] / "kernels"
 """Kernels that were compiled when the image was made."""
 

@@ -107,7 +107,7 @@ def test_the_tested_seasons_end_with_the_latest_that_the_files_hold(first, lates
     ("held", "first", "latest", "said"),
     [
         (HELD, "2016-17", "2018-19", "no match of the seasons 2016 to 2018: the files hold 2012-13 to 2015-16"),
-        (HELD, "2016-17", "2015-16", "--test-from 2016-17 lies after --test-to 2015-16"),
+        (HELD, "2016-17", "2015-16", "--test-from 2016-17 is after --test-to 2015-16"),
         (HELD, "1415", None, "'1415' is no season; write it as 2014-15"),
         (HELD, "2014-16", None, "'2014-16' is no season; write it as 2014-15"),
         ([], None, None, "the files hold no match that could be read"),

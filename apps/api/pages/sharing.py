@@ -127,7 +127,7 @@ def match_image(request: HttpRequest, match_id: int) -> HttpResponse:
 
 @cached_for(MAX_AGE)
 def team_image(request: HttpRequest, slug: str) -> HttpResponse:
-    """Draw a team: its next match with the forecast, or its name alone."""
+    """Draw a team: its next match with the forecast, or only its name."""
     team = Team.objects.select_related("region").filter(slug=slug).first()
     if team is None:
         raise Http404(gettext("There is no such team."))
@@ -140,7 +140,7 @@ def team_image(request: HttpRequest, slug: str) -> HttpResponse:
 
 @cached_for(MAX_AGE)
 def competition_image(request: HttpRequest, slug: str) -> HttpResponse:
-    """Draw a competition: the clubs with the best chances of its title, or its name alone."""
+    """Draw a competition: the clubs with the best chances of its title, or only its name."""
     competition = Competition.objects.select_related("region").filter(slug=slug).first()
     if competition is None:
         raise Http404(gettext("There is no such competition."))

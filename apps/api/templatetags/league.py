@@ -51,7 +51,7 @@ def _strip(name: str, places: tuple[float, ...], marks: tuple[int, ...], languag
         count,
         label,
         count,
-        mark_safe(cells),  # noqa: S308 - numbers alone
+        mark_safe(cells),  # noqa: S308 - only numbers
         gaps,
         zones,
     )

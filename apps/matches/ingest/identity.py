@@ -83,7 +83,7 @@ Answer = MatchRow | UnclearMatch | None
 
 
 class Formats(NamedTuple):
-    """Whether pairs meet more than once at one ground: by this season alone, and by the season before too.
+    """Whether pairs meet more than once at one ground: by this season, and by the season before too.
 
     `pair_repeats` is whether two matches of the pair in question are stored.
     """

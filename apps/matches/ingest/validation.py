@@ -144,7 +144,7 @@ def _team_rejection(name: str) -> str:
     if not name.strip():
         return "a team's name is blank"
     if is_form_alone(name):
-        return f"the name {name} is a legal form alone, so that the club is not known; write the club's full name"
+        return f"the name {name} is only a legal form, so that the club is not known; write the club's full name"
     return ""
 
 

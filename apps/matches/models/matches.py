@@ -18,7 +18,7 @@ class Match(models.Model):
     Status = MatchStatus
     KickoffPrecision = KickoffPrecision
 
-    # Indexes of a column alone would double the indexes below, at a fifth of the cost of storing a match.
+    # Indexes of single columns would double the indexes below, at a fifth of the cost of storing a match.
     # The foreign key in the database covers season, competition and world.
     season = models.ForeignKey(
         Season, on_delete=models.PROTECT, related_name="matches", db_index=False, db_constraint=False

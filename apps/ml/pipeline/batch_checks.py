@@ -1,6 +1,6 @@
 """Checks of exported matches against the other matches of the export: faults that no row shows by itself.
 
-Each check returns the rows at fault. Most look at the latest matches alone: what is older went through a gate when it
+Each check returns the rows at fault. Most check only the latest matches: what is older went through a gate when it
 was new, and history has its own oddities. Their limits are far outside what real seasons do:
 `benchmarks/clean_batches.py` counts how often they stop exports of real days.
 """

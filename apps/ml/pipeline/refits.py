@@ -15,7 +15,7 @@ from apps.ml.forecasting.estimators import REGISTRY, Estimator, create
 from apps.ml.forecasting.estimators.base import chosen
 
 LOGIT: Final = "logit"
-"""Estimator that measures a family of features alone."""
+"""Estimator that is fitted to each family of features separately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def without_families(
 
 
 def family_alone(data: RefitData, names: Sequence[str], l2: float) -> dict[str, Any]:
-    """Return the scores of a logit on these columns alone on the test matches."""
+    """Return the scores of a logit on only these columns on the test matches."""
     narrow = data.only(names)
     p = narrow.fitted(LOGIT, {"columns": list(names), "l2": l2}).predict_proba(narrow.X_test)
     return {"columns": len(names), "log_loss": scoring.log_loss(p, data.y_test), "rps": scoring.rps(p, data.y_test)}

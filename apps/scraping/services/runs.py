@@ -193,7 +193,7 @@ def _work(
         return _end(run, FetchOutcome.FAILED, clock(), detail=f"No request was sent: {reason}")
     if not _take_up(run, clock()):
         reason = (
-            f"Its worker was lost, or spent its time on stored pages alone, {ATTEMPTS} times, latest at {run.doing}."
+            f"Its worker was lost, or spent its time on stored pages only, {ATTEMPTS} times, latest at {run.doing}."
         )
         return _end(run, FetchOutcome.FAILED, clock(), detail=f"{reason}\nRequest fewer days: they have fewer pages.")
     try:

@@ -167,7 +167,7 @@ def test_a_challenger_waits_for_its_graded_matches_in_shadow_where_the_policy_as
     services.compare_due(now=now)
     assert services.promote_due(now=now) == []
     why = services.why_not_by_itself(version, policy=selectors.policy(SANDBOX), now=now)
-    assert why == "It has forecast 0 graded matches in shadow; the policy asks for 50."
+    assert why == "It has forecast 0 graded matches in shadow; the policy requires 50."
     page = admin.get(reverse("admin:ml_modelversion_change", args=[version.pk])).content.decode()
     assert f"Not promoted by itself: {why}" in page
 

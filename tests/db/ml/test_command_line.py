@@ -256,7 +256,7 @@ def test_a_run_that_failed_is_followed_to_its_reason(db, possible):
 def test_a_run_that_no_worker_takes_up_is_left_queued(db, possible, monkeypatch):
     monkeypatch.setattr(of_models, "TIMEOUT", -1.0)
     monkeypatch.setattr(of_models.time, "sleep", lambda seconds: None)
-    with pytest.raises(CommandError, match=r"No worker has taken up run \d+ .* it stays queued"):
+    with pytest.raises(CommandError, match=r"No worker has started run \d+ .* it stays queued"):
         said("run")
     assert PipelineRun.objects.get().status == "queued"
 

@@ -62,7 +62,7 @@ class BaseRateFeatures:
             (
                 "base_shift",
                 "difference of shares",
-                "home wins less away wins that home sides everywhere have recently won beyond the rates",
+                "home wins less away wins that home sides everywhere have lately won beyond the rates",
             ),
         )
         return tuple(

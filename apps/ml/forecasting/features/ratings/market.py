@@ -177,7 +177,7 @@ def react(ratings: Floats, gain: float) -> None:
 def surprise_of_counts(
     competition: Any, constants: MarketConstants, counted: int, home: float, away: float, price: Floats
 ) -> float:
-    """Return by how much the home side's share of shots or xG exceeded the one that the price implies; move the mean."""
+    """Return by how much the home side's share of shots or xG exceeded that of the price; move the mean."""
     if np.isnan(home) or np.isnan(away):
         return 0.0
     found = 0.0
