@@ -35,7 +35,7 @@ BLOCK: Final = 50_000
 
 
 def simulated(matches: int) -> pd.DataFrame:
-    """Return so many matches of leagues of twenty clubs, a round a week, in the order of kick-off."""
+    """Return so many matches of leagues of twenty clubs, a round a week, ordered by kick-off."""
     generator = np.random.default_rng(1)
     seasons = -(-matches // (LEAGUES * SEASON))
     first = np.array([_round(number) for number in range(CLUBS - 1)])
@@ -106,7 +106,7 @@ SCOPES: Final = {
 
 
 def sides(matches: pd.DataFrame) -> pd.DataFrame:
-    """Return two rows a match, one for each side, in the order of time, with what `STATS` are means of."""
+    """Return two rows a match, one for each side, in chronological order, with what `STATS` are means of."""
     parts = []
     for own, other in (("home", "away"), ("away", "home")):
         margin = matches[f"{own}_goals"] - matches[f"{other}_goals"]

@@ -40,7 +40,7 @@ REFERENCES: Final = ("Pinnacle closing", "average closing")
 """Lines that gaps are measured to, the better one first: not every year has it."""
 
 ENOUGH: Final = 0.95
-"""Share of the matches with any closing line that the better one quotes, from which on it speaks for all of them."""
+"""Share of the matches with any closing line that the better one quotes, from which it speaks for all of them."""
 
 LINES: Final = {
     "Pinnacle closing": CLOSING,
@@ -51,7 +51,7 @@ LINES: Final = {
 """What the models are compared with: bookmaker and moment."""
 
 FIRST_YEAR: Final = 1863
-"""Of the first rules of football; a number before it, such as the 1415 of a folder, is no year."""
+"""Year of the first rules of football; a smaller number, such as the 1415 of a folder, is no year."""
 
 PROFILES: Final = ("production", "smoke")
 

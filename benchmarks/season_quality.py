@@ -59,7 +59,7 @@ class Case:
 
 
 def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
-    """Return every finished match of a folder, in the order of kick-off; and what was refused, which is printed too."""
+    """Return every finished match of a folder, ordered by kick-off; and what was refused, which is printed too."""
     records, refusals = [], []
     paths = sorted(root.glob("*/*.csv"))
     for path in paths:
@@ -76,7 +76,7 @@ def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
 
 
 def finished(records: Iterable[MatchRecord]) -> pd.DataFrame:
-    """Return the matches with a result, in the order of kick-off, with numbers in place of names."""
+    """Return the matches with a result, ordered by kick-off, with numbers in place of names."""
     rows = []
     for record in records:
         if record.home_goals is None:

@@ -22,7 +22,7 @@ HEARTBEAT_SECONDS: Final = 1.0
 """Longest time between two queries of the listener."""
 
 LEASE_SECONDS: Final = 3.0
-"""Age of the latest answer from which on the listener is not current."""
+"""Age of the latest answer from which the listener is not current."""
 
 RETRY_SECONDS: Final = 1.0
 """Pause before a lost connection is opened again."""

@@ -39,7 +39,7 @@ LEAST_POSTGRES: Final = 15
 LEAST_FREE: Final = 2_000_000_000
 """Bytes of free disk below which runs and PostgreSQL may stop."""
 FULL: Final = 0.9
-"""Share of connections or memory from which on a server is nearly full."""
+"""Share of connections or memory from which a server is nearly full."""
 LONGEST_QUEUE: Final = 100
 """Messages in a queue; the timetable sends about one every two seconds, and each is taken at once."""
 CLOCK_ERROR: Final = timedelta(seconds=2)

@@ -18,7 +18,7 @@ from apps.ml.forecasting.goals import ScorelineGrid
 
 OUTCOMES: Final = ("home", "draw", "away")
 LEAST_WITH_NUMBER: Final = 10
-"""The per cents from which on a number fits into its segment."""
+"""The per cents from which a number fits into its segment."""
 THIN_BELOW: Final = 14
 """The per cents below which it fits only in small figures where the bar is short."""
 LEVEL_WITHIN: Final = 2

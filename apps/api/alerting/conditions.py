@@ -31,7 +31,7 @@ class ServiceLevelPoint:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
-    """All metrics at a moment, and the counts of the service levels by name up to then, in the order of time.
+    """All metrics at a moment, and the counts of the service levels by name up to then, in chronological order.
 
     `samples` has an empty list for a metric without samples, and nothing for one that could not be read.
     """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 BYTES_LIMIT: Final = 64 * 1024 * 1024
-"""Of a body, compressed and uncompressed."""
+"""Largest size of a body in bytes, both compressed and uncompressed."""
 
 LINES_LIMIT: Final = 200_000
 LINE_LIMIT: Final = 64 * 1024

@@ -35,7 +35,7 @@ from apps.scraping.services import count_records
 logger = logging.getLogger(__name__)
 
 CONCURRENT_PUSHES: Final = 2
-"""Of one process; its other threads stay free for the admin and for probes."""
+"""Pushes that one process works on; its other threads stay free for the admin and for probes."""
 
 TIMEOUT: Final = timedelta(seconds=5)
 """Longest wait for another ingest to end."""

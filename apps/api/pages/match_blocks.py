@@ -214,7 +214,7 @@ def movement(
     Parameters
     ----------
     history : sequence of Prediction
-        Published before kick-off, in the order of time.
+        Published before kick-off, in chronological order.
     results : iterable of EarlierMatch
         Earlier matches of both teams, which may have caused a move.
     """

@@ -34,10 +34,10 @@ HISTORY_SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class MatchFacts:
-    """What is stored of a match and about it, as far as its page shows it.
+    """The stored facts of a match that its page shows.
 
-    `history` are its latest forecasts in the order of time, `in_time` those that were published before kick-off.
-    `forecast` is None where there is none, and `why_none` says why.
+    `history` are its latest forecasts in chronological order, `in_time` those that were published before kick-off.
+    `forecast` is None where there is none, and `why_none` is the reason.
     """
 
     match: Match
@@ -182,7 +182,7 @@ def _movement(page: PageContext, facts: MatchFacts) -> SafeString:
         "partials/match/movement.html",
         lambda: {"chart": blocks.movement(match, facts.in_time, results, known_at, end)},
         *facts.card.shown,
-        # To the minute, as the chart writes its end.
+        # Rounded to the minute, like the label at the end of the chart.
         end.replace(second=0, microsecond=0),
         known_at,
         *(each.pk for each in facts.in_time),

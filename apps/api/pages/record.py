@@ -59,7 +59,7 @@ def _records(world: World) -> dict[str, RecordSummary]:
 
 
 def _chosen(records: dict[str, RecordSummary], wanted: str | None) -> RecordSummary | None:
-    """Return the record that match a query; by default back-tests only as long as nothing is graded."""
+    """Return the record of a query; by default back-tests only as long as nothing is graded."""
     published = records.get(PUBLISHED)
     has_grades = published is not None and published.content["n"] > 0
     name = wanted or (PUBLISHED if has_grades or BACK_TESTS not in records else BACK_TESTS)

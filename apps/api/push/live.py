@@ -37,7 +37,7 @@ MOST_EVENTS: Final = 10_000
 """Latest events that a process keeps in memory, at least; about a kilobyte each."""
 READ_AT_ONCE: Final = 1_000
 PAGE: Final = 200
-"""Events that a client is sent before others get their turn."""
+"""Most events that are sent to a client before the other clients get theirs."""
 HEARTBEAT_SECONDS: Final = 25.0
 
 in_database = database_sync_to_async
@@ -94,7 +94,7 @@ def _read(events: Sequence[Event]) -> list[LiveEvent]:
 
 
 def _read_again(number: int, subscriptions: Sequence[Subscription]) -> list[LiveEvent]:
-    """Return a page of events that are not in memory any more."""
+    """Return a page of events that are no longer in memory."""
     events = events_after(number, limit=PAGE, subscriptions=subscriptions)
     return [LiveEvent.of(event, message) for event, message in zip(events, messages_of(events), strict=True)]
 
@@ -121,7 +121,7 @@ class LiveFeed:
         Raises
         ------
         DatabaseError
-            When PostgreSQL does not answer; nothing is lost, the next call reads on.
+            When PostgreSQL does not answer; nothing is lost: the next call continues.
         """
         with self._reading:
             while self._read_some(loop):
@@ -202,7 +202,7 @@ class LiveFeed:
         self._followers.add(follower)
 
     def leave(self, follower: Follower) -> None:
-        """Do so no longer."""
+        """Stop waking a client up."""
         self._followers.discard(follower)
 
 

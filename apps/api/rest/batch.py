@@ -30,7 +30,7 @@ from apps.api.rest.serializers import ProblemSerializer
 BATCH_PATH: Final = "/api/v1/predictions/batch/"
 MOST_ITEMS: Final = 10_000
 BYTES_LIMIT: Final = 4 * 1024 * 1024
-"""Of a body: 10,000 pairings of long slugs."""
+"""Largest size of a body, in bytes: 10,000 pairings of long slugs."""
 LONGEST_SLUG: Final = 160
 BATCH_COST: Final = 50
 """As how many requests a batch counts, however many items it has: about what a full one takes of a processor's time."""

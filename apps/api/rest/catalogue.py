@@ -17,7 +17,7 @@ from apps.ml.selectors import served_world
 
 
 class CatalogueViewSet(ConditionalMixin, viewsets.GenericViewSet[Any]):
-    """A list of small objects in pages, and perhaps each of them at its own address."""
+    """A list of small objects in pages, with an address for each of them if the subclass has one."""
 
     http_method_names = ["get", "head", "options"]
     queryset = Competition.objects.none()
@@ -35,5 +35,5 @@ class CatalogueViewSet(ConditionalMixin, viewsets.GenericViewSet[Any]):
 
 
 def world_of(query: dict[str, Any]) -> World:
-    """Return the world that match a query, or the one that the site shows first."""
+    """Return the world of a query, or the one that the site shows first."""
     return World(query.get("world") or served_world())

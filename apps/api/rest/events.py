@@ -1,4 +1,4 @@
-"""REST of the push feed, for programs that ask again and again instead of keeping a connection open."""
+"""REST of the push feed, for programs that poll instead of keeping a connection open."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class LiveComparisonsSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class LiveComparisonListQuery(QuerySerializer):
-    """Of which world."""
+    """The world of the comparisons."""
 
     world = WorldParameterField()
 

@@ -36,7 +36,7 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
 
 
 LOADING_SECONDS: Final = 5
-"""After how many seconds a client asks again for a version that is being loaded."""
+"""Seconds after which a client should repeat a request for a version that is being loaded."""
 
 PREDICTION_PATH: Final = r"/api/v1/matches/(?P<id>\d{1,18})/prediction/"
 """Pattern of the address of a forecast."""
@@ -58,7 +58,7 @@ class PredictionQuery(QuerySerializer):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Matches in the order of kick-off",
+        summary="Matches ordered by kick-off",
         parameters=[MatchPageQuery],
         responses={200: MatchSerializer(many=True), **BAD_INPUT},
     ),

@@ -115,7 +115,7 @@ def page_size_field(*, default: int, largest: int) -> WholeNumberField:
 
 
 class MatchPageQuery(QuerySerializer):
-    """Which page of a list in the order of kick-off and id."""
+    """Which page of a list ordered by kick-off and id."""
 
     cursor = CursorField(moment_part, number_part)
     page_size = page_size_field(default=50, largest=LARGEST_PAGE)
@@ -223,7 +223,7 @@ class KeysetPages(CursorPagination):
 def matches_from(
     branches: Sequence[QuerySet[Match]], *, descending: bool = False
 ) -> Callable[[PagePosition | None, int], QuerySet[Match]]:
-    """Return the `read` of `KeysetPages.page_of` for matches in the order of kick-off and id.
+    """Return the `read` of `KeysetPages.page_of` for matches ordered by kick-off and id.
 
     `branches` are the list for `selectors.merged`.
     """

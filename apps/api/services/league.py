@@ -84,7 +84,7 @@ class LeagueRow:
 
 @dataclass(frozen=True, slots=True)
 class LeagueRound:
-    """The matches of one round in the order of kick-off."""
+    """The matches of one round ordered by kick-off."""
 
     number: int
     matches: list[TableMatch]
@@ -123,7 +123,7 @@ class ChanceMove:
 
 @dataclass(frozen=True, slots=True)
 class ChanceHistory:
-    """How the chances of some teams at one line moved; `moments` in the order of time, `moves` too."""
+    """How the chances of some teams at one line moved; `moments` in chronological order, `moves` too."""
 
     line: Line
     teams: list[Team]
@@ -342,7 +342,7 @@ def view_of(league: League, view: View) -> list[Standing[Team]]:
 
 
 def given_of(league: League, outcomes: Mapping[int, int]) -> list[GivenResult]:
-    """Return those of some given results that are of matches left, in the order of kick-off."""
+    """Return those of some given results that are of matches left, ordered by kick-off."""
     return [
         GivenResult(match, outcomes[match.pk])
         for match in league.matches
@@ -449,7 +449,7 @@ def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> Chan
 
 
 def _moves(league: League, teams: Sequence[Team], moments: Sequence[forecasts.SeasonMoment]) -> list[ChanceMove]:
-    """Return the biggest moves, at most one of each round, in the order of time."""
+    """Return the biggest moves, at most one of each round, in chronological order."""
     found = []
     for first, then in pairwise(moments):
         team = max(teams, key=lambda team: abs(then.chances[team.pk] - first.chances[team.pk]))

@@ -40,7 +40,7 @@ from apps.matches.records import (
 )
 
 LARGEST_COUNT: Final = 32_767
-"""Of a small integer column."""
+"""Largest value of a small integer column."""
 
 LARGEST_ATTENDANCE: Final = 2_147_483_647
 

@@ -37,7 +37,7 @@ from apps.ml.forecasting import scoring, units
 from apps.ml.forecasting.arrays import Floats, Integers
 
 TESTS: Final = 3
-"""Of the data, of the predictions and of the concept; they share the level alike."""
+"""Number of tests: of the data, of the predictions and of the concept. Each gets an equal part of the level."""
 
 SHRINKAGE: Final = 20.0
 """Matches that all strata together count for in the distribution of one, so that a new competition has one too."""
@@ -95,12 +95,12 @@ class DriftTest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Windows of a history of rows in the order of time: the current one is the last, past ones lie before it."""
+    """Windows of a history of rows in chronological order: the current one is the last, past ones lie before it."""
 
     n: int  # rows of a window
     lag: int  # rows between a window and the rows that it is compared with
     reference: int  # rows that the current window is compared with: the first ones
-    starts: tuple[int, ...]  # of the past windows, in the order of time
+    starts: tuple[int, ...]  # of the past windows, in chronological order
 
 
 def strata(competitions: ArrayLike, played: ArrayLike, phases: Sequence[int]) -> Integers:
@@ -122,7 +122,8 @@ def strata(competitions: ArrayLike, played: ArrayLike, phases: Sequence[int]) ->
 
 
 def matches_played(seasons: Integers, home: Integers, away: Integers) -> Integers:
-    """Return how many matches of its season each home club had played before, by ids in the order of time; shape (n,).
+    """Return how many matches of its season each home club had played before, by ids in chronological order; shape
+    (n,).
 
     Parameters
     ----------
@@ -282,7 +283,7 @@ def _binned(values: Floats, reference: int) -> tuple[NDArray[np.uint8], int]:
 
 
 def _distances(codes: NDArray[np.uint8], of: Integers, bins: int, made: Plan) -> _Distances:
-    """Compare the windows in the order of time, each compared with what is before it and the lag."""
+    """Compare the windows in chronological order, each compared with what is before it and the lag."""
     columns = codes.shape[1]
     cells = columns * bins
     counts = np.zeros((int(of.max()) + 1, cells))

@@ -48,10 +48,10 @@ YEAR: Final = 364 * DAY
 
 LEAST_LATELY: Final = 20
 LEAST_BEFORE: Final = 200
-"""Matches of a competition, recently and before, from which on its counts are compared."""
+"""Matches of a competition, recently and before, from which its counts are compared."""
 
 LEAST_COUNTED: Final = 8
-"""Latest matches of a competition from which on the height of its counts is compared: few are enough for that."""
+"""Latest matches of a competition from which the height of its counts is compared: few are enough for that."""
 
 FACTOR: Final = 2.5
 """Largest plausible ratio of the mean of a count to that of earlier years, or of that to it …"""
@@ -60,7 +60,7 @@ ERRORS: Final = 6.0
 """… when it also lies so many standard errors away."""
 
 ONE_FORMAT: Final = 0.95
-"""Share of the pairs of a season that meet once at each ground, from which on all should."""
+"""Share of the pairs of a season that meet once at each ground, from which all should."""
 
 _OFF: Final = {status.value for status in (MatchStatus.POSTPONED, MatchStatus.CANCELLED, MatchStatus.ABANDONED)}
 

@@ -37,7 +37,7 @@ STORED: Final = pa.schema(
         *(pa.field(name, pa.float32(), nullable=False) for name in RAW),
     ]
 )
-"""The calibrated out-of-sample forecasts that a version stores, in the order of time."""
+"""The calibrated out-of-sample forecasts that a version stores, in chronological order."""
 
 SAME_MATCHES: Final = "same matches"
 GOLDEN_ROWS: Final = "golden rows"

@@ -22,7 +22,7 @@ SCHEDULER: Final = "SPAI_DASK_SCHEDULER"
 """Environment variable with the address of a Dask scheduler, such as ``tcp://scheduler:8786``; none: this machine."""
 
 LEAST_ROWS: Final = 30_000
-"""Rows from which on a fit takes longer than the start of a process."""
+"""Rows from which a fit takes longer than the start of a process."""
 
 WAIT_SECONDS: Final = 60
 """Longest wait for the first worker of a cluster."""

@@ -20,7 +20,7 @@ LOGIT: Final = "logit"
 
 @dataclass(frozen=True, slots=True)
 class RefitData:
-    """Training matches and later test matches, both in the order of time."""
+    """Training matches and later test matches, both in chronological order."""
 
     names: tuple[str, ...]  # of the columns
     X_train: Floats  # matches known at the time of the fit, shape (n, k)

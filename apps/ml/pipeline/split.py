@@ -21,7 +21,7 @@ class TooLittleHistoryError(ValueError):
 
 
 def folds(matches: pd.DataFrame, params: dict[str, Any], profile: str = "production") -> list[dict[str, Any]]:
-    """Return the steps in the order of time.
+    """Return the steps in chronological order.
 
     Each has the time of its fit (`start`), the end of its forecasts (`end`, None for the last), the first time of its
     training rows (`train_from`), numbers of rows, and its purpose: test, or only calibration of later steps.

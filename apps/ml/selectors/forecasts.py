@@ -84,7 +84,7 @@ def _with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
 
 
 def prediction_history(match_id: int, *, latest: int) -> list[Prediction]:
-    """Return the latest predictions of a match in the order of time."""
+    """Return the latest predictions of a match in chronological order."""
     return _prediction_history(match_id, latest)[::-1]
 
 
@@ -130,7 +130,7 @@ class SeasonMoment:
 
 
 def season_history(season: Season, line: str, *, per_round: int) -> list[SeasonMoment]:
-    """Return how the chances at a line of the table moved: the latest simulation of each round, in the order of time.
+    """Return how the chances at a line of the table moved: the latest simulation of each round, in chronological order.
 
     Parameters
     ----------

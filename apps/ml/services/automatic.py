@@ -26,7 +26,7 @@ def promote_due(*, now: datetime) -> list[Promotion]:
         if policy.mode != AUTOMATIC:
             continue
         with transaction.atomic():
-            # So that what is judged below is judged against the champion that it would replace.
+            # The lock makes sure that the challenger is compared with the champion that it would replace.
             wait_for(Lock.PROMOTION)
             for version in selectors.challengers(world):
                 if why_not := why_not_by_itself(version, policy=policy, now=now):
@@ -92,18 +92,18 @@ def fall_back_due(*, now: datetime) -> list[Promotion]:
         try:
             made.append(rollback(world=world, user=None, reason=reason, now=now, seen=present.pk))
         except PromotionRefusedError as refusal:
-            # Another process decided meanwhile, or the previous champion cannot be loaded.
+            # Another process has decided, or the previous champion cannot be loaded.
             logger.error("the %s world does not fall back, although %s: %s", world, reason, refusal)
     return made
 
 
 def _why_fall_back(present: Promotion, before: int, policy: Policy) -> str:
-    """Return in what the champion is worse than the one before; empty within the control limit."""
+    """Return why the champion is replaced by the previous one; empty while it is within the control limit."""
     section = policy.fall_back
     pairs = selectors.graded_pairs(present, [before], latest=section["latest_matches"])[before]
     difference = pairs.champion[:, 0] - pairs.shadow[:, 0]
     n, kickoffs = len(difference), len(set(pairs.kickoffs.tolist()))
-    # Of few kick-offs a bootstrap over kick-offs says little. The lower end of the interval lies below the mean.
+    # A bootstrap over few kick-offs is unreliable. The lower end of the interval is below the mean.
     enough = n >= section["least_matches"] and kickoffs >= section["least_kickoffs"]
     if not enough or difference.mean() <= section["allowance"]:
         return ""

@@ -60,7 +60,7 @@ class DriftRound:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The matches of a world that its champion was trained on, and those since, in the order of time."""
+    """The matches of a world that its champion was trained on, and those since, in chronological order."""
 
     matches: pd.DataFrame  # finished, with `as_of`
     values: Any  # features that the champion reads, shape (matches, columns), in 32 bits

@@ -23,7 +23,7 @@ DIGITS: Final = 4
 
 
 def watched(fixtures: Sequence[Match], now: datetime) -> list[int]:
-    """Return the indexes of the matches that kick off next in a list that is in the order of kick-off."""
+    """Return the indexes of the matches that kick off next in a list that is ordered by kick-off."""
     indexes = [
         index
         for index, match in enumerate(fixtures)

@@ -91,7 +91,7 @@ class SeasonRecords:
         self._made: dict[tuple[int, Phase], MatchRecord] = {}
 
     def records(self, now: datetime, since: datetime | None = None) -> Iterator[MatchRecord]:
-        """Yield the records at `now` in the order of kick-off, without results that were known at `since`."""
+        """Yield the records at `now` ordered by kick-off, without results that were known at `since`."""
         if now < self.season.announced_at:
             return
         for match in self._order:

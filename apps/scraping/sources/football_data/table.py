@@ -25,7 +25,7 @@ ALSO_CALLED: Final[dict[str, tuple[str, ...]]] = {
 MATCH_COLUMNS: Final = (
     "Div", "Country", "League", "Season", "Date", "Time", "HomeTeam", "AwayTeam", "FTHG", "FTAG", "FTR", "HTHG", "HTAG",
 )  # fmt: skip
-"""The columns that say which match it is and how it ended; statistics and prices are named where they are read."""
+"""The columns that identify a match and its result; statistics and prices are named where they are read."""
 
 NEEDED: Final = frozenset({"Date", "HomeTeam", "AwayTeam"})
 """Columns by which a header is recognised, with ``Div`` or ``Country``."""
@@ -38,7 +38,7 @@ SEPARATORS: Final = (",", ";", "\t", "|")
 NOT_NUMBERS: Final = re.compile(
     r"Div|Country|League|Season|Date|Time|HomeTeam|AwayTeam|[FH]TR|Referee|Attendance|.*AHC?h?"
 )
-"""Columns that say nothing about the decimal sign: thousands of spectators have one of their own, and the line of a
+"""Columns that do not show the decimal sign: numbers of spectators have separators of thousands, and the line of a
 handicap may be two numbers, ``-0.5,-1``."""
 
 WITH_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
