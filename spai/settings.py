@@ -365,7 +365,7 @@ DATABASES["default"]["OPTIONS"] = {
 DATABASE_REPLICA_URL: str = env.str("DATABASE_REPLICA_URL", default="")
 """A streaming replica of `DATABASE_URL`, from which pages and requests for reading take matches and forecasts."""
 SPAI_REPLICA_LAG_SECONDS = at_least("SPAI_REPLICA_LAG_SECONDS", 1, 5)
-"""Age of the replica's data from which they are read from the primary."""
+"""Age of the replica's data from which on they are read from the primary."""
 if DATABASE_REPLICA_URL:
     _replica = env.db_url_config(DATABASE_REPLICA_URL)
     if "postgresql" not in _replica["ENGINE"]:
