@@ -84,10 +84,10 @@ def main() -> int:
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
     options.add_argument("--batches", type=int, default=100, help="days that are exported")
-    asked = options.parse_args()
-    matches, _ = history(folder_of(asked.data))
+    args = options.parse_args()
+    matches, _ = history(folder_of(args.data))
     matches = matches.assign(competition=matches["region"] + " " + matches["name"])
-    days = pd.date_range(matches["kickoff_at"].min() + FIRST, matches["kickoff_at"].max(), periods=asked.batches)
+    days = pd.date_range(matches["kickoff_at"].min() + FIRST, matches["kickoff_at"].max(), periods=args.batches)
     stopped, by = 0, Counter[str]()
     for day in days.floor("D"):
         batch = matches[matches["known_at"] < day]
@@ -104,7 +104,7 @@ def main() -> int:
     measures = [Measure(f"batches stopped, of {len(days)}", stopped, "", "0")]
     measures += [Measure(f"  {name}", by[name], "") for name in CHECKS]
     measures += units_of(matches, days)
-    print_measures("Sound batches of real seasons", measures, asked.json)
+    print_measures("Sound batches of real seasons", measures, args.json)
     return 0
 
 

@@ -176,14 +176,14 @@ def main() -> int:
     options.add_argument("--minutes", type=int, default=120, help="minutes of the sandbox; default: 120")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="folder of real files")
     options.add_argument("--profile", default="smoke", help="effort of the runs; the features are the same")
-    given = options.parse_args()
-    data = folder_of(given.data) if given.data else None
+    args = options.parse_args()
+    data = folder_of(args.data) if args.data else None
 
     from benchmarks.servers import own_servers
 
     with own_servers():
-        measured = measure(given.minutes, data, given.profile)
-    print_month(measured, given.json)
+        measured = measure(args.minutes, data, args.profile)
+    print_month(measured, args.json)
     return 0
 
 

@@ -177,11 +177,11 @@ def main() -> int:
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
     options.add_argument("--draws", type=int, default=120, help="days that are drawn")
     options.add_argument("--weeks", type=int, default=40, help="of them, those whose whole week is checked")
-    asked = options.parse_args()
+    args = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
     section, generator = params["drift"], np.random.default_rng(0)
-    if asked.data:
-        matches, _ = history(folder_of(asked.data))
+    if args.data:
+        matches, _ = history(folder_of(args.data))
     else:
         now = datetime.now(UTC)
         matches = finished(SimulatedWorld(seed=1, anchor_at=now).records(now))
@@ -192,7 +192,7 @@ def main() -> int:
     found: dict[str, list[bool]] = {name: [] for name in DRIFTS}
     closed = was_closed(seasons, params)
     years = [year for year in years if (~closed[seasons.year == year]).any()]
-    for number in range(asked.draws):
+    for number in range(args.draws):
         # Each season as often as the others.
         year = years[number % len(years)]
         day, age = drawn_day(seasons, np.flatnonzero((seasons.year == year) & ~closed), generator)
@@ -201,7 +201,7 @@ def main() -> int:
             alarms[name].append(test.is_drifted)
         alarms["any"].append(any(test.is_drifted for test in tests.values()))
         drawn.append(year)
-        if number < asked.weeks:
+        if number < args.weeks:
             later = [looked_at(seasons, day + pd.Timedelta(days=each), age, section) for each in range(1, 7)]
             alarms["week"].append(alarms["any"][-1] or any(t.is_drifted for each in later for t in each.values()))
             weeks.append(year)
@@ -220,14 +220,14 @@ def main() -> int:
         target = "≤ 5 %; " if name in ("any", "week") else ""
         measures.append(Measure(f"false alarms, {name}", 100 * interval.mean, "%", target + words))
     if closed.any():
-        days = [drawn_day(seasons, np.flatnonzero(closed), generator) for _ in range(asked.weeks)]
+        days = [drawn_day(seasons, np.flatnonzero(closed), generator) for _ in range(args.weeks)]
         raised = [any(test.is_drifted for test in looked_at(seasons, *each, section).values()) for each in days]
         measures.append(Measure("days without spectators: alarms", 100 * float(np.mean(raised)), "%", "a real drift"))
     measures += [
         Measure(f"found: {name}", 100 * float(np.mean(values)), "%", f"by {DRIFTS[name][0]}")
         for name, values in found.items()
     ]
-    print_measures(f"Drift, {section['matches']} matches a window, {asked.draws} days", measures, asked.json)
+    print_measures(f"Drift, {section['matches']} matches a window, {args.draws} days", measures, args.json)
     return 0
 
 

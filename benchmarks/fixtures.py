@@ -68,11 +68,11 @@ def main() -> int:
     """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--fixtures", type=int, nargs="+", default=SIZES)
-    given = options.parse_args()
+    args = options.parse_args()
     with own_servers():
         champion()
-        measures = [measure for fixtures in given.fixtures for measure in measures_of(fixtures)]
-    print_measures("forecasts of fixtures", measures, given.json)
+        measures = [measure for fixtures in args.fixtures for measure in measures_of(fixtures)]
+    print_measures("forecasts of fixtures", measures, args.json)
     return 0
 
 

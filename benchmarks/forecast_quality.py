@@ -134,7 +134,7 @@ def per_league(root: Path) -> pd.DataFrame:
     rows = pd.concat(steps, ignore_index=True)
     starts = {step["number"]: datetime.fromisoformat(step["start"]) for step in plan["folds"]}
     p = calibrate.calibrated_steps(rows, params["calibrate"], starts)
-    return rows.assign(**{name: p[:, place] for place, name in enumerate(columns.CALIBRATED)})
+    return rows.assign(**{name: p[:, index] for index, name in enumerate(columns.CALIBRATED)})
 
 
 def read(root: Path, seasons: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
@@ -394,14 +394,14 @@ def main() -> int:
     options.add_argument("--test-from", default=None, metavar="SEASON", help="default: nine seasons before --test-to")
     options.add_argument("--test-to", default=None, metavar="SEASON", help="default: the latest season of the files")
     options.add_argument("--profile", choices=PROFILES, default="production")
-    given = options.parse_args()
-    data, began = folder_of(given.data), time.perf_counter()
-    for season in filter(None, (given.test_from, given.test_to)):
+    args = options.parse_args()
+    data, began = folder_of(args.data), time.perf_counter()
+    for season in filter(None, (args.test_from, args.test_to)):
         season_year(season)
     with own_servers():
         held, refusals = imported(data)
-        first, latest = asked_seasons(held, given.test_from, given.test_to)
-        root = forecast(first, latest, given.profile)
+        first, latest = asked_seasons(held, args.test_from, args.test_to)
+        root = forecast(first, latest, args.profile)
         matches, models, lines = read(root, seasons_between(first, latest))
         top = (matches["region"].isin(TOP_FIVE) & (matches["level"] == 1)).to_numpy()
         groups = {"top five leagues": top, "all competitions": np.ones(len(matches), dtype=bool)}
@@ -419,7 +419,7 @@ def main() -> int:
         print(f"{name}: {target}")
     seconds = time.perf_counter() - began
     print(f"{seconds / 60:.1f} minutes")
-    if given.json:
+    if args.json:
         document = {"benchmark": "forecast quality", "machine": machine(), "seconds": seconds, "targets": TARGETS}
         document["refused"] = [asdict(refusal) for refusal in refusals]
         document |= {
@@ -428,7 +428,7 @@ def main() -> int:
             "weights": deserved,
             "intervals": covered,
         }
-        given.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        args.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
 

@@ -101,8 +101,8 @@ def main() -> int:
     """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--seconds", type=float, default=60.0, help="how long to watch (60)")
-    chosen = options.parse_args()
-    print_measures("idle stack", measure(chosen.seconds), chosen.json)
+    args = options.parse_args()
+    print_measures("idle stack", measure(args.seconds), args.json)
     return 0
 
 

@@ -117,11 +117,11 @@ def main() -> int:
     """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), metavar="DIR")
-    chosen = options.parse_args()
-    folder = folder_of(chosen.data)
+    args = options.parse_args()
+    folder = folder_of(args.data)
     with own_servers():
         measures, refusals = measure(folder)
-    print_measures("ingest", measures, chosen.json, refusals)
+    print_measures("ingest", measures, args.json, refusals)
     return 0
 
 

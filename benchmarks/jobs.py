@@ -212,7 +212,7 @@ def main() -> int:
     options.add_argument("--jobs", type=int, default=500, help="jobs of half a second")
     options.add_argument("--kills", type=int, default=5, help="times that the worker is killed")
     options.add_argument("--broker", default="", help="address of the broker; default: the Redis of the benchmark")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers(), receiver() as url:
         from celery import current_app
         from django.conf import settings
@@ -223,7 +223,7 @@ def main() -> int:
 
         settings.SPAI_WEBHOOK_HOSTS = [os.environ.setdefault("SPAI_WEBHOOK_HOSTS", "127.0.0.1")]
         # The broker of the other processes; wake-ups of this one go there too.
-        os.environ["CELERY_BROKER_URL"] = chosen.broker or os.environ["REDIS_URL"]
+        os.environ["CELERY_BROKER_URL"] = args.broker or os.environ["REDIS_URL"]
         current_app.conf.update(broker.celery_settings(os.environ["CELERY_BROKER_URL"]))
         made = services.create_key(
             name="benchmark", scopes=["read", "jobs"], created_by="benchmark", now=timezone.now()
@@ -231,9 +231,9 @@ def main() -> int:
         measures = [
             *submissions(made.token),
             *messages(made.row, url),
-            *killed(made.row, url, jobs=chosen.jobs, kills=chosen.kills),
+            *killed(made.row, url, jobs=args.jobs, kills=args.kills),
         ]
-    print_measures("prediction jobs", measures, chosen.json)
+    print_measures("prediction jobs", measures, args.json)
     return 0
 
 

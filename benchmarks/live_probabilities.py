@@ -107,9 +107,9 @@ def main() -> int:
     """Measure and print; fail where the model misses its targets."""
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
-    chosen = options.parse_args()
+    args = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
-    matches, refusals = history(folder_of(chosen.data))
+    matches, refusals = history(folder_of(args.data))
     found = half_times(matches, params)
     fitted, asked = found.where(found.season <= FITTED_UNTIL), found.where(found.season > FITTED_UNTIL)
     share, effect = constants(fitted)
@@ -128,7 +128,7 @@ def main() -> int:
         for name, loss, target in zip(forecasts, losses, targets, strict=True)
     ]
     measures += [Measure(f"ECE, {name}", 100.0 * scoring.ece(p, asked.outcome), "%") for name, p in forecasts.items()]
-    print_measures("Probabilities at half time", measures, chosen.json, refusals)
+    print_measures("Probabilities at half time", measures, args.json, refusals)
     return int(model >= before or model > best + WITHIN)
 
 

@@ -296,10 +296,10 @@ def main() -> int:
     """Fill, measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--matches", type=int, default=MATCHES, metavar="N")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers() as folder:
-        fill(chosen.matches)
-        print_measures("pages", measure(folder), chosen.json)
+        fill(args.matches)
+        print_measures("pages", measure(folder), args.json)
     return 0
 
 

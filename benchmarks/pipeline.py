@@ -109,19 +109,19 @@ def main() -> int:
         "--data", default=os.environ.get("SPAI_REAL_DATA"), help="folder of files in football-data form"
     )
     options.add_argument("--profile", choices=PROFILES, action="append", help="may be repeated; default: all")
-    given = options.parse_args()
-    data = folder_of(given.data) if given.data else None
+    args = options.parse_args()
+    data = folder_of(args.data) if args.data else None
     with own_servers() as folder:
         from django.conf import settings
 
         world, refusals = fill(data)
         print(f"world: {world}", flush=True)
         measures = []
-        for profile in given.profile or PROFILES:
+        for profile in args.profile or PROFILES:
             # What a profile made would be taken from DVC's cache by the next one.
             settings.SPAI_VAR_DIR = folder / profile
             measures += run(world, profile)
-    print_measures(f"pipeline, {world} world", measures, given.json, refusals)
+    print_measures(f"pipeline, {world} world", measures, args.json, refusals)
     return 0
 
 

@@ -373,17 +373,17 @@ def main() -> int:
         "--waiting", type=int, nargs="+", default=[200, 500, 1000], help="of the memory (200 500 1000)"
     )
     options.add_argument("--only", choices=("delivery", "faults", "replay", "memory"), help="one of the four")
-    chosen = options.parse_args()
+    args = options.parse_args()
     random.seed(1)
     parts: dict[str, Callable[[], list[Measure]]] = {
-        "delivery": lambda: asyncio.run(delivery(chosen.clients, chosen.forecasts)),
-        "faults": lambda: asyncio.run(faults(chosen.fault_clients, chosen.fault_events, chosen.cuts)),
-        "replay": lambda: replay(chosen.kept),
-        "memory": lambda: asyncio.run(memory(chosen.waiting)),
+        "delivery": lambda: asyncio.run(delivery(args.clients, args.forecasts)),
+        "faults": lambda: asyncio.run(faults(args.fault_clients, args.fault_events, args.cuts)),
+        "replay": lambda: replay(args.kept),
+        "memory": lambda: asyncio.run(memory(args.waiting)),
     }
     with own_servers():
-        measures = [each for name, part in parts.items() if chosen.only in (None, name) for each in part()]
-    print_measures("push", measures, chosen.json)
+        measures = [each for name, part in parts.items() if args.only in (None, name) for each in part()]
+    print_measures("push", measures, args.json)
     return 0
 
 

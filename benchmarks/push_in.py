@@ -171,10 +171,10 @@ def measure() -> list[Measure]:
 
 def main() -> int:
     """Measure and print."""
-    chosen = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
+    args = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
     with own_servers():
         measures = measure()
-    print_measures("push in", measures, chosen.json)
+    print_measures("push in", measures, args.json)
     return 0
 
 

@@ -205,8 +205,8 @@ def main() -> int:
     """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), metavar="DIR")
-    chosen = options.parse_args()
-    folder = folder_of(chosen.data)
+    args = options.parse_args()
+    folder = folder_of(args.data)
     with own_servers():
         from django.db import connection
 
@@ -218,7 +218,7 @@ def main() -> int:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
         measures = measure()
-    print_measures("queries", measures, chosen.json, refusals)
+    print_measures("queries", measures, args.json, refusals)
     return 0
 
 

@@ -274,7 +274,7 @@ def main() -> int:
     """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--rounds", type=int, default=2, help="times that each process is replaced")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers():
         from celery import current_app
 
@@ -283,8 +283,8 @@ def main() -> int:
         Path(os.environ["SPAI_VAR_DIR"]).mkdir(exist_ok=True)
         os.environ["CELERY_BROKER_URL"] = os.environ["REDIS_URL"]
         current_app.conf.update(broker.celery_settings(os.environ["REDIS_URL"]))
-        measures = [*requests(chosen.rounds), *asyncio.run(events(chosen.rounds)), *jobs(chosen.rounds)]
-    print_measures("releases", measures, chosen.json)
+        measures = [*requests(args.rounds), *asyncio.run(events(args.rounds)), *jobs(args.rounds)]
+    print_measures("releases", measures, args.json)
     return 0
 
 

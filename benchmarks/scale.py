@@ -152,16 +152,14 @@ def main() -> int:
     options.add_argument("--processes", type=int, nargs="+", default=(1,), help="that train")
     options.add_argument("--child", type=int, help="import and export so many matches in this process, and end")
     options.add_argument("--root", type=Path, help="where a child exports to")
-    given = options.parse_args()
-    if given.child:
-        os.environ["SPAI_PROFILE"] = given.profile
+    args = options.parse_args()
+    if args.child:
+        os.environ["SPAI_PROFILE"] = args.profile
         with own_servers():
-            import_and_export(given.child, given.root)
+            import_and_export(args.child, args.root)
         return 0
-    measures = [
-        measure for matches in given.matches for measure in measures_of(matches, given.profile, given.processes)
-    ]
-    print_measures(f"cost of simulated matches, profile {given.profile}", measures, given.json)
+    measures = [measure for matches in args.matches for measure in measures_of(matches, args.profile, args.processes)]
+    print_measures(f"cost of simulated matches, profile {args.profile}", measures, args.json)
     return 0
 
 

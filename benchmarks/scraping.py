@@ -174,11 +174,11 @@ def main() -> None:
     """Measure and print."""
     options = parser(__doc__.splitlines()[0])
     options.add_argument("--pages", type=int, default=100, help="pages of the race with the plain loop")
-    chosen = options.parse_args()
+    args = options.parse_args()
     browser_or_end()
     with own_servers():
-        measures = measure(chosen.pages)
-    print_measures("scraping", measures, chosen.json)
+        measures = measure(args.pages)
+    print_measures("scraping", measures, args.json)
 
 
 if __name__ == "__main__":

@@ -94,11 +94,11 @@ def measure() -> list[Measure]:
 
 def main() -> None:
     """Measure and print."""
-    chosen = parser(__doc__.splitlines()[0]).parse_args()
+    args = parser(__doc__.splitlines()[0]).parse_args()
     browser_or_end()
     with own_servers():
         measures = measure()
-    print_measures("scraping faults", measures, chosen.json)
+    print_measures("scraping faults", measures, args.json)
 
 
 if __name__ == "__main__":

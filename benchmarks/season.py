@@ -61,17 +61,17 @@ def main() -> int:
     """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--seasons", type=int, default=season.SIMULATIONS, help="seasons to simulate")
-    asked = options.parse_args()
+    args = options.parse_args()
     began = time.perf_counter()
     seconds(GOALS_FIRST, 10)
     compiled = time.perf_counter() - began
     measures = [
-        Measure("goal difference first, whole season", seconds(GOALS_FIRST, asked.seasons), "s", TARGET),
-        Measure("matches between them first, whole season", seconds(MUTUAL_FIRST, asked.seasons), "s", TARGET),
-        Measure("matches between them first, half a season", seconds(MUTUAL_FIRST, asked.seasons, played=190), "s"),
+        Measure("goal difference first, whole season", seconds(GOALS_FIRST, args.seasons), "s", TARGET),
+        Measure("matches between them first, whole season", seconds(MUTUAL_FIRST, args.seasons), "s", TARGET),
+        Measure("matches between them first, half a season", seconds(MUTUAL_FIRST, args.seasons, played=190), "s"),
         Measure("kernels loaded or compiled", compiled, "s"),
     ]
-    print_measures(f"{asked.seasons:,} seasons of {CLUBS} clubs", measures, asked.json)
+    print_measures(f"{args.seasons:,} seasons of {CLUBS} clubs", measures, args.json)
     return 0
 
 

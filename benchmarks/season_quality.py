@@ -132,7 +132,7 @@ def cases(matches: pd.DataFrame, params: dict[str, Any]) -> list[Case]:
             models[year] = estimators.create("logit", params["train"]["smoke"]["logit"], seed=1).fit(
                 rows[0][earlier], outcome[earlier], names=state.names
             )
-        number = {name: place for place, name in enumerate(sorted({*left["home_team"], *past["home_team"]}))}
+        number = {name: index for index, name in enumerate(sorted({*left["home_team"], *past["home_team"]}))}
         both = [_numbered(part, number) for part in (past, left)]
         found.append(
             Case(
@@ -210,10 +210,10 @@ def main() -> int:
     """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
-    asked = options.parse_args()
+    args = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
     doubt = params["season"]["doubt"]
-    matches, refusals = history(folder_of(asked.data))
+    matches, refusals = history(folder_of(args.data))
     found = cases(matches, params)
     measures = []
     for stage in STAGES:
@@ -225,7 +225,7 @@ def main() -> int:
         for line in LINES:
             target = f"below {plain[line]:.4f}, by place" if STAGES[stage] else ""
             measures.append(Measure(f"{stage}: Brier score, {line}", with_doubt[line], "", target))
-    print_measures(f"Simulated seasons, doubt {doubt}", measures, asked.json, refusals)
+    print_measures(f"Simulated seasons, doubt {doubt}", measures, args.json, refusals)
     return 0
 
 

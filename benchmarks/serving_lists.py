@@ -229,12 +229,12 @@ def main() -> int:
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--matches", type=int, default=205_000, help="with published forecasts (205,000)")
     options.add_argument("--seconds", type=float, default=15.0, help="of each load (15)")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers() as folder:
         from spai.stack.processes import granian_command
 
         champion()
-        ids = store(chosen.matches)
+        ids = store(args.matches)
         (folder / "metrics").mkdir()
         port, workers = free_port(), min(4, os.cpu_count() or 1)
         environment = {
@@ -254,11 +254,11 @@ def main() -> int:
         try:
             wait_until_ready(port, process, log)
             site = Site(port, (process.pid, postmaster()), key_without_limit())
-            measures = measure(site, ids, chosen.seconds)
+            measures = measure(site, ids, args.seconds)
         finally:
             process.terminate()
             process.wait(STUCK)
-    print_measures(f"lists and batches, {len(ids)} matches, {workers} workers", measures, chosen.json)
+    print_measures(f"lists and batches, {len(ids)} matches, {workers} workers", measures, args.json)
     return 0
 
 

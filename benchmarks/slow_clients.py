@@ -188,8 +188,8 @@ def main() -> int:
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--connections", type=int, default=200, help="of each kind (200)")
     options.add_argument("--seconds", type=float, default=LOADED_SECONDS, help="of overload (20)")
-    chosen = options.parse_args()
-    print_measures("slow clients", asyncio.run(measure(chosen.connections, chosen.seconds)), chosen.json)
+    args = options.parse_args()
+    print_measures("slow clients", asyncio.run(measure(args.connections, args.seconds)), args.json)
     return 0
 
 

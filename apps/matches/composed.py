@@ -71,7 +71,7 @@ class _Plan:
     def __init__(self, compose: Callable[..., QuerySet[Any, Any]]) -> None:
         hints = {name: hint for name, hint in get_type_hints(compose).items() if name != "return"}
         self.names = tuple(hints)
-        marks = {name: _mark(hint, place) for place, (name, hint) in enumerate(hints.items())}
+        marks = {name: _mark(hint, index) for index, (name, hint) in enumerate(hints.items())}
         queryset: Any = compose(**marks)
         if queryset._prefetch_related_lookups or queryset._known_related_objects:
             raise TypeError(f"{compose.__qualname__} needs more than one statement")

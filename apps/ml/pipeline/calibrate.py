@@ -132,7 +132,7 @@ def main(root: Path = Path()) -> None:
         p = calibrated_steps(rows, section, starts)
         ends = intervals_of_steps(rows, p, *own, section["intervals"], starts)
         found = np.concatenate([p, ends.reshape(-1, 6)], axis=1)
-        out.append(rows.assign(**{name: found[:, place] for place, name in enumerate([*CALIBRATED, *ENDS])}))
+        out.append(rows.assign(**{name: found[:, index] for index, name in enumerate([*CALIBRATED, *ENDS])}))
         if plan.get("back_test"):
             continue
         estimator = load(root / files.TRAINED / str(name))
