@@ -175,7 +175,7 @@ AXES_ENABLE_ADMIN = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 
 SPAI_SECOND_FACTOR = one_of("SPAI_SECOND_FACTOR", ("optional", "required"), "optional")
-"""Whether staff must have a second factor; who has set one up is requested its code in any case."""
+"""Whether staff must have a second factor; who has set one up is asked for its code in any case."""
 OTP_TOTP_ISSUER = "SPAI"
 
 # ── Accounts of readers ──────────────────────────────────────────────────────────────────────────────────────────────

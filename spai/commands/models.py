@@ -387,6 +387,6 @@ COMMANDS = {
     "evaluate": Subcommand("score a version by competition", evaluate_arguments, evaluate),
     "compare": Subcommand("compare a version with the champion, or list all", compare_arguments, compare),
     "promote": Subcommand("make a version the champion", promote_arguments, promote),
-    "rollback": Subcommand("make the previous champion champion again", rollback_arguments, rollback),
+    "rollback": Subcommand("make the previous champion the champion again", rollback_arguments, rollback),
     "drift": Subcommand("show the latest report on drift", add_world, drift),
 }
