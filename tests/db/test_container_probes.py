@@ -26,7 +26,7 @@ def test_a_process_whose_server_is_away_is_left_alone(name, monkeypatch, tmp_pat
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(health, "TIMEOUT", 0.2)
     alive.main(name)
-    assert "is left alone" in capsys.readouterr().out
+    assert "is not restarted" in capsys.readouterr().out
 
 
 def test_a_worker_that_answers_no_ping_is_not_alive(monkeypatch, tmp_path, settings):

@@ -84,7 +84,7 @@ def test_a_line_that_quotes_fewer_matches_is_remarked(matches, models, capsys):
     quoted = lines(matches, Pinnacle=slice(0, N), Bet365=slice(0, 50))
     for table in tables(matches, models, quoted, everywhere(matches)):
         forecast_quality.print_table(table)
-    assert "where n is smaller, the gaps alone compare" in capsys.readouterr().out
+    assert "where n is smaller, only the gaps can be compared" in capsys.readouterr().out
 
 
 HELD = ["2012-13", "2013-14", "2014", "2014-15", "2015-16"]

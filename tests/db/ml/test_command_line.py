@@ -64,7 +64,7 @@ def test_a_promotion_names_who_decided_and_why(make_version, champion, ada):
 
 def test_a_promotion_in_spite_of_warnings_needs_a_yes(make_version, champion, ada):
     make_version(2, passed=False)
-    with pytest.raises(CommandError, match=r"because of warnings; --yes does it all the same") as refused:
+    with pytest.raises(CommandError, match=r"because of warnings; --yes does it anyway") as refused:
         said("promote", 2, "--reason", "so I wish")
     assert "log loss" in str(refused.value)
     assert selectors.champion(World.SANDBOX).version_id == champion.pk
