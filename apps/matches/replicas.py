@@ -30,7 +30,7 @@ APPS: Final = frozenset({"matches", "ml"})
 SAMPLE_SECONDS: Final = 1.0
 """Time between two reads of the position of the primary."""
 PAUSE_SECONDS: Final = 5.0
-"""How long a replica that failed is left unchanged, and a primary."""
+"""Time for which a replica that failed, or a primary, gets no new attempt."""
 
 # The position of inserts includes commits that are not on disk yet, as with `synchronous_commit` off.
 _POSITION: Final = """
