@@ -74,7 +74,7 @@ coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules who
 	@.venv/bin/coverage report --sort=cover --skip-empty | sed -n '1,42p;$$p'
 # The examples first: the schema contains them, and the client is made of the schema. The generator knows no bodies of
 # lines and says so; Client.push sends them.
-client: setup  ## record the API schema with its examples, and write the Python client anew
+client: setup  ## record the API schema with its examples, and write the Python client again
 	$(RUN) -m pytest tests/web/test_schema.py -q -p no:randomly --renew
 	$(GENERATE) --path tests/web/openapi.json --output-path clients/python/spai_client/generated
 # What GitLab and GitHub run beside the targets above. DRY=--dry-run prints what would change something elsewhere.

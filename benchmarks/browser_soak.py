@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from apps.scraping.browser import Browser, find
 from apps.scraping.politeness import user_agent
 from apps.scraping.responses import FetchError
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, browser_or_end
 
 WARM = 50
@@ -143,39 +143,39 @@ def running(processes: set[psutil.Process]) -> int:
 
 
 def main() -> None:
-    """Run both and tell."""
+    """Run both and print."""
     options = parser(__doc__ or "")
     options.add_argument("--pages", type=int, default=1000, help="pages of the first run")
     options.add_argument("--kills", type=int, default=10, help="how often the browser of the second run is killed")
     options.add_argument("--kill-pages", type=int, default=150, help="pages of the second run")
-    chosen = options.parse_args()
+    args = options.parse_args()
     browser_or_end()
     found = find()
     agent = user_agent("https://example.org/spai")
     with site() as url:
         with Browser(user_agent=agent, found=found, max_pages=10**9, max_megabytes=10**9) as browser:
-            early, late, seconds = grow(browser, url, chosen.pages)
+            early, late, seconds = grow(browser, url, args.pages)
             starts = browser.starts
         with Browser(user_agent=agent, found=found) as killed:
-            came, failed, seen = survive(killed, url, chosen.kill_pages, chosen.kills)
+            came, failed, seen = survive(killed, url, args.kill_pages, args.kills)
         remaining = running(seen)
-    tell(
+    print_measures(
         f"Browser: {found.version or found.place}",
         [
-            Measure("pages, each in a fresh context with its feed", chosen.pages, "pages"),
+            Measure("pages, each in a fresh context with its feed", args.pages, "pages"),
             Measure("browsers that they took", starts, "browsers", "= 1"),
-            Measure("pace", 60 * chosen.pages / seconds, "pages/min"),
+            Measure("pace", 60 * args.pages / seconds, "pages/min"),
             Measure(f"memory after page {WARM}", early, "MB"),
-            Measure(f"memory after page {chosen.pages}", late, "MB"),
+            Measure(f"memory after page {args.pages}", late, "MB"),
             Measure("growth", late / early, "times", "≤ 1.5"),
-            Measure("pages of the run whose browser is killed", chosen.kill_pages, "pages"),
-            Measure("kill -9", chosen.kills, "times"),
-            Measure("pages that came", came, "pages", f"= {chosen.kill_pages}"),
-            Measure("calls that failed and were repeated", failed, "calls", f"≤ {chosen.kills}"),
+            Measure("pages of the run whose browser is killed", args.kill_pages, "pages"),
+            Measure("kill -9", args.kills, "times"),
+            Measure("pages that came", came, "pages", f"= {args.kill_pages}"),
+            Measure("calls that failed and were repeated", failed, "calls", f"≤ {args.kills}"),
             Measure("browsers that it took", killed.starts, "browsers"),
             Measure("processes that remain", remaining, "processes", "= 0"),
         ],
-        chosen.json,
+        args.json,
     )
 
 

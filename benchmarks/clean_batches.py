@@ -23,7 +23,7 @@ from apps.ml.forecasting import units
 from apps.ml.forecasting.features import FAMILIES, FeatureState
 from apps.ml.pipeline.batch_checks import CHECKS
 from apps.ml.pipeline.expectations import WINDOW, WINDOWS
-from benchmarks.report import Measure, folder_of, parser, tell
+from benchmarks.report import Measure, folder_of, parser, print_measures
 from benchmarks.season_quality import history
 
 FIRST: Final = pd.Timedelta(days=4 * 365)
@@ -31,7 +31,7 @@ FIRST: Final = pd.Timedelta(days=4 * 365)
 
 
 BEGINS: Final = pd.Timestamp("2001-07-01", tz="UTC")
-"""Features of earlier matches are not described: they would take memory alone."""
+"""Features of earlier matches are not described: they would only take memory."""
 FACTORS: Final = {"a thousand": 1000.0, "a hundred": 100.0, "24": 24.0, "ten": 10.0, "2.54": 2.54}
 """Other units; each is tried upwards and downwards."""
 
@@ -61,11 +61,11 @@ def units_of(matches: pd.DataFrame, days: pd.DatetimeIndex) -> list[Measure]:
         for what, own in (("results", current), ("fixtures", next_ones)):
             change = units.size_change(past, own)
             places = np.flatnonzero(change.is_other_unit)
-            told = [f"{names[place]} {units.in_words(change.factors[place])}" for place in places]
-            for words in told:
+            changes = [f"{names[place]} {units.in_words(change.factors[place])}" for place in places]
+            for words in changes:
                 print(f"  {day:%Y-%m-%d}, {what}: {words}")
-            stopped += bool(told) and what == "results"
-            fixtures += bool(told) and what == "fixtures"
+            stopped += bool(changes) and what == "results"
+            fixtures += bool(changes) and what == "fixtures"
         can_be = np.isfinite(current) & (np.isfinite(past).sum(axis=0) >= units.LEAST_WINDOWS)
         tried += int(can_be.sum())
         for name, factor in FACTORS.items():
@@ -80,14 +80,14 @@ def units_of(matches: pd.DataFrame, days: pd.DatetimeIndex) -> list[Measure]:
 
 
 def main() -> int:
-    """Check and tell."""
+    """Check and print."""
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
     options.add_argument("--batches", type=int, default=100, help="days that are exported")
-    asked = options.parse_args()
-    matches, _ = history(folder_of(asked.data))
+    args = options.parse_args()
+    matches, _ = history(folder_of(args.data))
     matches = matches.assign(competition=matches["region"] + " " + matches["name"])
-    days = pd.date_range(matches["kickoff_at"].min() + FIRST, matches["kickoff_at"].max(), periods=asked.batches)
+    days = pd.date_range(matches["kickoff_at"].min() + FIRST, matches["kickoff_at"].max(), periods=args.batches)
     stopped, by = 0, Counter[str]()
     for day in days.floor("D"):
         batch = matches[matches["known_at"] < day]
@@ -104,7 +104,7 @@ def main() -> int:
     measures = [Measure(f"batches stopped, of {len(days)}", stopped, "", "0")]
     measures += [Measure(f"  {name}", by[name], "") for name in CHECKS]
     measures += units_of(matches, days)
-    tell("Sound batches of real seasons", measures, asked.json)
+    print_measures("Sound batches of real seasons", measures, args.json)
     return 0
 
 

@@ -3,7 +3,7 @@
 Scrapes, forecasts and grades the sandbox minute by minute with a clock that runs ahead, for N minutes (default: 120),
 and runs the pipeline once; with DIR, which holds real files in football-data form, it imports them and runs the
 pipeline of the real world too. Bytes a day and a run are measured; what a month keeps of them follows from the default
-periods of retention, and from how often runs are made. On servers of its own.
+periods of retention, and from how often runs are made. On its own servers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from apps.matches.retention import KINDS
-from benchmarks.report import Measure, folder_of, parser, tell
+from benchmarks.report import Measure, folder_of, parser, print_measures
 
 LIMIT_MB = 5_000
 MONTH = 30
@@ -158,7 +158,7 @@ def live(minutes: int, anchor: datetime) -> dict[str, float]:
         leaves_before = megabytes()["ledger"]
         ml.close_due(now=clock() + until_close)
         leaf_mb = (megabytes()["ledger"] - leaves_before) / max(1, LedgerLeaf.objects.count())
-        # The clock of the site also went on while this worked.
+        # The clock of the site also continued while this worked.
         days = lasted / timedelta(days=1)
     parts = ("forecasts", "season forecasts", "events", "matches", "raw pages", "scrape runs")
     return {
@@ -176,14 +176,14 @@ def main() -> int:
     options.add_argument("--minutes", type=int, default=120, help="minutes of the sandbox; default: 120")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="folder of real files")
     options.add_argument("--profile", default="smoke", help="effort of the runs; the features are the same")
-    given = options.parse_args()
-    data = folder_of(given.data) if given.data else None
+    args = options.parse_args()
+    data = folder_of(args.data) if args.data else None
 
     from benchmarks.servers import own_servers
 
     with own_servers():
-        measured = measure(given.minutes, data, given.profile)
-    tell_month(measured, given.json)
+        measured = measure(args.minutes, data, args.profile)
+    print_month(measured, args.json)
     return 0
 
 
@@ -216,7 +216,7 @@ def measure(minutes: int, data: Path | None, profile: str) -> dict[str, float]:
     return measured
 
 
-def tell_month(measured: Mapping[str, float], json_file: Path | None) -> None:
+def print_month(measured: Mapping[str, float], json_file: Path | None) -> None:
     """Print what was measured and what a month keeps."""
     measures = [
         Measure(f"measured: {name}", value, "" if name.startswith("share") or "a day" in name else "MB")
@@ -228,7 +228,7 @@ def tell_month(measured: Mapping[str, float], json_file: Path | None) -> None:
     measures.append(Measure(f"after {MONTH} days: all", total, "MB", f"≤ {LIMIT_MB:,}"))
     without = sum(growth.mb_a_day * MONTH + growth.newest_mb for growth in found)
     measures.append(Measure("without retention", without, "MB"))
-    tell("Disk after a month", measures, json_file)
+    print_measures("Disk after a month", measures, json_file)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How often drift is a false alarm: `python -m benchmarks.drift [--data DIR] [--draws N] [--json FILE]`.
 
 DIR holds files in football-data form (itself, or in football-data/); without it and without SPAI_REAL_DATA the seasons
-of the sandbox are taken. Days of past seasons are drawn at random, with a model of random age, and looked at as the
+of the sandbox are taken. Days of past seasons are drawn at random, with a model of random age, and checked as the
 product does: the features that the boosted trees read, and forecasts by a logit that was fitted to earlier seasons.
 Days on which spectators were kept out of a ground (`features.context.closed_doors` of the parameters) are left out:
 home sides won less often there, which is a drift. Nothing was wrong on the others, so each alarm is a false one; the
@@ -28,7 +28,7 @@ from apps.ml.forecasting import drift, estimators, scoring
 from apps.ml.forecasting.features import FeatureState
 from apps.ml.pipeline.columns import RAW
 from apps.scraping.sandbox.world import SimulatedWorld
-from benchmarks.report import Measure, folder_of, parser, tell
+from benchmarks.report import Measure, folder_of, parser, print_measures
 from benchmarks.season_quality import finished, history
 
 FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "performance", "pi", "context", "table")
@@ -174,16 +174,16 @@ DRIFTS: Final[dict[str, tuple[str, Callable[[Seasons, slice], Seasons]]]] = {
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
     options.add_argument("--draws", type=int, default=120, help="days that are drawn")
-    options.add_argument("--weeks", type=int, default=40, help="of them, those whose whole week is looked at")
-    asked = options.parse_args()
+    options.add_argument("--weeks", type=int, default=40, help="of them, those whose whole week is checked")
+    args = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
     section, generator = params["drift"], np.random.default_rng(0)
-    if asked.data:
-        matches, _ = history(folder_of(asked.data))
+    if args.data:
+        matches, _ = history(folder_of(args.data))
     else:
         now = datetime.now(UTC)
         matches = finished(SimulatedWorld(seed=1, anchor_at=now).records(now))
@@ -194,7 +194,7 @@ def main() -> int:
     found: dict[str, list[bool]] = {name: [] for name in DRIFTS}
     closed = was_closed(seasons, params)
     years = [year for year in years if (~closed[seasons.year == year]).any()]
-    for number in range(asked.draws):
+    for number in range(args.draws):
         # Each season as often as the others.
         year = years[number % len(years)]
         day, age = drawn_day(seasons, np.flatnonzero((seasons.year == year) & ~closed), generator)
@@ -203,7 +203,7 @@ def main() -> int:
             alarms[name].append(test.is_drifted)
         alarms["any"].append(any(test.is_drifted for test in tests.values()))
         drawn.append(year)
-        if number < asked.weeks:
+        if number < args.weeks:
             later = [looked_at(seasons, day + pd.Timedelta(days=each), age, section) for each in range(1, 7)]
             alarms["week"].append(alarms["any"][-1] or any(t.is_drifted for each in later for t in each.values()))
             weeks.append(year)
@@ -222,14 +222,14 @@ def main() -> int:
         target = "≤ 5 %; " if name in ("any", "week") else ""
         measures.append(Measure(f"false alarms, {name}", 100 * interval.mean, "%", target + words))
     if closed.any():
-        days = [drawn_day(seasons, np.flatnonzero(closed), generator) for _ in range(asked.weeks)]
+        days = [drawn_day(seasons, np.flatnonzero(closed), generator) for _ in range(args.weeks)]
         raised = [any(test.is_drifted for test in looked_at(seasons, *each, section).values()) for each in days]
         measures.append(Measure("days without spectators: alarms", 100 * float(np.mean(raised)), "%", "a real drift"))
     measures += [
         Measure(f"found: {name}", 100 * float(np.mean(values)), "%", f"by {DRIFTS[name][0]}")
         for name, values in found.items()
     ]
-    tell(f"Drift, {section['matches']} matches a window, {asked.draws} days", measures, asked.json)
+    print_measures(f"Drift, {section['matches']} matches a window, {args.draws} days", measures, args.json)
     return 0
 
 

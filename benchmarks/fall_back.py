@@ -3,7 +3,7 @@
 Draws forecasts of a champion and of the champion before that differ as two good models do, and outcomes from the truth
 between them, and looks at the limit after every ten graded matches, as the site does after each round of grading.
 
-    .venv/bin/python benchmarks/fall_back.py [reigns]
+    .venv/bin/python benchmarks/fall_back.py [champions]
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from apps.ml.forecasting import scoring  # noqa: E402
 
 SECTION = yaml.safe_load((ROOT / "apps/ml/params.yaml").read_text())["fall_back"]
 MATCHES, STEP, TOGETHER = 2000, 10, 4
-"""Matches of a reign, how many are graded between two looks, and how many kick off together."""
+"""Matches of one champion, how many are graded between two checks, and how many kick off together."""
 
 
-def reign(generator: np.random.Generator, *, spoiled: float) -> tuple[float, int | None]:
+def simulated_champion(generator: np.random.Generator, *, spoiled: float) -> tuple[float, int | None]:
     """Return by how many nats a champion is worse, and after how many matches it falls back; None where it stays.
 
     `spoiled` is the share by which its probabilities are drawn towards a wrong forecast.
@@ -50,15 +50,15 @@ def reign(generator: np.random.Generator, *, spoiled: float) -> tuple[float, int
     return worse, None
 
 
-def main(reigns: int) -> None:
+def main(champions: int) -> None:
     """Print what happens to champions that are worse by more and more."""
     for spoiled in (0.0, 0.2, 0.3, 0.4, 0.6):
         generator = np.random.default_rng(7)
-        found = [reign(generator, spoiled=spoiled) for _ in range(reigns)]
+        found = [simulated_champion(generator, spoiled=spoiled) for _ in range(champions)]
         when = [n for _, n in found if n is not None]
         worse = np.mean([difference for difference, _ in found])
         typical = f", half of these within {np.median(when):.0f} matches" if when else ""
-        print(f"worse by {worse:.4f} nats: {len(when)} of {reigns} fell back{typical}", flush=True)
+        print(f"worse by {worse:.4f} nats: {len(when)} of {champions} fell back{typical}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from apps.ml.forecasting.features.form import STATS
 from apps.ml.pipeline import files
 from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.featurize import MARKET, outcomes, write
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 
 LEAGUES: Final = 40
 CLUBS: Final = 20
@@ -35,7 +35,7 @@ BLOCK: Final = 50_000
 
 
 def simulated(matches: int) -> pd.DataFrame:
-    """Return so many matches of leagues of twenty clubs, a round a week, in the order of kick-off."""
+    """Return so many matches of leagues of twenty clubs, a round a week, ordered by kick-off."""
     generator = np.random.default_rng(1)
     seasons = -(-matches // (LEAGUES * SEASON))
     first = np.array([_round(number) for number in range(CLUBS - 1)])
@@ -76,9 +76,9 @@ def simulated(matches: int) -> pd.DataFrame:
 
 def _round(number: int) -> list[tuple[int, int]]:
     """Return the pairs of a round by the circle method; who is at home alternates."""
-    circle = [CLUBS - 1, *((number + place) % (CLUBS - 1) for place in range(CLUBS - 1))]
-    pairs = [(circle[place], circle[CLUBS - 1 - place]) for place in range(CLUBS // 2)]
-    return [pair[:: 1 if (number + place) % 2 else -1] for place, pair in enumerate(pairs)]
+    circle = [CLUBS - 1, *((number + index) % (CLUBS - 1) for index in range(CLUBS - 1))]
+    pairs = [(circle[index], circle[CLUBS - 1 - index]) for index in range(CLUBS // 2)]
+    return [pair[:: 1 if (number + index) % 2 else -1] for index, pair in enumerate(pairs)]
 
 
 def stream(matches: pd.DataFrame, params: dict[str, Any], families: list[str], path: Path | None = None) -> float:
@@ -106,7 +106,7 @@ SCOPES: Final = {
 
 
 def sides(matches: pd.DataFrame) -> pd.DataFrame:
-    """Return two rows a match, one for each side, in the order of time, with what `STATS` are means of."""
+    """Return two rows a match, one for each side, in chronological order, with what `STATS` are means of."""
     parts = []
     for own, other in (("home", "away"), ("away", "home")):
         margin = matches[f"{own}_goals"] - matches[f"{other}_goals"]
@@ -223,12 +223,12 @@ def main() -> int:
     """Measure, and print the table."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--matches", type=int, default=1_000_000)
-    given = options.parse_args()
-    if given.matches < 2 * BLOCK:
-        raise SystemExit(f"--matches {given.matches}: there must be at least {2 * BLOCK}")
+    args = options.parse_args()
+    if args.matches < 2 * BLOCK:
+        raise SystemExit(f"--matches {args.matches}: there must be at least {2 * BLOCK}")
     params = yaml.safe_load(files.PARAMS.read_text(encoding="utf-8"))["features"]
     families = [name for name in FAMILIES if name not in MARKET]
-    matches = simulated(given.matches)
+    matches = simulated(args.matches)
     stream(matches.head(2 * BLOCK), params, families)  # kernels are compiled here
     measures = [Measure("features of a match", len(FeatureState.new(params, families).names), "columns")]
     measures.append(Measure("all families together, computing", stream(matches, params, families), "s", "≤ 15"))
@@ -242,7 +242,7 @@ def main() -> int:
     for family in families:
         measures.append(Measure(f"  {family} alone", stream(matches, params, [family]), "s"))
     measures += peers(matches, params) + what_if(matches, params, families)
-    tell(f"features of {len(matches):,} simulated matches", measures, given.json)
+    print_measures(f"features of {len(matches):,} simulated matches", measures, args.json)
     return 0
 
 

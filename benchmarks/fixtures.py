@@ -1,8 +1,8 @@
 """What publishing forecasts costs: `python -m benchmarks.fixtures [--fixtures N …] [--json FILE]`.
 
-A PostgreSQL of its own is filled with the simulated world, of which the pipeline trains and registers a champion. Then
-N fixtures (default: 300, 1,000 and 3,000) are stored in leagues of their own, the champion forecasts and publishes them
-all, and looks at them once more when nothing has changed. The processors are those of this process and of PostgreSQL.
+A separate PostgreSQL is filled with the simulated world, of which the pipeline trains and registers a champion. Then
+N fixtures (default: 300, 1,000 and 3,000) are stored in their own leagues, the champion forecasts and publishes them
+all, and checks them again when nothing has changed. The processors are those of this process and of PostgreSQL.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from apps.matches.records import CompetitionKey, MatchRecord
 from benchmarks.ingest import Time, timed
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import own_servers
 from benchmarks.serving_single import champion
 
@@ -61,18 +61,18 @@ def measures_of(fixtures: int) -> list[Measure]:
     assert report.published["sandbox"] >= fixtures, report
     again, second = timed(lambda: services.predict_due(now=datetime.now(UTC)))
     published, considered = report.published["sandbox"], again.considered["sandbox"]
-    return [*lines("forecast and published", first, published), *lines("looked at again", second, considered)]
+    return [*lines("forecast and published", first, published), *lines("checked again", second, considered)]
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--fixtures", type=int, nargs="+", default=SIZES)
-    given = options.parse_args()
+    args = options.parse_args()
     with own_servers():
         champion()
-        measures = [measure for fixtures in given.fixtures for measure in measures_of(fixtures)]
-    tell("forecasts of fixtures", measures, given.json)
+        measures = [measure for fixtures in args.fixtures for measure in measures_of(fixtures)]
+    print_measures("forecasts of fixtures", measures, args.json)
     return 0
 
 

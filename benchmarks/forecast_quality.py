@@ -1,7 +1,7 @@
 """How good forecasts are: `python -m benchmarks.forecast_quality --data DIR [--test-from SEASON --test-to SEASON]`.
 
 DIR holds files in football-data form (itself, or in football-data/); a folder understat/ beside them adds expected
-goals. Seasons are written 2014-15. The files are imported into a PostgreSQL of their own, files and rows that were
+goals. Seasons are written 2014-15. The files are imported into their own PostgreSQL, files and rows that were
 refused are named, and the registered stages of the pipeline, export to evaluation, run in a temporary workspace: each
 season is forecast by models that were fitted before it. The tables compare all models, base rates and the market on the
 same matches; `--json` writes them. Beside them stands Dixon-Coles fitted to each league by itself, which is no model of
@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.report import Refusal, folder_of, machine, parser, refusals_of, tell_refused
+from benchmarks.report import Refusal, folder_of, machine, parser, print_refused, refusals_of
 from benchmarks.servers import own_servers
 
 TOP_FIVE: Final = ("England", "France", "Germany", "Italy", "Spain")
-"""Regions whose highest leagues are looked at by themselves."""
+"""Regions whose highest leagues are reported separately."""
 
 CLOSING: Final = ("PS", "closing")
 
@@ -40,7 +40,7 @@ REFERENCES: Final = ("Pinnacle closing", "average closing")
 """Lines that gaps are measured to, the better one first: not every year has it."""
 
 ENOUGH: Final = 0.95
-"""Share of the matches with any closing line that the better one quotes, from which on it speaks for all of them."""
+"""Share of the matches with any closing line that the better one quotes, from which it speaks for all of them."""
 
 LINES: Final = {
     "Pinnacle closing": CLOSING,
@@ -51,7 +51,7 @@ LINES: Final = {
 """What the models are compared with: bookmaker and moment."""
 
 FIRST_YEAR: Final = 1863
-"""Of the first rules of football; a number before it, such as the 1415 of a folder, is no year."""
+"""Year of the first rules of football; a smaller number, such as the 1415 of a folder, is no year."""
 
 PROFILES: Final = ("production", "smoke")
 
@@ -77,7 +77,7 @@ def imported(data: Path) -> tuple[list[str], list[Refusal]]:
         stored = f"{report.ingest.created} matches imported and {report.ingest.changed} changed"
         print(f"{source}: {stored} in {(datetime.now(UTC) - now).seconds} s", flush=True)
         found = refusals_of(report)
-        tell_refused(found, len(report.files))
+        print_refused(found, len(report.files))
         refusals += found
     return sorted(set(Match.objects.values_list("season__label", flat=True))), refusals
 
@@ -96,7 +96,7 @@ def forecast(first: int, latest: int, profile: str) -> Path:
 
     now = datetime.now(UTC)
     params = workspaces.read_params()
-    # A season may reach into the summer after it; the steps of that summer are described, and not looked at.
+    # A season may reach into the summer after it; the steps of that summer are described, and not tested.
     params["split"] |= {"test_refits": latest - first + 2, "enough_tested": {}}
     run = PipelineRun(
         pk=0, params=params, world="real", profile=profile, as_of=min(datetime(latest + 1, 9, 1, tzinfo=UTC), now)
@@ -134,7 +134,7 @@ def per_league(root: Path) -> pd.DataFrame:
     rows = pd.concat(steps, ignore_index=True)
     starts = {step["number"]: datetime.fromisoformat(step["start"]) for step in plan["folds"]}
     p = calibrate.calibrated_steps(rows, params["calibrate"], starts)
-    return rows.assign(**{name: p[:, place] for place, name in enumerate(columns.CALIBRATED)})
+    return rows.assign(**{name: p[:, index] for index, name in enumerate(columns.CALIBRATED)})
 
 
 def read(root: Path, seasons: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
@@ -295,7 +295,7 @@ def divisions(matches: pd.DataFrame, models: dict[str, Any]) -> list[dict[str, A
     ]
 
 
-def tell(table: Table) -> None:
+def print_table(table: Table) -> None:
     """Print the scores of all on one set of matches."""
     print(f"\n{table.title}")
     if not table.rows:
@@ -314,10 +314,10 @@ def tell(table: Table) -> None:
             f"{texts[3]:>28}"
         )
     if len({row["n"] for row in table.rows}) > 1:
-        print("  where n is smaller, the gaps alone compare: they are over the matches that both forecast")
+        print("  where n is smaller, only the gaps can be compared: they are over the matches that both forecast")
 
 
-def tell_weights(rows: list[dict[str, Any]], line: str) -> None:
+def print_weights(rows: list[dict[str, Any]], line: str) -> None:
     """Print the weight of each model beside a line."""
     print(f"\nweight that a forecast deserves beside the line “{line}”; none where the interval holds 0")
     for row in rows:
@@ -326,7 +326,7 @@ def tell_weights(rows: list[dict[str, Any]], line: str) -> None:
         print(f"  {row['group']:<18} {row['name']:<14} {row['n']:>6} {span:>26}")
 
 
-def tell_coverages(rows: list[dict[str, Any]]) -> None:
+def print_coverages(rows: list[dict[str, Any]]) -> None:
     """Print how often the closing line lies inside the intervals, and how wide they are."""
     print("\nclosing lines inside the intervals, and mean width: home, draw, away")
     for row in rows:
@@ -338,7 +338,7 @@ def tell_coverages(rows: list[dict[str, Any]]) -> None:
         print(f"  {row['group']:<18} {row['name']:<14} {found['n']:>6}  {inside}   {width}  of {row['level']:.0%}")
 
 
-def tell_divisions(rows: list[dict[str, Any]]) -> None:
+def print_divisions(rows: list[dict[str, Any]]) -> None:
     """Print how far every model lies below the base rates in every competition."""
     models = [name for name in rows[0]["log_loss"] if name != "base_rates"]
     print("\nlog loss below that of base rates, by competition")
@@ -374,14 +374,14 @@ def asked_seasons(held: Sequence[str], first: str | None, latest: str | None) ->
     held : sequence of str
         Labels of the seasons that the files hold.
     first, latest : str, optional
-        What was asked for; by default ten seasons, to the latest that there is.
+        What was requested; by default ten seasons, to the latest that there is.
     """
     if not held:
         raise SystemExit("the files hold no match that could be read")
     last = season_year(latest or max(held))
     begin = season_year(first) if first else last - 9
     if begin > last:
-        raise SystemExit(f"--test-from {first} lies after --test-to {latest or max(held)}")
+        raise SystemExit(f"--test-from {first} is after --test-to {latest or max(held)}")
     if not set(seasons_between(begin, last)) & set(held):
         raise SystemExit(f"no match of the seasons {begin} to {last}: the files hold {min(held)} to {max(held)}")
     return begin, last
@@ -394,14 +394,14 @@ def main() -> int:
     options.add_argument("--test-from", default=None, metavar="SEASON", help="default: nine seasons before --test-to")
     options.add_argument("--test-to", default=None, metavar="SEASON", help="default: the latest season of the files")
     options.add_argument("--profile", choices=PROFILES, default="production")
-    given = options.parse_args()
-    data, began = folder_of(given.data), time.perf_counter()
-    for season in filter(None, (given.test_from, given.test_to)):
+    args = options.parse_args()
+    data, began = folder_of(args.data), time.perf_counter()
+    for season in filter(None, (args.test_from, args.test_to)):
         season_year(season)
     with own_servers():
         held, refusals = imported(data)
-        first, latest = asked_seasons(held, given.test_from, given.test_to)
-        root = forecast(first, latest, given.profile)
+        first, latest = asked_seasons(held, args.test_from, args.test_to)
+        root = forecast(first, latest, args.profile)
         matches, models, lines = read(root, seasons_between(first, latest))
         top = (matches["region"].isin(TOP_FIVE) & (matches["level"] == 1)).to_numpy()
         groups = {"top five leagues": top, "all competitions": np.ones(len(matches), dtype=bool)}
@@ -409,17 +409,17 @@ def main() -> int:
     found = tables(matches, models, lines, groups)
     by_division = divisions(matches, models)
     for table in found:
-        tell(table)
+        print_table(table)
     beside = "average before the match"
     deserved = weights(matches, models, lines[beside], groups | {"all but top five": ~top})
-    tell_weights(deserved, beside)
-    tell_coverages(covered)
-    tell_divisions(by_division)
+    print_weights(deserved, beside)
+    print_coverages(covered)
+    print_divisions(by_division)
     for name, target in TARGETS.items():
         print(f"{name}: {target}")
     seconds = time.perf_counter() - began
     print(f"{seconds / 60:.1f} minutes")
-    if given.json:
+    if args.json:
         document = {"benchmark": "forecast quality", "machine": machine(), "seconds": seconds, "targets": TARGETS}
         document["refused"] = [asdict(refusal) for refusal in refusals]
         document |= {
@@ -428,7 +428,7 @@ def main() -> int:
             "weights": deserved,
             "intervals": covered,
         }
-        given.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        args.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from spai.stack import environment
 from spai.stack.supervision import Supervisor
 
@@ -98,11 +98,11 @@ def measure(seconds: float) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--seconds", type=float, default=60.0, help="how long to watch (60)")
-    chosen = options.parse_args()
-    tell("idle stack", measure(chosen.seconds), chosen.json)
+    args = options.parse_args()
+    print_measures("idle stack", measure(args.seconds), args.json)
     return 0
 
 

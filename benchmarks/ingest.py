@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import psutil
 
-from benchmarks.report import Measure, Refusal, folder_of, parser, refusals_of, tell, tell_refused
+from benchmarks.report import Measure, Refusal, folder_of, parser, print_measures, print_refused, refusals_of
 from benchmarks.servers import own_servers
 
 SOURCE = "football-data"
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
-    """Import all files twice, then the matches with reference and statistics alone."""
+    """Import all files twice, then the matches with only reference and statistics."""
     from celery import current_app
     from django.db import connection
 
@@ -51,7 +51,7 @@ def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
     records = [replace(record, source_id=str(number)) for number, record in enumerate(records)]
     bare, bare_time = timed(lambda: ingest(records, source="benchmark", now=now))
     refusals = refusals_of(first)
-    tell_refused(refusals, len(first.files))
+    print_refused(refusals, len(first.files))
     measures = [
         Measure("files", len(first.files), ""),
         Measure("files refused", len(first.failed), ""),
@@ -74,7 +74,7 @@ def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
 class Time:
     """Seconds by the clock, and of computing here and in the database's process, if that is on this machine.
 
-    On a busy machine the clock says little; the computing still tells what the work costs.
+    On a busy machine the elapsed time means little; CPU time still shows the cost.
     """
 
     clock: float
@@ -114,14 +114,14 @@ def database_seconds() -> float | None:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), metavar="DIR")
-    chosen = options.parse_args()
-    folder = folder_of(chosen.data)
+    args = options.parse_args()
+    folder = folder_of(args.data)
     with own_servers():
         measures, refusals = measure(folder)
-    tell("ingest", measures, chosen.json, refusals)
+    print_measures("ingest", measures, args.json, refusals)
     return 0
 
 

@@ -3,7 +3,7 @@
 N jobs (default: 500) of half a second run on a worker of jobs and webhooks with two processes. Its whole tree is killed
 by SIGKILL five times while they run, and another one started each time. Counted are the jobs that ended, their results,
 and the messages to a webhook that the end of each job makes. Before that, 50 parallel requests carry one idempotency
-key, jobs are submitted one after the other, and messages are sent to a receiver. All on servers of its own; `--broker`
+key, jobs are submitted one after the other, and messages are sent to a receiver. All on its own servers; `--broker`
 names another broker than its Redis, such as an empty RabbitMQ (amqp://guest:guest@127.0.0.1:5672//).
 """
 
@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from benchmarks.push_in import ready
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 from spai.stack.ports import free_port
 from spai.stack.processes import celery, granian_command
@@ -61,7 +61,7 @@ def receiver() -> Iterator[str]:
 
 @contextlib.contextmanager
 def started(command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command with its children as a group of their own; the group is killed at the end."""
+    """Run a command with its children as their own group; the group is killed at the end."""
     process = subprocess.Popen(command, env=os.environ | {"LOG_LEVEL": "WARNING"} | environment, start_new_session=True)
     try:
         yield process
@@ -207,12 +207,12 @@ def killed(key: object, url: str, *, jobs: int, kills: int) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--jobs", type=int, default=500, help="jobs of half a second")
     options.add_argument("--kills", type=int, default=5, help="times that the worker is killed")
     options.add_argument("--broker", default="", help="address of the broker; default: the Redis of the benchmark")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers(), receiver() as url:
         from celery import current_app
         from django.conf import settings
@@ -223,7 +223,7 @@ def main() -> int:
 
         settings.SPAI_WEBHOOK_HOSTS = [os.environ.setdefault("SPAI_WEBHOOK_HOSTS", "127.0.0.1")]
         # The broker of the other processes; wake-ups of this one go there too.
-        os.environ["CELERY_BROKER_URL"] = chosen.broker or os.environ["REDIS_URL"]
+        os.environ["CELERY_BROKER_URL"] = args.broker or os.environ["REDIS_URL"]
         current_app.conf.update(broker.celery_settings(os.environ["CELERY_BROKER_URL"]))
         made = services.create_key(
             name="benchmark", scopes=["read", "jobs"], created_by="benchmark", now=timezone.now()
@@ -231,9 +231,9 @@ def main() -> int:
         measures = [
             *submissions(made.token),
             *messages(made.row, url),
-            *killed(made.row, url, jobs=chosen.jobs, kills=chosen.kills),
+            *killed(made.row, url, jobs=args.jobs, kills=args.kills),
         ]
-    tell("prediction jobs", measures, chosen.json)
+    print_measures("prediction jobs", measures, args.json)
     return 0
 
 

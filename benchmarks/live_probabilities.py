@@ -1,7 +1,7 @@
 """How good probabilities during a match are: `python -m benchmarks.live_probabilities --data DIR [--json FILE]`.
 
 DIR holds files in football-data form (itself, or in football-data/). Every match with a score at half time is forecast
-before its season by a logit on our own ratings that was fitted to earlier seasons alone (walk forward, no prices), and
+before its season by a logit on our own ratings that was fitted only to earlier seasons (walk forward, no prices), and
 again at half time: by the forecast as it was, by `apps.ml.forecasting.live`, and by a logit on the forecast and the
 score. Constants and logit are fitted to the seasons to 2013-14, the table is about the later ones. Takes some minutes.
 """
@@ -20,7 +20,7 @@ import yaml
 
 from apps.ml.forecasting import estimators, live, scoring
 from apps.ml.forecasting.features import FeatureState
-from benchmarks.report import Measure, folder_of, parser, tell
+from benchmarks.report import Measure, folder_of, parser, print_measures
 from benchmarks.season_quality import FAMILIES, LEARNT_FROM, history
 
 FITTED_UNTIL: Final = "2013-14"
@@ -104,12 +104,12 @@ def logit(fitted: HalfTimes, asked: HalfTimes) -> np.ndarray:
 
 
 def main() -> int:
-    """Measure and tell; fail where the model misses its targets."""
+    """Measure and print; fail where the model misses its targets."""
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
-    chosen = options.parse_args()
+    args = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
-    matches, refusals = history(folder_of(chosen.data))
+    matches, refusals = history(folder_of(args.data))
     found = half_times(matches, params)
     fitted, asked = found.where(found.season <= FITTED_UNTIL), found.where(found.season > FITTED_UNTIL)
     share, effect = constants(fitted)
@@ -128,7 +128,7 @@ def main() -> int:
         for name, loss, target in zip(forecasts, losses, targets, strict=True)
     ]
     measures += [Measure(f"ECE, {name}", 100.0 * scoring.ece(p, asked.outcome), "%") for name, p in forecasts.items()]
-    tell("Probabilities at half time", measures, chosen.json, refusals)
+    print_measures("Probabilities at half time", measures, args.json, refusals)
     return int(model >= before or model > best + WITHIN)
 
 

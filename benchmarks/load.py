@@ -1,4 +1,4 @@
-"""Send requests over kept-alive connections as fast as they are answered, from a process of its own."""
+"""Send requests over kept-alive connections as fast as they are answered, from its own process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from multiprocessing import get_context
 
 @dataclass(slots=True)
 class Answers:
-    """What came back: milliseconds of each answer, sorted, the number of each status, and seconds in all."""
+    """What came back: milliseconds of each answer, sorted, the number of each status, and seconds in total."""
 
     times: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)

@@ -1,6 +1,6 @@
 """What each page weighs: `python -m benchmarks.pages [--matches N] [--json FILE]`.
 
-A PostgreSQL of its own is filled with N matches (300,000) of both worlds. Each page is asked for through every
+A separate PostgreSQL is filled with N matches (300,000) of both worlds. Each page is requested through every
 middleware: bytes as they are sent (compressed), queries and CPU of the process for a first request, which finds nothing
 kept, and CPU of the later ones (their median, also as a multiple of that of a page of text). Then a Chromium of this
 machine opens it over the `web` process with a clean cache: largest contentful paint (LCP), layout shift (CLS), blocking
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 
 MATCHES = 300_000
@@ -31,13 +31,13 @@ OF_A_SEASON = 40 * 380
 
 REQUESTS = 15
 TEXT = "/about/"
-"""A page of text alone; the CPU of the others is told as a multiple of its own too, as machines are noisy."""
+"""A page with only text; the CPU time of the others is also printed as a multiple of its own, as machines are noisy."""
 TARGETS = {"HTML": "≤ 30", "CPU": "≤ 15", "CLS": "0", "assets": "≤ 40"}
 
-# Registered before the page runs: what was painted first is told to nobody who asks later.
+# Registered before the page runs: an observer that is registered later does not get the first paint.
 OBSERVE = """
 window.seen = { lcp: 0, cls: 0, tbt: 0 };
-const watch = (type, tell) => new PerformanceObserver((list) => list.getEntries().forEach(tell))
+const watch = (type, print_measures) => new PerformanceObserver((list) => list.getEntries().forEach(tell))
   .observe({ type, buffered: true });
 watch("largest-contentful-paint", (entry) => { seen.lcp = entry.startTime; });
 watch("layout-shift", (entry) => { if (!entry.hadRecentInput) seen.cls += entry.value; });
@@ -293,13 +293,13 @@ def measure(folder: Path) -> list[Measure]:
 
 
 def main() -> int:
-    """Fill, measure and tell."""
+    """Fill, measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--matches", type=int, default=MATCHES, metavar="N")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers() as folder:
-        fill(chosen.matches)
-        tell("pages", measure(folder), chosen.json)
+        fill(args.matches)
+        print_measures("pages", measure(folder), args.json)
     return 0
 
 

@@ -1,8 +1,8 @@
 """Seconds from export to a version: `python -m benchmarks.pipeline [--json FILE] [--data DIR] [--profile NAME]`.
 
 DIR (default: SPAI_REAL_DATA) holds files in football-data form (itself, or in football-data/); without it the simulated
-world is measured. A PostgreSQL of its own is started; workspaces, caches and MLflow's files are in a temporary folder.
-Each profile runs on an empty cache of its own, then once more without a change.
+world is measured. A separate PostgreSQL is started; workspaces, caches and MLflow's files are in a temporary folder.
+Each profile runs on its own empty cache, then once more without a change.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Measure, Refusal, folder_of, parser, refusals_of, tell, tell_refused
+from benchmarks.report import Measure, Refusal, folder_of, parser, print_measures, print_refused, refusals_of
 from benchmarks.servers import own_servers
 
 TARGETS = {"production": "≤ 1200", "smoke": "≤ 90"}
@@ -43,14 +43,14 @@ def fill(data: Path | None) -> tuple[str, list[Refusal] | None]:
         return "sandbox", None
     report = import_files([data], source="football-data", now=now)
     refusals = refusals_of(report)
-    tell_refused(refusals, len(report.files))
+    print_refused(refusals, len(report.files))
     if not report.ingest.created:
         raise SystemExit(f"{data} holds no match that could be read")
     return "real", refusals
 
 
 def run(world: str, profile: str) -> list[Measure]:
-    """Run the pipeline of a world twice; return seconds by stage, in all, and of the second run."""
+    """Run the pipeline of a world twice; return seconds by stage, in total, and of the second run."""
     from apps.ml.models import PipelineRun
     from apps.ml.services import queue_run, run_due
 
@@ -109,19 +109,19 @@ def main() -> int:
         "--data", default=os.environ.get("SPAI_REAL_DATA"), help="folder of files in football-data form"
     )
     options.add_argument("--profile", choices=PROFILES, action="append", help="may be repeated; default: all")
-    given = options.parse_args()
-    data = folder_of(given.data) if given.data else None
+    args = options.parse_args()
+    data = folder_of(args.data) if args.data else None
     with own_servers() as folder:
         from django.conf import settings
 
         world, refusals = fill(data)
         print(f"world: {world}", flush=True)
         measures = []
-        for profile in given.profile or PROFILES:
+        for profile in args.profile or PROFILES:
             # What a profile made would be taken from DVC's cache by the next one.
             settings.SPAI_VAR_DIR = folder / profile
             measures += run(world, profile)
-    tell(f"pipeline, {world} world", measures, given.json, refusals)
+    print_measures(f"pipeline, {world} world", measures, args.json, refusals)
     return 0
 
 

@@ -1,6 +1,6 @@
 """How fast events reach many clients, and that none is lost: `python -m benchmarks.push [--json FILE]`.
 
-Everything runs on servers of its own. Half of the clients are websockets, half read Server-Sent Events.
+Everything runs on its own servers. Half of the clients are websockets, half read Server-Sent Events.
 
 1. Delivery: to one push process with many clients, forecasts are published one after the other. How long after its
    commit has each reached each client?
@@ -31,7 +31,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.push_in import ready
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 from spai.stack.ports import free_port
 from spai.stack.processes import uvicorn_command
@@ -240,13 +240,13 @@ def have_more(clients: Sequence[Client], before: Sequence[int]) -> bool:
 
 
 def own_memory(process: PushProcess) -> float:
-    """Return the memory that a push process alone has, in KiB."""
+    """Return the memory that only a push process has, in KiB."""
     used: int = psutil.Process(process.process.pid).memory_full_info().uss
     return used / 1024
 
 
 async def memory(sizes: Sequence[int]) -> list[Measure]:
-    """Measure how much a push process grows with clients that wait, for each kind in a process of its own."""
+    """Measure how much a push process grows with clients that wait, for each kind in its own process."""
     measures = []
     for kind, read in {"websocket": websocket, "event stream": stream}.items():
         with push_processes(1) as (push,):
@@ -359,7 +359,7 @@ def replay(events: int) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--clients", type=int, default=500, help="of the delivery (500)")
     options.add_argument("--forecasts", type=int, default=50, help="of the delivery (50)")
@@ -373,17 +373,17 @@ def main() -> int:
         "--waiting", type=int, nargs="+", default=[200, 500, 1000], help="of the memory (200 500 1000)"
     )
     options.add_argument("--only", choices=("delivery", "faults", "replay", "memory"), help="one of the four")
-    chosen = options.parse_args()
+    args = options.parse_args()
     random.seed(1)
     parts: dict[str, Callable[[], list[Measure]]] = {
-        "delivery": lambda: asyncio.run(delivery(chosen.clients, chosen.forecasts)),
-        "faults": lambda: asyncio.run(faults(chosen.fault_clients, chosen.fault_events, chosen.cuts)),
-        "replay": lambda: replay(chosen.kept),
-        "memory": lambda: asyncio.run(memory(chosen.waiting)),
+        "delivery": lambda: asyncio.run(delivery(args.clients, args.forecasts)),
+        "faults": lambda: asyncio.run(faults(args.fault_clients, args.fault_events, args.cuts)),
+        "replay": lambda: replay(args.kept),
+        "memory": lambda: asyncio.run(memory(args.waiting)),
     }
     with own_servers():
-        measures = [each for name, part in parts.items() if chosen.only in (None, name) for each in part()]
-    tell("push", measures, chosen.json)
+        measures = [each for name, part in parts.items() if args.only in (None, name) for each in part()]
+    print_measures("push", measures, args.json)
     return 0
 
 

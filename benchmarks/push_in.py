@@ -1,6 +1,6 @@
 """How fast lines that a feed pushes in become committed rows: `python -m benchmarks.push_in [--json FILE]`.
 
-A body of 20,000 lines goes over HTTP to an admin process of its own, on a PostgreSQL of its own.
+A body of 20,000 lines goes over HTTP to its own admin process, on its own PostgreSQL.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 from spai.stack.ports import free_port
 from spai.stack.processes import ADMIN_THREADS, granian_command
@@ -170,11 +170,11 @@ def measure() -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
-    chosen = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
+    """Measure and print."""
+    args = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
     with own_servers():
         measures = measure()
-    tell("push in", measures, chosen.json)
+    print_measures("push in", measures, args.json)
     return 0
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from benchmarks.report import Measure, folder_of, parser, refusals_of, tell, tell_refused
+from benchmarks.report import Measure, folder_of, parser, print_measures, print_refused, refusals_of
 from benchmarks.servers import own_servers
 
 TABLE_SCANS = frozenset(
@@ -72,7 +72,7 @@ class Answer:
 
 
 def rows_read(plan: dict[str, Any]) -> int:
-    """Return the rows that the scans of a plan read: given or dropped, in all loops."""
+    """Return the rows that the scans of a plan read: given or dropped, summed over all loops."""
     own = 0
     if plan["Node Type"] in TABLE_SCANS:
         dropped = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
@@ -202,11 +202,11 @@ def measure(times: int = 3) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), metavar="DIR")
-    chosen = options.parse_args()
-    folder = folder_of(chosen.data)
+    args = options.parse_args()
+    folder = folder_of(args.data)
     with own_servers():
         from django.db import connection
 
@@ -214,11 +214,11 @@ def main() -> int:
 
         report = import_files([folder], source="football-data", now=datetime.now(UTC))
         refusals = refusals_of(report)
-        tell_refused(refusals, len(report.files))
+        print_refused(refusals, len(report.files))
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
         measures = measure()
-    tell("queries", measures, chosen.json, refusals)
+    print_measures("queries", measures, args.json, refusals)
     return 0
 
 

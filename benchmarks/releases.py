@@ -1,14 +1,14 @@
 """What readers and jobs notice of a release: `python -m benchmarks.releases [--rounds N] [--json FILE]`.
 
 Two processes of each kind are replaced in turn, N times (default: 2), as Kubernetes or compose would: SIGTERM, wait,
-start anew, wait until it is ready. Meanwhile
+start again, wait until it is ready. Meanwhile
 
 1. readers ask two web processes, each over connections that stay open; a balancer sends them to those that are ready;
 2. two workers work on jobs of half a second;
 3. clients follow events at two push processes, and connect again when a connection ends.
 
 Counted are requests that failed, jobs that were lost or begun twice, and events that a client missed or got twice. All
-on servers of its own.
+on its own servers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pathlib import Path
 from benchmarks.jobs import started
 from benchmarks.push import clients_of, publish, until
 from benchmarks.push_in import ready
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 from spai.stack import stopping
 from spai.stack.container import FINISH_SECONDS
@@ -44,7 +44,7 @@ PATHS = (
     "/api/v1/events/?after=0",
     "/livez",
 )
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 """Time between two looks of the balancer at the readiness probes."""
 DRAIN_SECONDS = 5.0
 CLIENTS = 40
@@ -136,7 +136,7 @@ class Readers:
             thread.join()
 
     def _balance(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._over.wait(POLL_SECONDS):
             self._ready = [port for port in self._ports if ready(port)]
 
     def _read(self) -> None:
@@ -144,7 +144,7 @@ class Readers:
         while not self._over.is_set():
             if not (choice := self._ready):
                 self._note("no process was ready")
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
                 continue
             port, path = random.choice(choice), random.choice(PATHS)
             # http.client opens a new connection after a response that ended the old one, and only then.
@@ -222,7 +222,7 @@ def jobs(rounds: int) -> list[Measure]:
             for each in running:
                 done = rows.filter(state="succeeded").count()
                 end = time.monotonic() + STUCK
-                # The worker that was started last works before the other one is told to stop.
+                # The worker that was started last works before the other one has to stop.
                 while rows.filter(state="succeeded").count() < done + 5 and time.monotonic() < end:
                     time.sleep(0.1)
                 each.stop()
@@ -253,7 +253,7 @@ async def events(rounds: int) -> list[Measure]:
             while not replacing.done():
                 await asyncio.to_thread(publish, EVENTS_AT_ONCE)
                 published += EVENTS_AT_ONCE
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
             await replacing
             begin = listening[0].begin
             await until(lambda: all(client.latest == begin + published for client in listening))
@@ -271,10 +271,10 @@ async def events(rounds: int) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--rounds", type=int, default=2, help="times that each process is replaced")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers():
         from celery import current_app
 
@@ -283,8 +283,8 @@ def main() -> int:
         Path(os.environ["SPAI_VAR_DIR"]).mkdir(exist_ok=True)
         os.environ["CELERY_BROKER_URL"] = os.environ["REDIS_URL"]
         current_app.conf.update(broker.celery_settings(os.environ["REDIS_URL"]))
-        measures = [*requests(chosen.rounds), *asyncio.run(events(chosen.rounds)), *jobs(chosen.rounds)]
-    tell("releases", measures, chosen.json)
+        measures = [*requests(args.rounds), *asyncio.run(events(args.rounds)), *jobs(args.rounds)]
+    print_measures("releases", measures, args.json)
     return 0
 
 

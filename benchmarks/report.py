@@ -1,7 +1,7 @@
-"""The form of every benchmark's answer: a table for people, the same numbers for programs.
+"""The output of every benchmark: a table for people, and the same numbers as JSON for programs.
 
-A benchmark calls `parser()` for its options, makes a list of `Measure`, and ends with `tell()`. How long something took
-is told and never decides the exit code. What was refused of the files that it read is named by `tell_refused()`.
+A benchmark calls `parser()` for its options, makes a list of `Measure`, and ends with `print_measures()`. Durations are
+printed and never decide the exit code. `print_refused()` names the rows that were refused in the files that it read.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def refusals_of(report: ImportReport) -> list[Refusal]:
     return found
 
 
-def tell_refused(refusals: Sequence[Refusal], files: int) -> None:
+def print_refused(refusals: Sequence[Refusal], files: int) -> None:
     """Print how many of the files and rows were refused, and each of them with its reason."""
     whole = [refusal for refusal in refusals if refusal.line == 0]
     rows = [refusal for refusal in refusals if refusal.line != 0]
@@ -115,10 +115,10 @@ def machine() -> dict[str, str | int | float]:
     }
 
 
-def tell(
+def print_measures(
     title: str, measures: Sequence[Measure], json_file: Path | None, refusals: Sequence[Refusal] | None = None
 ) -> None:
-    """Print the table, and write the JSON where it was asked for, with what was refused of the files that were read."""
+    """Print the table, and write the JSON where it was requested, with what was refused of the files that were read."""
     about = machine()
     width = max(len(measure.name) for measure in measures)
     print(f"\n{title}  ({about['processors']} processors, load {about['load']} at the end)")

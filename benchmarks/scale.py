@@ -1,9 +1,10 @@
 """What more matches cost: `python -m benchmarks.scale [--matches N …] [--profile NAME] [--processes N …]`.
 
 For each N (default: 100,000, 300,000 and a million) simulated matches of 40 leagues are imported into a PostgreSQL of
-their own and exported, and every stage up to the training runs on them, each in a process of its own as in a run:
-seconds by the clock and of processors, and the largest memory of a process. On a busy machine the clock says little.
-With `--processes 1 2` the training runs once for each number of processes, and whether its files are equal is told.
+their own and exported, and every stage up to the training runs on them, each in its own process as in a run:
+seconds by the clock and of processors, and the largest memory of a process. On a busy machine the elapsed time means
+little. With `--processes 1 2` the training runs once for each number of processes, and whether its files are equal is
+printed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import yaml
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus, StatsRecord
 from apps.ml.pipeline import files
 from benchmarks.features import simulated
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import own_servers
 
 SIZES: Final = (100_000, 300_000, 1_000_000)
@@ -71,7 +72,7 @@ def records(matches: int) -> Iterator[MatchRecord]:
 
 
 def import_and_export(matches: int, root: Path) -> None:
-    """Import the matches into a database of their own and export them; print what the database's process cost."""
+    """Import the matches into their own database and export them; print what the database's process cost."""
     from django.core.management import call_command
 
     from apps.matches.ingest import ingest
@@ -144,23 +145,21 @@ def measures_of(matches: int, profile: str, processes: Sequence[int]) -> list[Me
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--matches", type=int, nargs="+", default=SIZES)
     options.add_argument("--profile", choices=("smoke", "production"), default="smoke")
     options.add_argument("--processes", type=int, nargs="+", default=(1,), help="that train")
     options.add_argument("--child", type=int, help="import and export so many matches in this process, and end")
     options.add_argument("--root", type=Path, help="where a child exports to")
-    given = options.parse_args()
-    if given.child:
-        os.environ["SPAI_PROFILE"] = given.profile
+    args = options.parse_args()
+    if args.child:
+        os.environ["SPAI_PROFILE"] = args.profile
         with own_servers():
-            import_and_export(given.child, given.root)
+            import_and_export(args.child, args.root)
         return 0
-    measures = [
-        measure for matches in given.matches for measure in measures_of(matches, given.profile, given.processes)
-    ]
-    tell(f"cost of simulated matches, profile {given.profile}", measures, given.json)
+    measures = [measure for matches in args.matches for measure in measures_of(matches, args.profile, args.processes)]
+    print_measures(f"cost of simulated matches, profile {args.profile}", measures, args.json)
     return 0
 
 

@@ -1,6 +1,6 @@
 """What a scrape run costs: `python -m benchmarks.scraping [--json FILE] [--pages N]`.
 
-Reads the sandbox's site, which runs in a process of its own, through a real browser into a PostgreSQL of its own. The
+Reads the sandbox's site, which runs in its own process, through a real browser into its own PostgreSQL. The
 site has four leagues in which a match ends each minute: an hour of it is far more than an hour of four real leagues, so
 that ten times its cost is an upper bound for forty. Beside it, in the same run, a plain Playwright loop opens the same
 pages and does nothing with them.
@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, browser_or_end, own_servers
 
 LEAGUES = 4
@@ -30,7 +30,7 @@ HOUR = 3600.0
 
 
 def serve(offset: Synchronized[float], address: Any, stop: Event, anchor: datetime | None) -> None:
-    """Run the site until told to stop; its clock is ahead by `offset` seconds."""
+    """Run the site until `stop` is set; its clock is ahead by `offset` seconds."""
     from tests.sandbox_server import SandboxServer
 
     def clock() -> datetime:
@@ -90,7 +90,7 @@ def scrape_once(scope: str, offset: Synchronized[float], without: set[int]) -> t
 
 
 def plain_loop(url: str, paths: list[str]) -> float:
-    """Open pages with Playwright alone; return the seconds."""
+    """Open pages with Playwright, without SPAI; return the seconds."""
     from playwright.sync_api import sync_playwright
 
     from apps.scraping.browser import find
@@ -121,11 +121,11 @@ def our_loop(url: str, paths: list[str]) -> float:
     run = ScrapeRun.objects.select_related("source").order_by("pk").first()
     assert run is not None
     with SourceFetcher(Source.objects.get(name="sandbox")) as fetcher:
-        fetcher.get(Request(f"{url}/", "home", FetchMethod.BROWSER, "script"), kept=None)
+        fetcher.get(Request(f"{url}/", "home", FetchMethod.BROWSER, "script"), stored=None)
         began = time.perf_counter()
         for path in paths:
             request = Request(url + path, "match_centre", FetchMethod.BROWSER, "script")
-            response = fetcher.get(request, kept=None)
+            response = fetcher.get(request, stored=None)
             snapshots.keep(run=run, request=request, response=response, outcome=FetchOutcome.STORED)
         return time.perf_counter() - began
 
@@ -171,14 +171,14 @@ def measure(pages: int) -> list[Measure]:
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0])
     options.add_argument("--pages", type=int, default=100, help="pages of the race with the plain loop")
-    chosen = options.parse_args()
+    args = options.parse_args()
     browser_or_end()
     with own_servers():
-        measures = measure(chosen.pages)
-    tell("scraping", measures, chosen.json)
+        measures = measure(args.pages)
+    print_measures("scraping", measures, args.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.scraping import site
 from benchmarks.servers import browser_or_end, own_servers
 
@@ -37,7 +37,7 @@ MODES = {
     "contradicting": ("invalid",),
     "reset": ("http_error",),
 }
-"""Each way of breaking, and the outcomes that say it."""
+"""Each fault, and the outcomes that report it."""
 
 
 def tables() -> tuple[int, int, int]:
@@ -93,12 +93,12 @@ def measure() -> list[Measure]:
 
 
 def main() -> None:
-    """Measure and tell."""
-    chosen = parser(__doc__.splitlines()[0]).parse_args()
+    """Measure and print."""
+    args = parser(__doc__.splitlines()[0]).parse_args()
     browser_or_end()
     with own_servers():
         measures = measure()
-    tell("scraping faults", measures, chosen.json)
+    print_measures("scraping faults", measures, args.json)
 
 
 if __name__ == "__main__":

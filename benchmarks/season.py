@@ -1,7 +1,7 @@
 """How fast a season is simulated: `python -m benchmarks.season [--seasons N] [--json FILE]`.
 
 N seasons (default: 10,000) of 20 clubs are drawn from their first match day on, 380 matches each, and ranked by the
-rules of two kinds of competition, the second of which counts the matches between level clubs anew. One core.
+rules of two kinds of competition, the second of which counts the matches between level clubs again. One core.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from apps.matches.standings import GOALS_FIRST, MUTUAL_FIRST, Rule
 from apps.ml.forecasting import season
 from apps.ml.forecasting.goals import outcome_probabilities
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 
 CLUBS: Final = 20
 DOUBT: Final = 0.4
@@ -58,20 +58,20 @@ def seconds(rule: Rule, simulations: int, *, played: int = 0) -> float:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--seasons", type=int, default=season.SIMULATIONS, help="seasons to simulate")
-    asked = options.parse_args()
+    args = options.parse_args()
     began = time.perf_counter()
     seconds(GOALS_FIRST, 10)
     compiled = time.perf_counter() - began
     measures = [
-        Measure("goal difference first, whole season", seconds(GOALS_FIRST, asked.seasons), "s", TARGET),
-        Measure("matches between them first, whole season", seconds(MUTUAL_FIRST, asked.seasons), "s", TARGET),
-        Measure("matches between them first, half a season", seconds(MUTUAL_FIRST, asked.seasons, played=190), "s"),
+        Measure("goal difference first, whole season", seconds(GOALS_FIRST, args.seasons), "s", TARGET),
+        Measure("matches between them first, whole season", seconds(MUTUAL_FIRST, args.seasons), "s", TARGET),
+        Measure("matches between them first, half a season", seconds(MUTUAL_FIRST, args.seasons, played=190), "s"),
         Measure("kernels loaded or compiled", compiled, "s"),
     ]
-    tell(f"{asked.seasons:,} seasons of {CLUBS} clubs", measures, asked.json)
+    print_measures(f"{args.seasons:,} seasons of {CLUBS} clubs", measures, args.json)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 DIR holds files in football-data form (itself, or in football-data/). Past league seasons in which everybody met
 everybody at home and away are simulated as they stood at their start, at half and at three quarters, from forecasts by
-a logit that was fitted to earlier seasons alone, and compared with how they ended. The plain alternative is how often
+a logit that was fitted only to earlier seasons, and compared with how they ended. The plain alternative is how often
 clubs ended above a line from the same place of the table, in all the other seasons. Takes some minutes.
 """
 
@@ -27,7 +27,7 @@ from apps.ml.forecasting.features import FeatureState, offline_as_of
 from apps.ml.forecasting.features.schema import STATS
 from apps.scraping.sources import SOURCES
 from apps.scraping.sources.base import ParseError
-from benchmarks.report import Measure, Refusal, folder_of, parser, tell, tell_refused
+from benchmarks.report import Measure, Refusal, folder_of, parser, print_measures, print_refused
 
 FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "pi")
 SCORES: Final = ("away_goals", "home_goals_half_time", "away_goals_half_time")
@@ -54,12 +54,12 @@ class Case:
 
     @property
     def common(self) -> dict[str, Any]:
-        """What simulating and ranking are told alike."""
+        """The common arguments of simulating and ranking."""
         return {"clubs": self.clubs, "played": self.played, "rule": self.rule, "win": self.win}
 
 
 def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
-    """Return every finished match of a folder, in the order of kick-off; and what was refused, which is told too."""
+    """Return every finished match of a folder, ordered by kick-off; and what was refused, which is printed too."""
     records, refusals = [], []
     paths = sorted(root.glob("*/*.csv"))
     for path in paths:
@@ -71,12 +71,12 @@ def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
             continue
         refusals += [Refusal(name, row.line, row.reason, row.row) for row in parsed.refused]
         records += parsed.records
-    tell_refused(refusals, len(paths))
+    print_refused(refusals, len(paths))
     return finished(records), refusals
 
 
 def finished(records: Iterable[MatchRecord]) -> pd.DataFrame:
-    """Return the matches with a result, in the order of kick-off, with numbers in place of names."""
+    """Return the matches with a result, ordered by kick-off, with numbers in place of names."""
     rows = []
     for record in records:
         if record.home_goals is None:
@@ -132,7 +132,7 @@ def cases(matches: pd.DataFrame, params: dict[str, Any]) -> list[Case]:
             models[year] = estimators.create("logit", params["train"]["smoke"]["logit"], seed=1).fit(
                 rows[0][earlier], outcome[earlier], names=state.names
             )
-        number = {name: place for place, name in enumerate(sorted({*left["home_team"], *past["home_team"]}))}
+        number = {name: index for index, name in enumerate(sorted({*left["home_team"], *past["home_team"]}))}
         both = [_numbered(part, number) for part in (past, left)]
         found.append(
             Case(
@@ -207,13 +207,13 @@ def _hit(places: np.ndarray, count: int, clubs: int) -> np.ndarray:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__ or "")
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
-    asked = options.parse_args()
+    args = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
     doubt = params["season"]["doubt"]
-    matches, refusals = history(folder_of(asked.data))
+    matches, refusals = history(folder_of(args.data))
     found = cases(matches, params)
     measures = []
     for stage in STAGES:
@@ -225,7 +225,7 @@ def main() -> int:
         for line in LINES:
             target = f"below {plain[line]:.4f}, by place" if STAGES[stage] else ""
             measures.append(Measure(f"{stage}: Brier score, {line}", with_doubt[line], "", target))
-    tell(f"Simulated seasons, doubt {doubt}", measures, asked.json, refusals)
+    print_measures(f"Simulated seasons, doubt {doubt}", measures, args.json, refusals)
     return 0
 
 

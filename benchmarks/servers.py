@@ -1,4 +1,4 @@
-"""The servers of a benchmark: a PostgreSQL and a Redis for it alone, so that it needs no stack and touches none."""
+"""The servers of a benchmark: a PostgreSQL and a Redis only for it, so that it needs no stack and touches none."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What serving costs and keeps to, part by part in one run: `python -m benchmarks.serving [PART ...]`.
 
-The parts are benchmarks of their own, each with its own throw-away servers and its own table: forecasts of single
+The parts are separate benchmarks, each with its own throw-away servers and its own table: forecasts of single
 matches, lists and batches, limits of requests, jobs and webhooks, push. Figures of different runs cannot be compared
 where the machine was busy; those of one run can.
 """

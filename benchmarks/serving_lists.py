@@ -1,6 +1,6 @@
 """What lists and batches cost: `python -m benchmarks.serving_lists [--json FILE] [--matches N] [--seconds S]`.
 
-A PostgreSQL of its own is filled with the simulated world, of which the pipeline trains and registers a champion, and
+A separate PostgreSQL is filled with the simulated world, of which the pipeline trains and registers a champion, and
 with N matches (200,000) that were forecast. The `web` process, with as many workers as the stack has, then answers page
 1 and page 10,000 of the list, files of 10,000 rows, batches of 10,000 matches and of 10,000 pairings, and single
 forecasts: alone, and beside batches and files. CPU is that of the web process and of PostgreSQL, from /proc.
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pipeline import champion
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, cpu_milliseconds, own_servers, postmaster
 from spai.stack.ports import free_port
 
@@ -135,7 +135,7 @@ class Site:
 
 @contextmanager
 def repeated(*works: Callable[[], object]) -> Iterator[list[int]]:
-    """Call each function again and again in a thread of its own; yield how often they were called."""
+    """Call each function again and again in its own thread; yield how often they were called."""
     ended, calls = threading.Event(), [0] * len(works)
 
     def repeat(place: int, work: Callable[[], object]) -> None:
@@ -229,12 +229,12 @@ def main() -> int:
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--matches", type=int, default=205_000, help="with published forecasts (205,000)")
     options.add_argument("--seconds", type=float, default=15.0, help="of each load (15)")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers() as folder:
         from spai.stack.processes import granian_command
 
         champion()
-        ids = store(chosen.matches)
+        ids = store(args.matches)
         (folder / "metrics").mkdir()
         port, workers = free_port(), min(4, os.cpu_count() or 1)
         environment = {
@@ -254,11 +254,11 @@ def main() -> int:
         try:
             wait_until_ready(port, process, log)
             site = Site(port, (process.pid, postmaster()), key_without_limit())
-            measures = measure(site, ids, chosen.seconds)
+            measures = measure(site, ids, args.seconds)
         finally:
             process.terminate()
             process.wait(STUCK)
-    tell(f"lists and batches, {len(ids)} matches, {workers} workers", measures, chosen.json)
+    print_measures(f"lists and batches, {len(ids)} matches, {workers} workers", measures, args.json)
     return 0
 
 

@@ -1,7 +1,7 @@
 """What one forecast costs: `python -m benchmarks.serving_single [--json FILE] [--matches N] [--seconds S]`.
 
-A PostgreSQL of its own is filled with the simulated world, of which the pipeline trains and registers a champion, and
-with N published forecasts (20,000) in leagues of their own. One worker of the `web` process then answers eight
+A separate PostgreSQL is filled with the simulated world, of which the pipeline trains and registers a champion, and
+with N published forecasts (20,000) in their own leagues. One worker of the `web` process then answers eight
 connections: `/livez`, which is the floor, each stored forecast once (cold) and again (warm, with 100 API keys, with and
 without If-None-Match), and what-if matches. CPU is that of the web process and of PostgreSQL, from /proc. In this
 process: one row through the champion, and a hundred replacements of it while threads forecast. Then
@@ -31,7 +31,7 @@ from typing import Any
 
 from benchmarks import load
 from benchmarks.pipeline import champion
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, cpu_milliseconds, own_servers, postmaster
 from spai.stack.ports import free_port
 
@@ -148,7 +148,7 @@ class Site:
 
 
 def api_keys() -> list[dict[str, str]]:
-    """Return the headers of a hundred clients, each with a key of its own."""
+    """Return the headers of a hundred clients, each with its own key."""
     from apps.api import services
     from apps.api.models import ApiKeyScope
 
@@ -162,7 +162,7 @@ def api_keys() -> list[dict[str, str]]:
 
 def stored(site: Site, ids: list[int], seconds: float, keys: list[dict[str, str]]) -> list[Measure]:
     """Measure the floor and stored forecasts."""
-    asked = [(f"/api/v1/matches/{match_id}/prediction/", keys[place % KEYS]) for place, match_id in enumerate(ids)]
+    asked = [(f"/api/v1/matches/{match_id}/prediction/", keys[index % KEYS]) for index, match_id in enumerate(ids)]
     plain = [load.request(site.port, path, **key) for path, key in asked]
     measures = site.ask("/livez, the floor", [load.request(site.port, "/livez")], seconds=seconds)
     measures += site.ask(f"stored forecast, cold, {len(ids)} matches", plain, seconds=None)
@@ -185,8 +185,8 @@ def what_if(site: Site, seconds: float, keys: list[dict[str, str]]) -> list[Meas
     pairs = sorted(set(rows.values_list("home_team__slug", "away_team__slug")[:500]))
     random.Random(1).shuffle(pairs)
     asked = [
-        load.request(site.port, f"/api/v1/what-if/?home={home}&away={away}", **keys[place % KEYS])
-        for place, (home, away) in enumerate(pairs)
+        load.request(site.port, f"/api/v1/what-if/?home={home}&away={away}", **keys[index % KEYS])
+        for index, (home, away) in enumerate(pairs)
     ]
     return site.ask("what-if, with features", asked, seconds=seconds)
 
@@ -326,7 +326,7 @@ def main() -> int:
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--matches", type=int, default=20_000, help="with a published forecast (20,000)")
     options.add_argument("--seconds", type=float, default=8.0, help="of each load (8)")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers() as folder:
         from django.utils import timezone
 
@@ -334,7 +334,7 @@ def main() -> int:
         from spai.stack.processes import granian_command
 
         version = champion()
-        ids = store(chosen.matches, version.pk)
+        ids = store(args.matches, version.pk)
         random.Random(1).shuffle(ids)
         measures, port = [], free_port()
         environment = {
@@ -349,11 +349,11 @@ def main() -> int:
         with server(command, port, "/readyz", folder / "web.log", **environment) as web:
             site = Site(port, web, postgres)
             keys = api_keys()
-            measures += stored(site, ids, chosen.seconds, keys) + what_if(site, chosen.seconds, keys)
+            measures += stored(site, ids, args.seconds, keys) + what_if(site, args.seconds, keys)
         serving.keep_current(clock=timezone.now, rounds=1)
         served = serving.latest(version.world, now=timezone.now())
         measures += one_row(served) + mlflow_serve(version, served, folder, free_port()) + swaps(served, folder)
-    tell(f"single forecasts, {len(ids)} matches, one worker", measures, chosen.json)
+    print_measures(f"single forecasts, {len(ids)} matches, one worker", measures, args.json)
     return 0
 
 

@@ -1,7 +1,7 @@
 """What slow clients and overload do to a running stack: `python -m benchmarks.slow_clients [--json FILE]`.
 
 For each process, so many connections of each kind are held open (half-sent bodies, half-sent heads, silent ones, and
-answers that are not read) while `/livez` is asked on connections of its own. Then eight clients ask one page of `web`
+answers that are not read) while `/livez` is asked on its own connections. Then eight clients ask one page of `web`
 again and again. The stack of this checkout must run; nothing but this machine is asked.
 """
 
@@ -16,13 +16,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from spai.stack import environment
 
 HELD_SECONDS = 9.0
 """Shorter than the deadline after which the site closes such connections."""
 PAUSE = 0.05
-PATIENCE = 30.0
+TIMEOUT = 30.0
 LOADED_SECONDS = 20.0
 CLIENTS = 8
 PAGES = {
@@ -91,7 +91,7 @@ async def asked(at: Address, path: str) -> tuple[float, int]:
     """Return the milliseconds that an answer took on a new connection, and its status; 0 when there was none."""
     began, status = time.perf_counter(), 0
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             reader, writer = await asyncio.open_connection(*at)
             writer.write(f"GET {path} HTTP/1.1\r\nHost: {at[0]}\r\nConnection: close\r\n\r\n".encode())
             answer = await reader.read()
@@ -184,12 +184,12 @@ async def measure(count: int, loaded_seconds: float) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--connections", type=int, default=200, help="of each kind (200)")
     options.add_argument("--seconds", type=float, default=LOADED_SECONDS, help="of overload (20)")
-    chosen = options.parse_args()
-    tell("slow clients", asyncio.run(measure(chosen.connections, chosen.seconds)), chosen.json)
+    args = options.parse_args()
+    print_measures("slow clients", asyncio.run(measure(args.connections, args.seconds)), args.json)
     return 0
 
 

@@ -1,8 +1,8 @@
 """What limits of requests cost, and whether they hold: `python -m benchmarks.throttle [--json FILE]`.
 
-It starts a PostgreSQL and a Redis of its own. First one process admits requests of 100 keys. Then four processes with
+It starts its own PostgreSQL and Redis. First one process admits requests of 100 keys. Then four processes with
 four threads each send more requests of one key than a minute allows. At last Redis is frozen and killed while one
-process goes on.
+process continues.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import STUCK, own_servers
 
 PROCESSES = 4
@@ -140,7 +140,7 @@ def together(address: str) -> list[Measure]:
 
 
 def without_redis(address: str) -> list[Measure]:
-    """Freeze and then kill the Redis while one process goes on."""
+    """Freeze and then kill the Redis while one process continues."""
     import redis
 
     from apps.api.services import shared_counter
@@ -168,12 +168,12 @@ def without_redis(address: str) -> list[Measure]:
 
 
 def main() -> int:
-    """Measure and tell."""
+    """Measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
     with own_servers():
         address = os.environ["REDIS_URL"]
         measures = admissions() + middleware() + together(address) + without_redis(address)
-        tell("limits of requests", measures, options.json)
+        print_measures("limits of requests", measures, options.json)
     return 0
 
 

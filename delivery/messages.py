@@ -26,10 +26,10 @@ NOT_OF_PAGES: Final = ("templates/admin/", "apps/scraping/", "/migrations/", "/a
 """Parts of the paths of sources whose texts no reader sees."""
 
 FUNCTIONS: Final = ("gettext", "ngettext", "pgettext", "npgettext", "_")
-"""Functions that translate; also with ``_lazy`` or ``_noop`` behind their names."""
+"""Functions that translate; also with the suffix ``_lazy`` or ``_noop``."""
 
 NOISE: Final = re.compile(rb'^"(?!Language:|Plural-Forms:|MIME-Version:|Content-).*\\n"(?:\n|\Z)', re.MULTILINE)
-"""Lines of the head of a catalogue that say nothing to a translator, or change each time."""
+"""Lines of the head of a catalogue that a translator does not need, or that change each time."""
 
 CALL: Final = re.compile(r"\b(?:n?p?gettext|_)\(")
 
@@ -60,7 +60,7 @@ def sources() -> list[Path]:
 
 
 def messages_of(path: Path) -> list[Message]:
-    """Return the texts of one file in the order in which they stand there.
+    """Return the texts of one file in the order in which they occur.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def _calls(code: str) -> Iterator[str]:
 
 
 def collected() -> Catalog:
-    """Return all texts of the sources, each with the files that it stands in."""
+    """Return all texts of the sources, each with the files in which it occurs."""
     found = Catalog()
     for path in sources():
         for context, messages in _by_context(messages_of(path)).items():
@@ -154,7 +154,7 @@ def written_mo(catalogue: Catalog) -> bytes:
 
 
 def main() -> None:
-    """Update and compile all catalogues; say what is missing."""
+    """Update and compile all catalogues; print the missing translations."""
     for path in catalogues():
         catalogue = updated(path)
         path.write_bytes(written_po(catalogue))

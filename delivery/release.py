@@ -134,8 +134,8 @@ def deploy(environment: str, dry: bool) -> None:
     values = ("--values", setting("HELM_VALUES", dry))
     image = f"image.registry={setting('REGISTRY', dry)},image.tag={revision()}"
     place = ("--namespace", f"spai-{environment}", "--create-namespace")
-    patience = ("--atomic", "--timeout", "15m")
-    run("helm", "upgrade", "--install", "spai", "helm", *place, *values, "--set", image, *patience, dry=dry)
+    atomic = ("--atomic", "--timeout", "15m")
+    run("helm", "upgrade", "--install", "spai", "helm", *place, *values, "--set", image, *atomic, dry=dry)
     run("curl", "--fail", "--silent", "--show-error", f"{setting('SITE_URL', dry)}/readyz", dry=dry)
 
 

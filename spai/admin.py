@@ -80,7 +80,7 @@ class UnfoldUserAdmin(UserAdmin, OfferingAdmin):
         dialog={
             "title": "Remove the second factor",
             "description": "For a user who has lost the phone and the backup codes. Make sure that it is really this "
-            "person who asks: a login needs the password alone then.",
+            "person who asks: a login needs only the password then.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Remove",
         },

@@ -39,11 +39,11 @@ def spectacular_settings(site_url: str) -> dict[str, Any]:
                 "scores": "Published forecasts, compared with the results.",
                 "models": "Model versions and how good they are.",
                 "live-comparisons": "Versions in shadow against the champion, on matches that were graded.",
-                "features": "What the champion is told about a match.",
+                "features": "The inputs of the champion for a match.",
                 "bookmakers": "Whose prices are stored.",
                 "sources": "Where matches come from.",
                 "events": "What happened, in order.",
-                "webhooks": "Addresses that are told what happened.",
+                "webhooks": "Addresses that get a request for each event.",
                 "ledger": "Proofs that no forecast was changed after its publication.",
                 "ingest": "Push-in: a program sends fixtures, results and odds. The admin process answers.",
             }.items()

@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
 """How long the reader waits for a notification, and before it tries again after an error."""
 
-LOOK_SECONDS = 5.0
-"""Longest time between two looks at the events when there is no notification; every commit sends one. Also the longest
+POLL_SECONDS = 5.0
+"""Longest time between two reads of the events when there is no notification; every commit sends one. Also the longest
 time without a query of the session that holds the relay's lock."""
 
 DRAIN_LOOK_SECONDS = 0.5
@@ -63,7 +63,7 @@ async def read_events() -> None:
     """Number committed events, in one of all push processes, and read the numbered ones, for as long as this one runs.
 
     Notifications of PostgreSQL trigger it at once; otherwise it looks every few seconds. It survives failures of the
-    database: clients go on from their number when it is back.
+    database: clients continue from their number when it is back.
     """
     ending = threading.Event()
     loop = asyncio.get_running_loop()
@@ -83,7 +83,7 @@ async def read_events() -> None:
 
 
 async def drain_in_time() -> None:
-    """End the connections once this process is about to be stopped; nothing to do where nobody would say so."""
+    """End the connections once this process is about to be stopped; nothing to do where no signal would come."""
     if settings.SPAI_STOP_MARK:
         while not is_draining():
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
@@ -100,7 +100,7 @@ def _read_until_fault(loop: asyncio.AbstractEventLoop, ending: threading.Event) 
                 _listen(events.PUBLISHED)
                 logger.info("relay: this process numbers the events")
                 is_notified = True
-            if is_notified or time.monotonic() - looked_at >= LOOK_SECONDS:
+            if is_notified or time.monotonic() - looked_at >= POLL_SECONDS:
                 looked_at = time.monotonic()
                 while is_relay and _number_events():
                     feed.read(loop)

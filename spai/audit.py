@@ -1,4 +1,4 @@
-"""Entries of the audit say where their request came from."""
+"""Adds the kind of address of each request to its entries of the audit."""
 
 from __future__ import annotations
 

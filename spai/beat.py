@@ -4,8 +4,8 @@ django-celery-beat's own scheduler overwrites the schedule of each row at every 
 afterwards the operator decides when the task is sent, and whether it is. The description of a row contains the default
 schedule: a row that still has it follows a new default, and a row whose entry was removed from the code is deleted.
 
-A task of which the database says that it has nothing to do is not sent. No work waits for longer because of that: what
-is added a moment later has a message of its own, and else the next look, seconds later, finds it.
+A task is not sent when the database has no work for it. No work waits for longer because of that: what
+is added a moment later has its own message; otherwise the next check, seconds later, finds it.
 
 Several processes may run: one sends, and the others wait for its lock.
 """
@@ -45,7 +45,7 @@ HAS_WORK: Final[dict[str, Callable[[], bool]]] = {
 
 
 class SenderLock:
-    """The lock of the one celery-beat that sends tasks, held by a database session of its own.
+    """The lock of the one celery-beat that sends tasks, held by its own database session.
 
     It makes a query at least every `CELERY_BEAT_MAX_LOOP_INTERVAL` seconds.
     """
@@ -115,11 +115,11 @@ class Scheduler(DatabaseScheduler):
 
 
 def has_work(task: str) -> bool:
-    """Return whether a task may find work; True when the database does not say."""
+    """Return whether a task may find work; True when the database does not answer."""
     try:
         return HAS_WORK[task]() if task in HAS_WORK else True
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("%s is sent without a look at its work: %s", task, error)
+        logger.warning("%s is sent without a check of its work: %s", task, error)
         connection.close()
         return True
 

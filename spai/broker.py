@@ -73,7 +73,7 @@ def celery_settings(address: str) -> dict[str, Any]:
         settings = _redis_settings(address)
     else:
         settings = _rabbitmq_settings(address) if is_rabbitmq(address) else {"broker_url": address}
-    # Celery prefers the variable CELERY_BROKER_URL as it stands, which kombu may not understand, to `broker_url` alone.
+    # Celery prefers the variable CELERY_BROKER_URL as it stands, which kombu may not understand, to `broker_url`.
     return settings | {f"broker_{use}_url": settings["broker_url"] for use in ("read", "write")}
 
 
@@ -136,25 +136,25 @@ class Waiting(NamedTuple):
     """What waits in a queue."""
 
     messages: int
-    age: float | None  # of the oldest message, in seconds, 0 for none; None where the broker does not tell
+    age: float | None  # of the oldest message, in seconds, 0 for none; None where the broker does not report it
 
 
-def waiting(address: str, *, patience: float) -> dict[str, Waiting]:
+def waiting(address: str, *, timeout: float) -> dict[str, Waiting]:
     """Return what waits in each queue; empty for a broker that cannot be asked. Raises the errors of the broker."""
     if is_redis(address):
-        times = {"socket_connect_timeout": patience, "socket_timeout": patience}
-        with redis_addresses.client(address, **times) as client, client.pipeline(transaction=False) as asked:
+        times = {"socket_connect_timeout": timeout, "socket_timeout": timeout}
+        with redis_addresses.client(address, **times) as client, client.pipeline(transaction=False) as pipeline:
             for queue in QUEUES:
                 # Messages are put at the head and taken from the end.
-                asked.llen(queue).lindex(queue, -1)
-            answers = asked.execute()
+                pipeline.llen(queue).lindex(queue, -1)
+            answers = pipeline.execute()
         found = zip(QUEUES, answers[::2], answers[1::2], strict=True)
         return {queue: Waiting(length, _age(oldest)) for queue, length, oldest in found}
     if not is_rabbitmq(address):
         return {}
     settings = celery_settings(address)
     with Connection(
-        settings["broker_url"], ssl=settings.get("broker_use_ssl", False), connect_timeout=patience
+        settings["broker_url"], ssl=settings.get("broker_use_ssl", False), connect_timeout=timeout
     ) as connection:
         connection.ensure_connection(max_retries=1)
         return {queue: Waiting(_declared(connection, queue), None) for queue in QUEUES}
@@ -170,7 +170,7 @@ def _declared(connection: Any, queue: str) -> int:
 
 
 def _age(message: bytes | None) -> float:
-    """Return the age of a message in seconds; 0 for none, and for one that does not say when it was sent."""
+    """Return the age of a message in seconds; 0 for none, and for one without a time of sending."""
     try:
         return max(time.time() - orjson.loads(message or b"")["headers"][SENT_AT], 0.0)
     except (ValueError, KeyError, TypeError):

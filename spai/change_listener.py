@@ -1,4 +1,4 @@
-"""Follow the events of PostgreSQL, so that a kept response ends before anyone is told of the change.
+"""Follow the events of PostgreSQL, so that a cached response is removed before any client is notified of the change.
 
 A transaction that publishes an event sends the notification `spai_event` when it commits. The listener then reads which
 matches the new events are about. It is current only while its connection has answered within `LEASE_SECONDS` and no
@@ -22,7 +22,7 @@ HEARTBEAT_SECONDS: Final = 1.0
 """Longest time between two queries of the listener."""
 
 LEASE_SECONDS: Final = 3.0
-"""Age of the latest answer from which on the listener is not current."""
+"""Age of the latest answer from which the listener is not current."""
 
 RETRY_SECONDS: Final = 1.0
 """Pause before a lost connection is opened again."""
@@ -55,7 +55,7 @@ class ChangeListener:
         self._changed = changed
         self._answered_at = -LEASE_SECONDS
         """When the latest query was answered, monotonic clock; before that, while a notification is worked on."""
-        self._socket = select.poll()  # for `is_current` alone: a poll object serves one thread
+        self._socket = select.poll()  # only for `is_current`: a poll object serves one thread
         self._notified = False
         self._number = 0
         """Number of the latest event that was read with one; the relay numbers events after their commit."""
@@ -63,7 +63,7 @@ class ChangeListener:
         """Ids of the events of the latest query: one without a number is read again until it has one."""
 
     def is_current(self) -> bool:
-        """Whether all changes that any client may have been told of have been passed on."""
+        """Whether all changes that any client may have been notified of have been passed on."""
         # In this order: `follow` takes a notification out of the socket only after it has withdrawn `_answered_at`.
         return not self._socket.poll(0) and time.monotonic() - self._answered_at < LEASE_SECONDS
 

@@ -9,7 +9,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 
 SMALLEST: Final = 1_000
-"""Bytes of a body from which compression is worth its time: below, the response fits into one packet anyway."""
+"""Smallest body that is compressed, in bytes: a smaller response fits into one packet anyway."""
 
 
 class CompressionMiddleware(GZipMiddleware):

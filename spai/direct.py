@@ -2,8 +2,8 @@
 
 All that differs between the responses to two requests for stored forecasts of single matches with equal `_SEEN` headers
 are the body, what follows from it, and the headers of access. Django answers the first such request; the next ones run
-the same services and renderers here, at less CPU time (`benchmarks/serving_single.py`). Whatever else is to be said (no
-stored forecast, a wrong key, parameters, an error), Django says.
+the same services and renderers here, at less CPU time (`benchmarks/serving_single.py`). Django answers everything else
+(no stored forecast, a wrong key, parameters, an error).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 
 from apps.api import services
-from apps.api.rest import PREDICTION_PATH, PREDICTION_VIEW, conditional, keep
-from apps.api.rest.access import access_to_kept
+from apps.api.rest import PREDICTION_PATH, PREDICTION_VIEW, allow_caching, conditional
+from apps.api.rest.access import access_to_cached
 from apps.matches.replicas import from_replica
 from apps.ml import selectors as ml_selectors
-from spai.buffering import KEEP, OF_CONTENT, OWN, Environ, Headers, request_id
+from spai.buffering import CACHE_PERMISSION, OF_CONTENT, OWN, Environ, Headers, request_id
 from spai.compression import CompressionMiddleware
 from spai.request_metrics import count
 
@@ -84,7 +84,7 @@ class StoredForecasts:
             return [response.content]
 
         def learn(status: str, headers: Headers, *rest: Any) -> Any:
-            if KEEP in environ and status.startswith("200"):
+            if CACHE_PERMISSION in environ and status.startswith("200"):
                 if len(self._headers) >= _LIMIT:
                     self._headers.clear()
                 self._headers[seen] = [pair for pair in headers if pair[0].lower() not in OWN]
@@ -105,7 +105,7 @@ class StoredForecasts:
         if found is None or found.prediction is None:
             return None
         # Access comes last, because it counts the request against the limit, which Django would do again.
-        access = access_to_kept(environ)
+        access = access_to_cached(environ)
         if access is None:
             return None
         match = found.match
@@ -114,7 +114,7 @@ class StoredForecasts:
         request = WSGIRequest(environ)
         response: Any = conditional(request, HttpResponse(body))
         response = self._compress.process_response(request, response)
-        keep(environ, match=match, live=details.live_score, view=PREDICTION_VIEW, now=now)
+        allow_caching(environ, match=match, live=details.live_score, view=PREDICTION_VIEW, now=now)
         has_content = response.status_code == HTTPStatus.OK
         for name, value in (
             *(pair for pair in shared if has_content or pair[0].lower() not in OF_CONTENT),

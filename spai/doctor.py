@@ -39,14 +39,14 @@ LEAST_POSTGRES: Final = 15
 LEAST_FREE: Final = 2_000_000_000
 """Bytes of free disk below which runs and PostgreSQL may stop."""
 FULL: Final = 0.9
-"""Share of connections or memory from which on a server is nearly full."""
+"""Share of connections or memory from which a server is nearly full."""
 LONGEST_QUEUE: Final = 100
 """Messages in a queue; the timetable sends about one every two seconds, and each is taken at once."""
 CLOCK_ERROR: Final = timedelta(seconds=2)
 LONGEST_WITHOUT_NUMBER: Final = timedelta(seconds=30)
 LONGEST_WAIT: Final = timedelta(minutes=30)
 """Time after which a job that nobody has begun counts as forgotten."""
-SEE_LOGS: Final = "`make logs` shows why, `make restart` starts everything anew."
+SEE_LOGS: Final = "`make logs` shows why, `make restart` restarts everything."
 
 Checks = Iterator[Finding]
 
@@ -114,7 +114,7 @@ def _files(stack: Stack) -> Checks:
         advice = f"Run: {' && '.join(open_ones)}. Then change the passwords, if others use this machine."
         yield Finding("secrets", False, "other users of this machine can read them", advice)
     elif there:
-        yield Finding("secrets", True, f"{len(there)} files and folders, for their owner alone")
+        yield Finding("secrets", True, f"{len(there)} files and folders, readable only by their owner")
     place = stack.var if stack.var.exists() else BASE
     disk = shutil.disk_usage(place)
     said = f"{disk.free / 1e9:.1f} of {disk.total / 1e9:.0f} GB are free at {place}"
@@ -163,7 +163,7 @@ def _postgres(address: str) -> Checks:
     if not answers.is_well:
         yield answers
         return
-    with psycopg.connect(address, connect_timeout=int(health.PATIENCE)) as connection:
+    with psycopg.connect(address, connect_timeout=int(health.TIMEOUT)) as connection:
         row = connection.execute(
             "SELECT current_setting('server_version_num')::int / 10000, current_setting('max_connections')::int,"
             " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), clock_timestamp()"
@@ -190,7 +190,7 @@ def _redis(stack: Stack) -> Checks:
         return
     answers = _said("redis", health.redis_server(address), "`make up` starts it; else check REDIS_URL.")
     if answers.is_well:
-        with redis_addresses.client(address, socket_timeout=health.PATIENCE) as client:
+        with redis_addresses.client(address, socket_timeout=health.TIMEOUT) as client:
             memory = client.info("memory")
         used, most = memory["used_memory"], memory["maxmemory"]
         limit = f" of {most / 1e6:.0f}" if most else ""
@@ -211,10 +211,10 @@ def _workers(stack: Stack) -> Checks:
     try:
         control = health.bare_celery(broker).control
         inspect = control.inspect(
-            destination=names if is_ours else None, timeout=health.PATIENCE, limit=len(names) if is_ours else None
+            destination=names if is_ours else None, timeout=health.TIMEOUT, limit=len(names) if is_ours else None
         )
         answers = inspect.active_queues() or {}
-        lengths = {queue: each.messages for queue, each in brokers.waiting(broker, patience=health.PATIENCE).items()}
+        lengths = {queue: each.messages for queue, each in brokers.waiting(broker, timeout=health.TIMEOUT).items()}
     except Exception as error:  # kombu raises the errors of each transport
         yield Finding(
             "workers", False, f"the broker does not answer: {health.first_line(error)}", "`make up` starts it."
@@ -267,7 +267,7 @@ def _django(stack: Stack, *, has_database: bool) -> Checks:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute(f"SET statement_timeout = '{health.PATIENCE:.0f}s'")
+        cursor.execute(f"SET statement_timeout = '{health.TIMEOUT:.0f}s'")
     missing = list(_guarded("migrations", _migrations))
     yield from missing
     if not all(each.is_well for each in missing):
@@ -299,7 +299,7 @@ def _events(now: datetime) -> Checks:
     waiting = Event.objects.filter(number__isnull=True).order_by("id").values_list("created_at", flat=True).first()
     is_well = waiting is None or now - waiting < LONGEST_WITHOUT_NUMBER
     said = "events are numbered" if is_well else f"events since {waiting:%Y-%m-%d %H:%M} UTC have no number"
-    advice = "" if is_well else "The process push numbers them: `make restart` starts it anew, its log says why."
+    advice = "" if is_well else "The process push numbers them: `make restart` restarts it, its log says why."
     yield Finding("events", is_well, said, advice)
     latest = Event.objects.order_by("-id").values_list("created_at", flat=True).first()
     if latest is not None and latest - now > CLOCK_ERROR:

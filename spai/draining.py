@@ -1,4 +1,4 @@
-"""Draining: a process that is about to be stopped serves on for a while, but says that it is not ready.
+"""Draining: a process that is about to be stopped continues to serve for a while, but reports that it is not ready.
 
 The first process of a container (`spai.stack.stopping`) writes a file for it, because a signal would reach one of the
 processes that serve, and the question may reach any.

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.urls import reverse
 
-from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, Headers, KeptResponses, Scope, unavailable
+from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, Headers, ResponseCache, Scope, unavailable
 from spai.change_listener import ChangeListener
 from spai.draining import is_draining
 from spai.request_metrics import count
@@ -18,7 +18,7 @@ from spai.wsgi import application as wsgi_application
 # After the WSGI application, which sets Django up.
 from apps.api.intake import body_limit as push_body_limit  # isort: skip
 from apps.api.rest import BATCH_PATH, batch_body_limit, job_body_limit  # isort: skip
-from apps.api.rest.access import access_to_kept  # isort: skip
+from apps.api.rest.access import access_to_cached  # isort: skip
 from apps.matches.replicas import must_follow  # isort: skip
 from apps.ml import serving  # isort: skip
 from spai.direct import StoredForecasts  # isort: skip
@@ -58,27 +58,27 @@ ACCESS_HEADERS: Final = {
 
 
 def admit(scope: Scope) -> Headers | None:
-    """Decide on a request before a kept response is sent to it, in the event loop; see `KeptResponses`."""
+    """Decide on a request before a cached response is sent to it, in the event loop; see `ResponseCache`."""
     meta = {"REMOTE_ADDR": (scope.get("client") or ("",))[0]}
     for raw_name, value in scope["headers"]:
         if name := ACCESS_HEADERS.get(raw_name):
             if name in meta:
                 return None
             meta[name] = value.decode("latin-1")
-    return access_to_kept(meta)
+    return access_to_cached(meta)
 
 
-def kept_responses() -> KeptResponses:
-    """Return the kept responses of this process, which a thread ends as matches change; it notices promotions too."""
+def response_cache() -> ResponseCache:
+    """Return the cached responses of this process, which a thread ends as matches change; it notices promotions too."""
 
     def changed(about: set[str] | None) -> None:
         must_follow()
         kept.drop(about)
-        # Only what may be a promotion is looked at once: facts change often.
+        # Only a possible promotion is checked at once: facts change often.
         serving.look_again(at_once=about is None)
 
     listener = ChangeListener(changed)
-    kept = KeptResponses(listener.is_current, admit=admit, sent=count)
+    kept = ResponseCache(listener.is_current, admit=admit, sent=count)
     threading.Thread(target=listener.run, name="changes", daemon=True).start()
     return kept
 
@@ -89,6 +89,6 @@ application = BufferedApplication(
     reserved=reserved,
     body_limit=body_limit,
     alive={"role": settings.SPAI_ROLE},
-    kept=kept_responses() if settings.SPAI_ROLE == "web" else None,
+    cache=response_cache() if settings.SPAI_ROLE == "web" else None,
     is_draining=is_draining,
 )

@@ -45,7 +45,7 @@ from spai.stack import health as checks
 FAILURES_SHOWN: Final = timedelta(days=1)
 COVERED: Final = timedelta(days=15)
 NOT_EVALUATED_AFTER: Final = timedelta(minutes=5)
-"""Age of the latest evaluation of the alerts from which on the home page says so."""
+"""Age of the latest evaluation of the alerts from which the home page shows a warning."""
 RUNS_SHOWN: Final = 8
 ACTIONS_SHOWN: Final = 8
 MOST_COUNTED: Final = 1_000
@@ -173,9 +173,9 @@ def queues(now: datetime) -> list[QueueLine]:
         ("events to number", "matches_event", Event.objects.filter(number=None), "created_at", timedelta(minutes=1)),
     )
     found = []
-    for name, page, rows, since, patience in lines:
+    for name, page, rows, since, timeout in lines:
         waiting = rows.aggregate(length=Count("pk"), oldest=Min(since))
-        is_late = waiting["oldest"] is not None and now - waiting["oldest"] > patience
+        is_late = waiting["oldest"] is not None and now - waiting["oldest"] > timeout
         address = reverse(f"admin:{page}_changelist")
         found.append(QueueLine(name, address, waiting["length"], waiting["oldest"], is_late))
     return found
@@ -272,7 +272,7 @@ def run_bars(runs: Sequence[PipelineRun]) -> list[Bar]:
 # ── Health ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class PartHealth:
-    """A part of the installation, whether it is well, and what its check says."""
+    """A part of the installation, whether it is well, and the result of its check."""
 
     name: str
     is_well: bool
@@ -280,17 +280,17 @@ class PartHealth:
 
 
 def health(request: HttpRequest) -> HttpResponse:
-    """Show the health of every part: asked over the network at once, or read from what it last did."""
+    """Show the health of every part: checked over the network, or by the time of its latest work."""
     with ThreadPoolExecutor() as threads:
-        asked = [(name, threads.submit(check)) for name, check in network_checks()]
-        parts = [PartHealth("postgres", True, "answers"), _beat(timezone.now()), *_outcomes(asked)]
+        checks = [(name, threads.submit(check)) for name, check in network_checks()]
+        parts = [PartHealth("postgres", True, "answers"), _beat(timezone.now()), *_outcomes(checks)]
     return render(
         request, "admin/health.html", {"parts": parts, "unwell": [part for part in parts if not part.is_well]}
     )
 
 
 def network_checks() -> list[tuple[str, Callable[[], Any]]]:
-    """Return the checks that ask a part over the network, by its name."""
+    """Return the checks of parts over the network, by name."""
     found: list[tuple[str, Callable[[], Any]]] = [
         ("web", checks.http(f"{settings.SPAI_WEB_URL}/readyz")),
         ("push", checks.http(f"{settings.SPAI_PUSH_URL}/readyz")),
@@ -304,9 +304,9 @@ def network_checks() -> list[tuple[str, Callable[[], Any]]]:
     return found
 
 
-def _outcomes(asked: Sequence[tuple[str, Any]]) -> list[PartHealth]:
+def _outcomes(submitted: Sequence[tuple[str, Any]]) -> list[PartHealth]:
     parts: list[PartHealth] = []
-    for name, answer in asked:
+    for name, answer in submitted:
         try:
             said = answer.result()
         except checks.Unhealthy as reason:
@@ -327,7 +327,7 @@ def _workers() -> list[PartHealth]:
             alive |= {name.partition("@")[0] for answer in answers for name in answer}
             if alive.issuperset(QUEUES):
                 break
-        waiting = {queue: each.messages for queue, each in broker.waiting(settings.BROKER, patience=2).items()}
+        waiting = {queue: each.messages for queue, each in broker.waiting(settings.BROKER, timeout=2).items()}
     except Exception as error:  # kombu raises the errors of each transport
         raise checks.Unhealthy(f"the broker does not answer: {checks.first_line(error)}") from error
     return [

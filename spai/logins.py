@@ -35,7 +35,7 @@ ACCOUNT_LIMIT: Final = 30
 """Wrong passwords for one account, from any addresses, that lock it for addresses that are new to it."""
 KNOWN: Final = timedelta(days=90)
 """How long an address counts as known to an account after a login."""
-PATIENCE: Final = 10.0
+TIMEOUT: Final = 10.0
 """Longest wait for the other logins from the same address, in seconds."""
 
 
@@ -92,12 +92,12 @@ class LimitedLogin:
     request: Any
     cleaned_data: dict[str, Any]
 
-    patience = PATIENCE
+    timeout = TIMEOUT
     """Longest wait for the others, in seconds."""
     advice = " The operator can end the wait: manage.py axes_reset"
 
     def clean(self) -> dict[str, Any]:
-        """Check name, password and what else is asked for.
+        """Check name, password and what else is requested.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class LimitedLogin:
             When they are wrong, or after too many failures; the message contains when to try again.
         """
         address = str(client_address(self.request))
-        with try_lock_of(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, patience=self.patience) as is_next:
+        with try_lock_of(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, timeout=self.timeout) as is_next:
             if not is_next:
                 raise self._refusal(timedelta(minutes=1), "Too many logins from your address are waiting.")
             try:
@@ -122,7 +122,7 @@ class LimitedLogin:
         return checked
 
     def check_code(self) -> None:
-        """Check what is asked for beside the password: nothing."""
+        """Check what is requested beside the password: nothing."""
 
     def _refusal(self, wait: timedelta, what: str) -> ValidationError:
         """Mark the request for `too_many`; return the error with the time to try again."""
@@ -142,7 +142,7 @@ class ReaderLoginForm(LimitedLogin, auth_forms.AuthenticationForm):
     """
 
     # A thread of the pages must not wait.
-    patience = 0.0
+    timeout = 0.0
     advice = ""
 
     def clean(self) -> dict[str, Any]:

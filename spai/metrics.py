@@ -75,13 +75,13 @@ class QueueCollector(Collector):
         lengths = GaugeMetricFamily("spai_queue_length", "Messages that wait for a worker.", labels=["queue"])
         ages = GaugeMetricFamily(
             "spai_queue_age_seconds",
-            "How long the oldest message has waited; 0 for none. RabbitMQ does not tell it.",
+            "How long the oldest message has waited; 0 for none. RabbitMQ does not report it.",
             labels=["queue"],
         )
         try:
-            waiting = broker.waiting(settings.BROKER, patience=5)
+            waiting = broker.waiting(settings.BROKER, timeout=5)
         except Exception as error:  # kombu raises the errors of each transport
-            logger.warning("the broker does not say what waits: %s", error)
+            logger.warning("the lengths of the queues are unknown: %s", error)
             return
         for queue, each in waiting.items():
             lengths.add_metric([queue], each.messages)
@@ -164,7 +164,7 @@ def registries() -> tuple[CollectorRegistry, CollectorRegistry]:
 
 
 def _drop_gauges_of_the_dead(folder: Path) -> None:
-    """Remove the gauges of processes that have ended: a killed one could not; counters of the dead go on counting."""
+    """Remove the gauges of processes that have ended: a killed one could not; counters of ended processes stay."""
     for file in folder.glob("gauge_live*_*.db"):
         try:
             os.kill(int(file.stem.rsplit("_", 1)[1]), 0)

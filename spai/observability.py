@@ -19,7 +19,7 @@ IDS: Final = ("request_id", "task", "job", "run", "model", "trace")
 
 
 def ids() -> dict[str, str]:
-    """Return the ids of the work at hand: of the request, the task, and what `logged_as` names."""
+    """Return the ids of the current work: of the request, the task, and what `logged_as` names."""
     known = {
         "request_id": get_guid() or "",
         "task": current_task.name if current_task else "",
@@ -30,7 +30,7 @@ def ids() -> dict[str, str]:
 
 
 class IdFilter(logging.Filter):
-    """Gives every record the ids of the work at hand: as attributes, and as `ids` for a line on a terminal."""
+    """Gives every record the ids of the current work: as attributes, and as `ids` for a line on a terminal."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the ids; let every record through."""
@@ -54,7 +54,7 @@ def start_tracing(endpoint: str, role: str) -> None:
 
     provider = TracerProvider(resource=Resource.create({"service.name": f"spai-{role}", "service.namespace": "spai"}))
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
-    # It sends from a thread of its own, also after a fork, and drops spans when the endpoint does not answer.
+    # It sends from its own thread, also after a fork, and drops spans when the endpoint does not answer.
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     DjangoInstrumentor().instrument(excluded_urls="readyz,metrics")

@@ -1,4 +1,4 @@
-"""Count kept responses in the metrics in which django_prometheus counts those that Django makes."""
+"""Count cached responses in the metrics in which django_prometheus counts those that Django makes."""
 
 from __future__ import annotations
 

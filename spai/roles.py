@@ -28,13 +28,13 @@ OPERATES: Final = (
         for verb in ("add", "change", "delete")
         for model in ("periodictask", "intervalschedule", "crontabschedule", "clockedschedule", "solarschedule")
     ),
-    # Whom wrong passwords have locked out, and to let them in again.
+    # To see users who are locked after wrong passwords, and to unlock them.
     *("axes.view_accessattempt", "axes.delete_accessattempt"),
 )
-"""What an operator does beside looking: everything but deciding who may do what."""
+"""The permissions of an operator besides viewing: everything except to change who may do what."""
 
 ROLES: Final = {"viewer": (), "operator": OPERATES}
-"""The permissions of each role beside those to look."""
+"""The permissions of each role besides those to view."""
 
 
 def permissions_of(role: str) -> QuerySet[Permission]:
@@ -57,7 +57,7 @@ def permissions_of(role: str) -> QuerySet[Permission]:
 
 @transaction.atomic
 def update_roles() -> None:
-    """Give the groups of the roles the permissions of the code, whatever they had; other groups are left alone."""
+    """Give the groups of the roles the permissions of the code, whatever they had; other groups are left unchanged."""
     for role in ROLES:
         group, _ = Group.objects.get_or_create(name=role)
         group.permissions.set(permissions_of(role))

@@ -144,7 +144,7 @@ def page(request: HttpRequest) -> HttpResponse:
         elif matching_device(user, code) is not None:
             if "remove" in request.POST:
                 remove(user=user, by=user, now=now)
-                messages.success(request, "Your second factor is removed; a login needs the password alone.")
+                messages.success(request, "Your second factor is removed; a login needs only the password.")
                 return redirect("admin:second_factor")
             with transaction.atomic():
                 codes = new_backup_codes(user)

@@ -30,13 +30,13 @@ class FakeFetcher:
     seconds: float = 0.0
     unchanged: set[str] = field(default_factory=set)
 
-    def get(self, request: Request, *, kept: Snapshot | None) -> FetchResponse:
+    def get(self, request: Request, *, stored: Snapshot | None) -> FetchResponse:
         self.asked.append(request.url)
         if self.seconds:
             self.clock.later(seconds=self.seconds)
         if request.url in self.faults:
             raise self.faults[request.url]
-        if kept is not None and request.url in self.unchanged:
+        if stored is not None and request.url in self.unchanged:
             return FetchResponse(request.url, 304, b"", self.clock())
         if request.url not in self.pages:
             missing = FetchResponse(request.url, 404, b"no such page", self.clock())

@@ -68,7 +68,7 @@ class ApiKeyForm(forms.ModelForm):
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]
         if expires_at is not None and expires_at <= timezone.now():
-            raise forms.ValidationError("This moment has passed. Choose a later one, or leave it empty.")
+            raise forms.ValidationError("This time is in the past. Choose a later one, or leave the field empty.")
         return expires_at
 
     def clean(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class ApiKeyForm(forms.ModelForm):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(FactAdmin):
-    """API keys: created and revoked here; the secret is shown once."""
+    """API keys: create and revoke them; the secret is shown once."""
 
     list_display = ("name", "prefix", "shown_scopes", "source", "shown_worlds", "shown_state", "latest_used_at")
     list_filter = ("source",)
@@ -108,8 +108,8 @@ class ApiKeyAdmin(FactAdmin):
         """Return the fields of the form, or everything but the hash of an existing key."""
         if obj is None:
             return (*ApiKeyForm.Meta.fields, "shares_source")
-        kept = ("name", "prefix", "shown_scopes", "shown_state", "requests_per_minute", "source", "shown_worlds")
-        return (*kept, "created_at", "created_by", "expires_at", "latest_used_at", "revoked_at", "revoked_by")
+        fields = ("name", "prefix", "shown_scopes", "shown_state", "requests_per_minute", "source", "shown_worlds")
+        return (*fields, "created_at", "created_by", "expires_at", "latest_used_at", "revoked_at", "revoked_by")
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **more: Any) -> Any:
         """Use `ApiKeyForm` for new keys only."""
@@ -148,7 +148,7 @@ class ApiKeyAdmin(FactAdmin):
         obj.pk, obj.prefix, obj.token = made.row.pk, made.row.prefix, made.token
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        """Leave the entry to the service, which writes it for the command too."""
+        """Write no entry: the service writes it, for the command too."""
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """Show the secret in this response only: no message, session or row stores it."""
@@ -182,12 +182,12 @@ class ApiKeyAdmin(FactAdmin):
         if services.revoke_key(key=key, by=request.user.get_username(), now=timezone.now()):
             messages.success(request, f"{key} is revoked.")
         else:
-            messages.warning(request, f"{key} was revoked before.")
+            messages.warning(request, f"{key} had already been revoked.")
         return HttpResponseClientRedirect(reverse("admin:api_apikey_change", args=[key.pk]))
 
 
 class AcknowledgeForm(BaseDialogForm):
-    """What the person says who looks after an alert."""
+    """The note of the person who acknowledges an alert."""
 
     note = forms.CharField(
         max_length=400,
@@ -199,7 +199,7 @@ class AcknowledgeForm(BaseDialogForm):
 
 @admin.register(Alert)
 class AlertAdmin(FactAdmin):
-    """Alerts that SPAI found, with what to do about them."""
+    """Alerts, with the runbook of each."""
 
     list_display = ("__str__", "shown_state", "severity", "summary", "began_at", "resolved_at", "acknowledged_by")
     list_filter = ("state", "severity", "name")
@@ -238,7 +238,7 @@ class AlertAdmin(FactAdmin):
         permissions=["decide"],
         dialog={
             "title": "Acknowledge the alert",
-            "description": "You look after it: no message is repeated while it fires. One comes when it ends.",
+            "description": "You take care of it: its message is not repeated while it fires. One is sent when it ends.",
             "form_class": AcknowledgeForm,
             "form_submit_text": "Acknowledge",
         },
@@ -249,13 +249,13 @@ class AlertAdmin(FactAdmin):
         if services.acknowledge_alert(alert=alert, by=by, note=note, now=timezone.now()):
             messages.success(request, "The alert is acknowledged.")
         else:
-            messages.info(request, "Only an alert that fires and that nobody has acknowledged can be acknowledged.")
+            messages.info(request, "The alert no longer fires, or somebody has already acknowledged it.")
         return HttpResponseClientRedirect(reverse("admin:api_alert_change", args=[alert.pk]))
 
 
 @admin.register(AlertMessage)
 class AlertMessageAdmin(FactAdmin):
-    """Messages about alerts, and why one was not sent."""
+    """Messages about alerts, with the reason of each failure."""
 
     list_display = ("subject", "channel", "shown_state", "attempts", "latest_error", "created_at", "finished_at")
     list_filter = ("state", "channel")
@@ -280,7 +280,7 @@ class UploadAdmin(FactAdmin):
 
 @admin.register(PredictionJob)
 class PredictionJobAdmin(FactAdmin):
-    """Prediction jobs, with their progress and why they failed."""
+    """Prediction jobs, with their progress and the reason of each failure."""
 
     list_display = ("uuid", "kind", "api_key", "shown_state", "shown_progress", "attempts", "created_at", "finished_at")
     list_filter = ("state", "kind", "api_key")
@@ -344,7 +344,7 @@ class PredictionJobAdmin(FactAdmin):
             )
             messages.success(request, "The job is cancelled.")
         else:
-            messages.info(request, "The job was over already.")
+            messages.info(request, "The job had already ended.")
         return HttpResponseClientRedirect(reverse("admin:api_predictionjob_change", args=[job.pk]))
 
     @action(
@@ -374,7 +374,7 @@ class PredictionJobAdmin(FactAdmin):
 
 @admin.register(Webhook)
 class WebhookAdmin(FactAdmin):
-    """Webhooks, with why one was switched off; their secrets are not shown."""
+    """Webhooks, with the reason why one was switched off; their secrets are not shown."""
 
     list_display = ("uuid", "api_key", "url", "shown_state", "failing_since", "disabled_reason", "created_at")
     list_filter = ("is_active", "api_key")
@@ -406,7 +406,7 @@ class WebhookAdmin(FactAdmin):
         permissions=["decide"],
         dialog={
             "title": "Switch on",
-            "description": "It gets the events from now on, and the messages that waited.",
+            "description": "It gets the events from now on, and the messages that are still pending.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Switch on",
         },
@@ -420,7 +420,7 @@ class WebhookAdmin(FactAdmin):
         permissions=["decide"],
         dialog={
             "title": "Switch off",
-            "description": "Nothing more is sent; events that happen meanwhile are left out.",
+            "description": "Nothing more is sent, and events that happen while it is off are never sent.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Switch off",
         },

@@ -18,7 +18,7 @@ from apps.ml.forecasting.goals import ScorelineGrid
 
 OUTCOMES: Final = ("home", "draw", "away")
 LEAST_WITH_NUMBER: Final = 10
-"""The per cents from which on a number fits into its segment."""
+"""The per cents from which a number fits into its segment."""
 THIN_BELOW: Final = 14
 """The per cents below which it fits only in small figures where the bar is short."""
 LEVEL_WITHIN: Final = 2
@@ -79,7 +79,7 @@ def bar(p: Sequence[float]) -> list[BarSegment]:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The outcome on which forecast and market differ most, and by how many points; positive where we say more."""
+    """The outcome on which forecast and market differ most, and the points by which the forecast is higher."""
 
     outcome: str
     points: int
@@ -175,7 +175,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The way from two equal teams on neutral ground: `start` and the points of all rows sum to `total`, per cents."""
+    """The steps from two equal teams on neutral ground: `start` plus the points of all rows is `total`, in per cent."""
 
     start: int
     rows: list[WhyRow]
@@ -184,7 +184,7 @@ class Why:
 
 
 WHY_SHOWN: Final = 5
-"""Groups with a row of their own."""
+"""Groups with their own row."""
 WHY_WIDEST: Final = 48.0
 WHY_SCALE: Final = 4.0
 """Points that the longest bar stands for at least."""
@@ -224,7 +224,7 @@ def _whole_sum(values: Sequence[float], total: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a line shows: points (x, y) in units of their own, x rising, and its names for wide and narrow charts.
+    """What a line shows: points (x, y) in their own units, x rising, and its names for wide and narrow charts.
 
     The style is ``me`` for the thick line of ink, ``d1`` to ``d3`` for dashes, ``s-home``, ``s-draw`` or ``s-away``.
     """

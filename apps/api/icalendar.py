@@ -98,7 +98,7 @@ def _lines(event: CalendarEvent) -> list[str]:
         f"CATEGORIES:{text(event.category)}",
         f"URL:{event.url}",
         f"STATUS:{event.status}",
-        # A match keeps nobody from being invited to something else.
+        # A match does not make its reader busy.
         "TRANSP:TRANSPARENT",
         "END:VEVENT",
     ]

@@ -28,7 +28,7 @@ def read_only(view: View) -> View:
 def with_own_form(view: View) -> View:
     """Answer GET, HEAD and POST; refuse a POST that does not come from a page of this site (403).
 
-    The browser says where a form was sent from: in Sec-Fetch-Site, or in Origin where it is older or the site has no
+    The browser sends the origin of a form: in Sec-Fetch-Site, or in Origin where it is older or the site has no
     TLS. A token would set a cookie for every reader and make every body differ, so that none could be answered 304.
     """
 

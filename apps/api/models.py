@@ -131,7 +131,7 @@ class Upload(models.Model):
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
     uuid = models.UUIDField(help_text="As the client chose it.")
-    next_line = models.PositiveBigIntegerField(default=1, help_text="Number of the line to go on with, from 1.")
+    next_line = models.PositiveBigIntegerField(default=1, help_text="Number of the line to continue with, from 1.")
     stored = models.PositiveBigIntegerField(default=0, help_text="Lines that were stored, or were stored already.")
     refused = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField()
@@ -214,7 +214,7 @@ class PredictionJobResult(models.Model):
 
 
 class Webhook(models.Model):
-    """An address that gets a signed request for each event that its owner asked for."""
+    """An address that gets a signed request for each event that its owner selected."""
 
     uuid = models.UUIDField(unique=True, default=uuid4, editable=False)
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
@@ -299,7 +299,7 @@ class Alert(models.Model):
     told_at = models.DateTimeField(null=True, help_text="When the latest message about it was written.")
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
-    note = models.CharField(max_length=400, blank=True, help_text="What the person who acknowledged it says.")
+    note = models.CharField(max_length=400, blank=True, help_text="The note of the person who acknowledged it.")
 
     class Meta:
         constraints = [

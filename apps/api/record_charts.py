@@ -57,7 +57,7 @@ class SpanBar:
 
 @dataclass(frozen=True, slots=True)
 class SpanDot:
-    """A dot with its likely range on both sides of a middle at 50 per cent of the width, and what the range says."""
+    """A dot with its likely range around a middle at 50 per cent of the width, and the verdict by the range."""
 
     at: float
     low: float | None
@@ -122,7 +122,7 @@ def span_dots(rows: Iterable[Mapping[str, Any]]) -> list[SpanDot | None]:
 
 
 def verdict(row: Mapping[str, Any]) -> str:
-    """Return what a likely range says of a difference: better, worse or level; empty with too few matches."""
+    """Return the verdict on a difference by its likely range: better, worse or level; empty with too few matches."""
     if row["low"] is None:
         return ""
     return "better" if row["low"] > 0.0 else "worse" if row["high"] < 0.0 else "level"

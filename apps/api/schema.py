@@ -1,6 +1,6 @@
-"""The OpenAPI document: what each operation says without a line in its view.
+"""The OpenAPI document: what all operations have in common, so that no view repeats it.
 
-A view declares its parameters, its answer and the problems that need words of their own. This module adds the rest:
+A view declares its parameters, its answer and the problems that need their own words. This module adds the rest:
 the problems and headers that every route has, bounds of path parameters, scopes of keys, and an example, which is a
 recorded answer (`examples.json`, renewed by `make client`).
 """
@@ -74,7 +74,7 @@ REQUEST_HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         {"minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
     ),
 }
-"""Header of a request → what it does, and its bounds; views name it alone."""
+"""Header of a request → what it does, and its bounds; views only name it."""
 
 _ALWAYS_SENT: Final = ("RateLimit", "RateLimit-Policy", "X-Request-ID")
 _SENT_WITH: Final = {
@@ -150,7 +150,7 @@ class ApiSchema(AutoSchema):
         return super().get_tags() or ["root"]
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        """Whether the answer is a list: where the view says `many=True`, not where it is named list."""
+        """Whether the answer is a list: where the view passes `many=True`, not where it is named list."""
         found = self.get_response_serializers() if serializer is None else serializer
         if isinstance(found, dict):
             # Keys are statuses, or pairs of a status and a media type.
@@ -213,7 +213,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         name: {"name": name, "in": "header", "description": description, "schema": {"type": "string"} | bounds}
         for name, (description, bounds) in REQUEST_HEADERS.items()
     }
-    # The process of push has no routes of its own here.
+    # The process of push has no routes here.
     for name, schema in components.get("schemas", {}).items():
         if name.startswith("Paginated"):
             # Django REST framework describes its pages as OpenAPI 3.0 has it, with addresses of another site.

@@ -31,7 +31,7 @@ FONTS: Final = (
 )
 """Package → font, in the order in which they are tried."""
 
-KEPT: Final = 128
+MOST_CACHED: Final = 128
 """Pictures that a process keeps, of about 30 KB each."""
 
 
@@ -45,7 +45,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a picture says, from above: two small lines, one or two names, and a bar or some rows.
+    """The content of a picture, from the top: two small lines, one or two names, and a bar or some rows.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Picture:
     note: str = ""
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MOST_CACHED)
 def png(picture: Picture) -> bytes:
     """Draw a picture; some 50 ms of CPU time."""
     from PIL import Image, ImageDraw

@@ -36,7 +36,7 @@ def expire_jobs() -> None:
 
 @shared_task(name="api.apply_retention", soft_time_limit=1_740, time_limit=1_800)
 def apply_retention() -> None:
-    """Delete what is kept no longer, for at most twenty minutes; the next round goes on.
+    """Delete what is kept no longer, for at most twenty minutes; the next round continues.
 
     In the first week after the upgrade it only measures.
     """

@@ -3,7 +3,7 @@
 Each client has a counter per minute that all processes share. A process takes a part of what is left in advance (a
 lease) and admits requests from it; near the limit leases become single requests. The sum over all processes never
 exceeds the limit. What a process took and did not use is lost at the end of the minute. While the shared counter does
-not answer, each process goes on counting alone, from the count that it saw last.
+not answer, each process continues to count separately, from the count that it saw last.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ WINDOW: Final = 60
 LEASE_SHARE: Final = 16
 """A lease is this fraction of what is left."""
 ALONE_SECONDS: Final = 5.0
-"""How long a process counts alone before it tries a shared counter that failed again."""
-KEPT: Final = 20_000
+"""How long a process counts separately before it tries a shared counter that failed again."""
+MOST_COUNTS: Final = 20_000
 """Largest number of clients of which a process keeps a count; then it forgets a quarter of them, the oldest first."""
 
 
@@ -124,7 +124,7 @@ class Throttle:
         window, passed = _window_of(client, now)
         count = self._counts.get(client) or self._new(client, window)
         with count.lock:
-            # A thread whose `now` lies just before the turn counts in the window that another thread has begun.
+            # A thread whose `now` is just before the turn counts in the window that another thread has begun.
             if not 0 <= count.window - window <= 1:
                 count.begin(window)
             if count.tokens < cost:
@@ -176,7 +176,7 @@ class Throttle:
             return None
         is_retry = self._alone_until > -math.inf
         if is_retry:
-            # One thread tries; the others go on alone meanwhile.
+            # One thread tries; the others continue without it.
             self._alone_until = moment + ALONE_SECONDS
         try:
             total = self._add(name, amount)
@@ -189,7 +189,7 @@ class Throttle:
 
     def _new(self, client: str, window: int) -> _Count:
         with self._making:
-            if len(self._counts) >= KEPT:
-                for oldest in list(islice(self._counts, KEPT // 4)):
+            if len(self._counts) >= MOST_COUNTS:
+                for oldest in list(islice(self._counts, MOST_COUNTS // 4)):
                     del self._counts[oldest]
             return self._counts.setdefault(client, _Count(window))

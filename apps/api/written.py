@@ -91,7 +91,7 @@ def percent(share: float) -> str:
 
 
 def ordinal(place: int) -> str:
-    """Write a place as people say it: 1st, 2nd, 3rd, 11th."""
+    """Write a place as an ordinal number: 1st, 2nd, 3rd, 11th."""
     if place % 10 == 1 and place % 100 != 11:
         text = pgettext("ordinal number", "{number}st")
     elif place % 10 == 2 and place % 100 != 12:

@@ -46,7 +46,7 @@ class ComposedOnce(Generic[P, Row]):
         return next(iter(self(*args, **kwargs)), None)
 
     def uncomposed(self, *args: P.args, **kwargs: P.kwargs) -> QuerySet[Any, Row]:
-        """Return the queryset itself, composed for these arguments alone."""
+        """Return the queryset itself, composed only for these arguments."""
         return self._compose(*args, **kwargs)
 
 
@@ -71,7 +71,7 @@ class _Plan:
     def __init__(self, compose: Callable[..., QuerySet[Any, Any]]) -> None:
         hints = {name: hint for name, hint in get_type_hints(compose).items() if name != "return"}
         self.names = tuple(hints)
-        marks = {name: _mark(hint, place) for place, (name, hint) in enumerate(hints.items())}
+        marks = {name: _mark(hint, index) for index, (name, hint) in enumerate(hints.items())}
         queryset: Any = compose(**marks)
         if queryset._prefetch_related_lookups or queryset._known_related_objects:
             raise TypeError(f"{compose.__qualname__} needs more than one statement")
@@ -88,7 +88,7 @@ class _Plan:
         compiler = copy(self._compiler)
         compiler.connection, compiler.using = connections[db], db
         compiler.as_sql = lambda *args, **kwargs: (self._statement, values)
-        # All that an iterable of Django looks at of its queryset.
+        # The attributes that an iterable of Django reads from its queryset.
         source = SimpleNamespace(
             db=db,
             model=self._queryset.model,

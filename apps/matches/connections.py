@@ -91,14 +91,14 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def repeat_when_lost(work: Callable[[], Result], *, report: Callable[[str], None], patience: float) -> Result:
+def repeat_when_lost(work: Callable[[], Result], *, report: Callable[[str], None], timeout: float) -> Result:
     """Return what `work` returns; when the connection is lost meanwhile, repeat it once the database is back.
 
     Parameters
     ----------
     work : callable
         Does no harm when it is repeated.
-    patience : float
+    timeout : float
         Seconds without the database after which the error is raised.
     """
     while True:
@@ -108,7 +108,7 @@ def repeat_when_lost(work: Callable[[], Result], *, report: Callable[[str], None
             if not is_lost(error):
                 raise
             report(f"The connection to the database was lost ({first_line(error)}); repeated once it is back.")
-            _wait_for_database(time.monotonic() + patience)
+            _wait_for_database(time.monotonic() + timeout)
 
 
 def _wait_for_database(end: float) -> None:

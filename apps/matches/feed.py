@@ -14,7 +14,7 @@ from apps.matches.composed import composed_once
 from apps.matches.models import Event, Topic, World
 
 MOST_VALUES: Final = 100
-"""Values that the subscriptions of one client may name together; each is a look-up of its own in a replay."""
+"""Values that the subscriptions of one client may name together; each is a separate look-up in a replay."""
 LARGEST_NUMBER: Final = BigIntegerField.MAX_BIGINT
 
 _SLUG: Final = re.compile(r"[-a-zA-Z0-9_]{1,160}")
@@ -30,7 +30,7 @@ class SubscriptionError(ValueError):
 
 
 class Filterable(Protocol):
-    """The columns of an event that subscriptions look at; empty where the event has none."""
+    """The columns of an event that subscriptions filter by; empty where the event has none."""
 
     topic: str
     world: str
@@ -86,7 +86,7 @@ class Subscription:
         )
 
     def conditions(self) -> list[Q]:
-        """Return the same for the database: conditions of which an event fulfils one, each with an index of its own."""
+        """Return the same for the database: conditions of which an event fulfils one, each with its own index."""
         wanted = Q()
         for column, values in (
             ("match_id", self.match),

@@ -1,6 +1,6 @@
 """What leagues decided away from the pitch, as two lists next to this module have it.
 
-A row of ``points_adjustments.csv`` is one decision on points: a reduction on appeal is a row of its own, so that a
+A row of ``points_adjustments.csv`` is one decision on points: a reduction on appeal is a separate row, so that a
 table as of any day is right. A row of ``awarded_results.csv`` is a result that a league set in the place of what was
 played. Competitions and clubs are named as they are stored. Decisions whose day is not known for certain are left out.
 """

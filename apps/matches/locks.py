@@ -123,12 +123,12 @@ def try_lock(lock: Lock, *, pause: float | None = None) -> Iterator[bool]:
 
 
 @contextmanager
-def try_lock_of(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterator[bool]:
-    """Hold the lock of one thing for this database session; yield False when it stays taken for `patience` seconds.
+def try_lock_of(kind: LockClass, thing: int, *, timeout: float = 0.0) -> Iterator[bool]:
+    """Hold the lock of one thing for this database session; yield False when it stays taken for `timeout` seconds.
 
     `thing` is a number of 32 bits.
     """
-    end = time.monotonic() + patience
+    end = time.monotonic() + timeout
     halves = [int(kind), thing]
     with connection.cursor() as cursor:
         while True:
@@ -145,13 +145,13 @@ def try_lock_of(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterat
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", halves)
 
 
-def wait_for(lock: Lock, *, patience: timedelta | None = None) -> None:
+def wait_for(lock: Lock, *, timeout: timedelta | None = None) -> None:
     """Wait for a lock and hold it until the current transaction ends.
 
     Parameters
     ----------
     lock : Lock
-    patience : timedelta, optional
+    timeout : timedelta, optional
         Longest wait; without it there is no bound.
 
     Raises
@@ -160,14 +160,14 @@ def wait_for(lock: Lock, *, patience: timedelta | None = None) -> None:
         When the lock stays taken. The transaction can only be rolled back then.
     """
     with connection.cursor() as cursor:
-        if patience is not None:
-            milliseconds = patience // timedelta(milliseconds=1)
+        if timeout is not None:
+            milliseconds = timeout // timedelta(milliseconds=1)
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
         try:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
         except OperationalError as error:
-            if patience is None or not isinstance(error.__cause__, LockNotAvailable):
+            if timeout is None or not isinstance(error.__cause__, LockNotAvailable):
                 raise
             raise StillBusyError(lock.name) from error
-        if patience is not None:
+        if timeout is not None:
             cursor.execute("SET LOCAL lock_timeout TO DEFAULT")

@@ -10,7 +10,7 @@ _fields: ContextVar[dict[str, str]] = ContextVar("log_fields", default={})  # no
 
 
 def log_fields() -> dict[str, str]:
-    """Return the ids of the work at hand."""
+    """Return the ids of the current work."""
     return _fields.get()
 
 

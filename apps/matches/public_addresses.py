@@ -2,7 +2,7 @@
 
 `checked_target` looks a name up once and checks every address behind it; `connect` then connects to one of these
 addresses and does not look the name up again. Otherwise a name could show a public address to the check and an internal
-one to the connection (DNS rebinding). Whoever follows a redirect has to check its target anew.
+one to the connection (DNS rebinding). A caller that follows a redirect has to check its target again.
 """
 
 from __future__ import annotations

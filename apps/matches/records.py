@@ -359,7 +359,7 @@ class SquadValueRecord:
     line : int
         Of the file, for reports.
     region : str
-        Of the team; empty where the file does not say it.
+        Of the team; empty where the file does not contain it.
     value_eur : int
         In euros.
     """

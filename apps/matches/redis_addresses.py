@@ -52,8 +52,8 @@ class RedisAddress:
             return redis.ConnectionPool(host=host, port=port, **more)
         if self.tls is not None:
             more |= {"ssl": True, **self.tls}
-        asked = self.sentinel_options(**options)
-        return SentinelConnectionPool(self.service, Sentinel(self.hosts, sentinel_kwargs=asked), **more)
+        login = self.sentinel_options(**options)
+        return SentinelConnectionPool(self.service, Sentinel(self.hosts, sentinel_kwargs=login), **more)
 
     def sentinel_options(self, **options: Any) -> dict[str, Any]:
         """Return the options of connections to the Sentinels, which wait no longer than those to the servers."""

@@ -1,7 +1,7 @@
 """Reads from a streaming replica: pages and requests for reading take matches and forecasts from it, where one is set.
 
-What is read is never older than what this process has been told of: when an event arrives, the replica must reach the
-position of the primary's log at that moment before it is read again. Without an event it must have all that was
+A read never returns a state older than the latest event that the process has received: the replica is read again once
+it has reached the position of the primary's log at that moment. Without an event it must have all that was
 committed `SPAI_REPLICA_LAG_SECONDS` ago. Else, and when it does not answer, reads go to the primary.
 """
 
@@ -28,9 +28,9 @@ REPLICA: Final = "replica"
 APPS: Final = frozenset({"matches", "ml"})
 """Apps whose rows are read from the replica; logins, keys, jobs and webhooks must see what their user has just done."""
 SAMPLE_SECONDS: Final = 1.0
-"""Time between two looks at the position of the primary."""
+"""Time between two reads of the position of the primary."""
 PAUSE_SECONDS: Final = 5.0
-"""How long a replica that failed is left alone, and a primary."""
+"""Time for which a replica that failed, or a primary, gets no new attempt."""
 
 # The position of inserts includes commits that are not on disk yet, as with `synchronous_commit` off.
 _POSITION: Final = """
@@ -115,7 +115,7 @@ class _Freshness:
         """Positions of the primary by time, the oldest of the age that data may have."""
         self._sampling = threading.Lock()
         self._told = 0
-        """Position of the primary when this process was last told of a change."""
+        """Position of the primary when this process was last notified of a change."""
         self._has_primary = True
         self._sample_at = 0.0
         self._paused_until = 0.0
@@ -154,7 +154,7 @@ class _Freshness:
             self._has_primary = True
         except (DatabaseError, InterfaceError):
             connections[DEFAULT_DB_ALIAS].close()
-            # What the replica must have is looked at when the primary is back.
+            # The required position is read when the primary is back.
             self._samples.clear()
             self._has_primary, self._sample_at = False, self._clock() + PAUSE_SECONDS
 

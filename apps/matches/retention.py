@@ -54,8 +54,8 @@ KINDS: Final = {
         ),
         RetentionKind(
             "events",
-            "Events of the push feed. The newest 10,000 stay, and those that a webhook has not been told yet. "
-            "A client that asks for an older one is told to begin anew.",
+            "Events of the push feed. The newest 10,000 stay, and those for which a webhook still needs a message. "
+            "A client that requests an older one gets a reset.",
             3,
         ),
         RetentionKind(

@@ -201,7 +201,7 @@ def table(
 def one_sided_table(
     seen: Iterable[tuple[T, int, int]], *, win: int = 3, teams: Iterable[T] = (), name: Callable[[T], str] = str
 ) -> list[Standing[T]]:
-    """Return a table of matches that count for one of their teams alone, such as those at home.
+    """Return a table of matches that count for only one of their teams, such as those at home.
 
     Goal difference and goals scored decide between level teams. Points that were taken are not counted.
 
@@ -249,7 +249,7 @@ def _split(teams: Sequence[T], value: Callable[[T], int]) -> list[list[T]]:
 def _decide(
     level: Sequence[T], rule: Sequence[Decider], results: Sequence[Result[T]], lines: Mapping[T, TeamTotals], win: int
 ) -> list[T]:
-    """Return level teams in order. Where a decider parts them, the matches between those still level count anew."""
+    """Return level teams in order. Where a decider parts them, the matches between those still level count again."""
     if len(level) == 1 or not rule:
         return list(level)
     mutual: dict[T, TeamTotals] = {team: TeamTotals() for team in level}

@@ -1,6 +1,6 @@
 """Which stored club a new name may mean: similar names, weighed with the matches of both.
 
-A suggestion is a question to an operator, never an answer. Two teams that met are two clubs and are never suggested.
+An operator decides about each suggestion. Two teams that met are two clubs and are never suggested.
 Nor are two whose matches one source reports in one season of one competition, unless only the form of their names
 differs. Results that differ lower a suggestion: one source may be wrong.
 """
@@ -27,18 +27,18 @@ LIKE_ELSEWHERE: Final = 95.0
 """Likeness from which a name of another region is suggested."""
 
 CONSIDERED: Final = 12
-"""Names that are looked at for each new one."""
+"""Stored names that are compared with each new one."""
 
 BONUS: Final = 15.0
-"""What such matches add to the likeness of names."""
+"""Added to the likeness of names where enough results of the same days agree."""
 
 PENALTY: Final = 30.0
-"""What the likeness loses where all results of the same days differ."""
+"""Subtracted from the likeness where all results of the same days differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A club that a new name may mean, with its likeness (0 to 100) and what speaks for it, the strongest first."""
+    """A club that a new name may mean, with its likeness (0 to 100) and the evidence for it, the strongest first."""
 
     team: Team
     score: float
@@ -46,9 +46,9 @@ class Suggestion:
 
 
 def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggestion]]:
-    """Return for each team the clubs that it may be, the likeliest first, at most `limit`.
+    """Return for each team the clubs that it may be, the most similar first, at most `limit` of each.
 
-    Eight queries at most, whatever the number of teams.
+    It makes at most eight queries for any number of teams.
     """
     teams_by_id = {team.pk: team for team in teams}
     if not teams_by_id:
@@ -66,7 +66,7 @@ def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggesti
         for ours, theirs in pairs
         if results.share_source(ours, theirs) and not same_but_for_form(teams_by_id[ours].name, clubs[theirs].name)
     }
-    answer: dict[int, list[Suggestion]] = {team_id: [] for team_id in teams_by_id}
+    suggestions: dict[int, list[Suggestion]] = {team_id: [] for team_id in teams_by_id}
     compared = {pair: results.compare(*pair) for pair in pairs}
     proven = {ours for (ours, _), evidence in compared.items() if evidence.agreeing >= SAME_RESULTS}
     for (ours, theirs), evidence in compared.items():
@@ -77,17 +77,17 @@ def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggesti
         competitions = {season.competition for season in seasons[ours].values()} & {
             season.competition for season in seasons[theirs].values()
         }
-        answer[ours].append(
+        suggestions[ours].append(
             Suggestion(
                 clubs[theirs],
                 round(min(max(score, 0.0), 100.0), 1),
                 _in_words(teams_by_id[ours], clubs[theirs], evidence, competitions),
             )
         )
-    for found in answer.values():
+    for found in suggestions.values():
         found.sort(key=lambda suggestion: (-suggestion.score, suggestion.team.name))
         del found[limit:]
-    return answer
+    return suggestions
 
 
 def likeness(one: str, other: str) -> float:

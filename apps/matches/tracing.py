@@ -1,7 +1,7 @@
-"""Traces from a request through rows to the worker that takes them up; nothing is imported unless `start` is called.
+"""Traces from a request through rows to the worker that processes them; OpenTelemetry is imported only by `start`.
 
-A row that is work for another process keeps the traceparent (W3C Trace Context) of what wrote it, and the process that
-takes it up goes on with that trace.
+A row that is work for another process stores the traceparent (W3C Trace Context) of the process that wrote it. The
+process that works on it continues that trace.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _tracing: _Tracing | None = None
 
 
 def start() -> None:
-    """Let this module use OpenTelemetry, which the process has set up."""
+    """Use OpenTelemetry, which the process has set up already."""
     from opentelemetry.trace import get_tracer
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -35,7 +35,7 @@ def start() -> None:
 
 
 def traceparent() -> str:
-    """Return the trace of the work at hand as a row keeps it; empty where nothing is traced."""
+    """Return the traceparent of the current work, for a column of a row; empty when tracing is off."""
     carrier: dict[str, str] = {}
     if _tracing is not None:
         _tracing.propagator.inject(carrier)
@@ -44,7 +44,7 @@ def traceparent() -> str:
 
 @contextmanager
 def continued(trace: str, name: str, **attributes: str | int) -> Iterator[None]:
-    """Trace a piece of work under a name, as a part of the trace that its row keeps."""
+    """Trace a piece of work under a name, as a span of the trace that its row stores."""
     if _tracing is None:
         yield
         return

@@ -1,7 +1,7 @@
 """The order of trust: which result is stored where sources report different results of one match.
 
-Pure Python. A new source gets a place here or is left out: what is not named comes after what is, and before the
-sources of `UNDATED`. Decision record 0012 gives the reasons.
+Pure Python. A source that is not named here comes after those in `ORDER` and before those in `UNDATED`. Decision record
+0012 gives the reasons.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Final
 
 OPERATOR: Final = "operator"
-"""Who corrects a result in the admin; also the source of the ingests that such decisions make."""
+"""The source of results that a person corrects in the admin, and of the ingests of such corrections."""
 
 ORDER: Final = (OPERATOR, "football-data", "whoscored", "openfootball")
-"""The most trusted first. Every other source comes after these, and all others are equal: among them, the sandbox's two
-ways in (``sandbox``, ``sandbox-files``) included, the first reported result is kept."""
+"""The most trusted first. All other sources come after these and are equal, also the two sources of the sandbox
+(``sandbox``, ``sandbox-files``): of their results the first reported one is stored."""
 
 UNDATED: Final = frozenset({"understat"})
 """Sources that are read for their statistics, whose days may be wrong (decision record 0047): trusted least of all."""
@@ -36,7 +36,7 @@ def rank(source: str) -> int:
 
 
 def is_undated(source: str) -> bool:
-    """Whether the days of a source may be wrong by any number, so that they decide nothing."""
+    """Whether the dates of a source may be wrong, so that they decide nothing."""
     return source in UNDATED
 
 
@@ -45,8 +45,8 @@ def outranks(source: str, other: str) -> bool:
     return rank(source) < rank(other)
 
 
-def decision(*, standing: str, other: str) -> DecisionReason:
-    """Return why the result of the source `standing` is stored, and not that of `other`."""
-    if standing == OPERATOR:
+def decision(*, stored: str, other: str) -> DecisionReason:
+    """Return why the result of the source `stored` is stored, and not that of `other`."""
+    if stored == OPERATOR:
         return DecisionReason.OPERATOR
-    return DecisionReason.TRUST if outranks(standing, other) else DecisionReason.FIRST
+    return DecisionReason.TRUST if outranks(stored, other) else DecisionReason.FIRST

@@ -186,7 +186,7 @@ def hypothetical_row(match: Match, *, as_of: datetime) -> EventRows:
 
 
 def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
-    """Return the scheduled matches that kick off after `now` and not after `until`, in the order of kick-off."""
+    """Return the scheduled matches that kick off after `now` and not after `until`, ordered by kick-off."""
     where = """m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s
         AND m.world = %(world)s"""
     values = {"now": now, "until": until, "world": world}

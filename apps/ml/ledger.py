@@ -1,8 +1,8 @@
 """The arithmetic of the ledger: canonical JSON, Merkle trees as in RFC 6962, and the chain of days.
 
 A leaf is the canonical JSON of one published forecast. The tree of a day has its forecasts as leaves, and the entry of
-a day names the root of that tree and the hash of the entry of the day before: whoever keeps one hash can prove later
-that no forecast up to that day was changed, added or removed.
+a day names the root of that tree and the hash of the entry of the day before: anyone who has one hash can prove
+later that no forecast up to that day was changed, added or removed.
 """
 
 from __future__ import annotations

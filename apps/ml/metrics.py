@@ -61,10 +61,10 @@ class ModelCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges; none while the database is away, so that the other metrics are still served."""
         try:
-            found = [*_of_champions(timezone.now()), *_of_live_scores(), *_of_drift(), *_of_runs()]
+            gauges = [*_of_champions(timezone.now()), *_of_live_scores(), *_of_drift(), *_of_runs()]
         except DatabaseError:
             return
-        yield from found
+        yield from gauges
 
 
 def _of_champions(now: datetime) -> list[Metric]:
@@ -131,10 +131,10 @@ def _of_live_scores() -> list[Metric]:
 def _of_drift() -> list[Metric]:
     drifted = GaugeMetricFamily(
         "spai_drift_score",
-        "Largest statistic over its threshold in the latest look at the champion: 1 and more is drift.",
+        "Largest statistic over its threshold in the latest check of the champion: 1 and more is drift.",
         labels=["world", "kind"],
     )
-    looked = GaugeMetricFamily("spai_drift_timestamp_seconds", "When drift was last looked at.", labels=["world"])
+    looked = GaugeMetricFamily("spai_drift_timestamp_seconds", "When drift was last checked.", labels=["world"])
     for world in World:
         latest = selectors.latest_drift(world)
         if latest is None:
@@ -156,7 +156,7 @@ def _of_runs() -> list[Metric]:
     )
     heartbeat = GaugeMetricFamily(
         "spai_pipeline_run_heartbeat_timestamp_seconds",
-        "When a pipeline run that is under way last gave a sign of life.",
+        "When a pipeline run that is under way last wrote its heartbeat.",
         labels=["world"],
     )
     for world in World:

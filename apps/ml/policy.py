@@ -26,7 +26,7 @@ MODES: Final = {
 
 
 class PolicyError(ValueError):
-    """A value that the policy does not allow; `name` says of what."""
+    """A value that the policy does not allow; `name` is the name of the value."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)

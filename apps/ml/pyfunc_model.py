@@ -54,7 +54,7 @@ class Forecaster(PythonModel):
 
     def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Return the columns of `OUTPUTS` for each row of the tensor `INPUT`."""
-        # MLflow would take a narrower type for a signature of its own.
+        # MLflow would take a narrower type for its own signature.
         values = model_input[INPUT].astype(np.float32).astype(np.float64)
         found = np.column_stack([self.estimator.predict_proba(values), self.estimator.expected_goals(values)])
         return pd.DataFrame(found, columns=list(OUTPUTS))

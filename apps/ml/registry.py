@@ -176,7 +176,7 @@ def delete(*, world: str, number: int, run_id: str) -> None:
         client = _client()
         run = _found(lambda: client.get_run(run_id))
         version = _found(lambda: client.get_model_version(name, str(number)))
-        # The version names it by its address alone.
+        # The version names it only by its address.
         model_id = (version.source or "").removeprefix("models:/") if version is not None else ""
         model = _found(lambda: client.get_logged_model(model_id)) if model_id else None
         # The files first: what is deleted names them no longer.

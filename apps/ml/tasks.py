@@ -74,7 +74,7 @@ def rate_due() -> None:
 
 @shared_task(name="ml.run_due", base=LongTask)
 def run_due() -> None:
-    """Execute the oldest unfinished pipeline run, if any; its stages have time limits of their own."""
+    """Execute the oldest unfinished pipeline run, if any; its stages have their own time limits."""
     logger.info("run_due: %s", services.run_due(now=timezone.now(), is_stopping=is_shutting_down))
 
 
@@ -110,13 +110,13 @@ def promote_due() -> None:
 
 @shared_task(name="ml.fall_back_due", soft_time_limit=240, time_limit=300)
 def fall_back_due() -> None:
-    """Let the champion before return where the policy asks for it."""
+    """Roll back to the previous champion where the policy requires it."""
     logger.info("fall_back_due: %s", services.fall_back_due(now=timezone.now()))
 
 
 @shared_task(name="ml.drift_due", soft_time_limit=1740, time_limit=1800)
 def drift_due() -> None:
-    """Look at the drift of champions that were not looked at today."""
+    """Measure the drift of champions that was not measured today."""
     logger.info("drift_due: %s", services.drift_due(now=timezone.now()))
 
 

@@ -23,7 +23,7 @@ import httpx
 
 from apps.matches.public_addresses import addresses_of, may_connect
 from apps.scraping.politeness import host_of
-from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, kept_headers
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, stored_headers
 
 TIMEOUT: Final = 30.0
 """Seconds from the request to the last byte, redirects included."""
@@ -199,7 +199,7 @@ def _response(answer: httpx.Response, body: bytes, started: float) -> FetchRespo
         status=answer.status_code,
         body=body,
         fetched_at=datetime.now(UTC),
-        headers=kept_headers(answer.headers.items()),
+        headers=stored_headers(answer.headers.items()),
         seconds=time.monotonic() - started,
     )
 

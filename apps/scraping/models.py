@@ -1,6 +1,6 @@
 """Sources of matches, their scrape runs, the pages that were fetched, and the state of each host.
 
-A scrape run is a row before it is work: requested by the timetable or an operator, taken up by a worker, worked on in
+A scrape run is a row before it is work: requested by the timetable or an operator, started by a worker, worked on in
 slices, ended with an outcome. `Snapshot` is append-only, and PostgreSQL enforces it (migration 0003).
 """
 
@@ -150,7 +150,7 @@ class ScrapeRun(models.Model):
     requested_at = models.DateTimeField()
     requested_by = models.CharField(max_length=150, help_text="The timetable, or a user's name.")
     started_at = models.DateTimeField(null=True, blank=True)
-    worked_at = models.DateTimeField(null=True, blank=True, help_text="Latest sign of life of its worker.")
+    worked_at = models.DateTimeField(null=True, blank=True, help_text="Latest heartbeat of its worker.")
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text="How often a worker took it up after the one before was lost."
     )

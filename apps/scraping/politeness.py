@@ -371,10 +371,10 @@ def judge(response: FetchResponse) -> FetchOutcome | None:
     return FetchOutcome.HTTP_ERROR
 
 
-def conditional_headers(kept: Mapping[str, str]) -> dict[str, str]:
+def conditional_headers(stored: Mapping[str, str]) -> dict[str, str]:
     """Return request headers by which a server sends a page only if it has changed (RFC 9110, section 13.1).
 
-    `kept` are the response headers of the stored page, names in lower case.
+    `stored` are the response headers of the stored page, names in lower case.
     """
-    conditions = {"if-none-match": kept.get("etag", ""), "if-modified-since": kept.get("last-modified", "")}
+    conditions = {"if-none-match": stored.get("etag", ""), "if-modified-since": stored.get("last-modified", "")}
     return {name: value for name, value in conditions.items() if value and value.isascii() and value.isprintable()}

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-KEPT_HEADERS: Final = frozenset({
+STORED_HEADERS: Final = frozenset({
     "age", "cache-control", "cf-mitigated", "cf-ray", "content-encoding", "content-language", "content-length",
     "content-type", "date", "etag", "expires", "last-modified", "location", "retry-after", "server", "x-iinfo",
 })  # fmt: skip
@@ -73,11 +73,11 @@ class FetchResponse:
     seconds: float = 0.0
 
 
-def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def stored_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the headers to keep, names in lower case; the first of those with the same name."""
     kept: dict[str, str] = {}
     for name, value in headers:
-        if name.lower() in KEPT_HEADERS and len(value) <= HEADER_LIMIT:
+        if name.lower() in STORED_HEADERS and len(value) <= HEADER_LIMIT:
             kept.setdefault(name.lower(), value)
     return kept
 
@@ -109,7 +109,7 @@ class LeadsOnError(FetchError):
 
 
 class NotSentError(FetchError):
-    """A request was not sent for a reason of our own that holds for a retry too."""
+    """A request was not sent for a reason of our own, which a retry would meet again."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(FetchOutcome.FAILED, f"No request is sent: {reason}")

@@ -23,7 +23,7 @@ COMPLETE: Final = (FetchOutcome.STORED.value, FetchOutcome.UNCHANGED.value)
 """Outcomes of a run that read everything it was to read."""
 
 TROUBLED: Final = tuple(outcome.value for outcome in FetchOutcome if outcome.value not in COMPLETE)
-"""Outcomes that an operator should look at."""
+"""Outcomes that an operator should check."""
 
 CAN_WAIT: Final = (ScrapeScope.BACKFILL.value, ScrapeScope.REPARSE.value)
 """Scopes of old matches: their runs wait for all others."""
@@ -195,7 +195,7 @@ class SourceHealth:
 
     @property
     def troubles(self) -> list[str]:
-        """What an operator should look at, in words."""
+        """What an operator should check, in words."""
         found = []
         if self.is_stale and self.usual_gap:
             since = f" since {self.complete_at:%Y-%m-%d %H:%M} UTC" if self.complete_at else ""

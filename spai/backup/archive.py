@@ -28,7 +28,7 @@ MANIFEST: Final = "manifest.json"
 CHUNK: Final = 1 << 20
 MIGRATIONS: Final = "apps/*/migrations/[0-9]*.py"
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def superuser_of(stack: Stack, database: str) -> str:
 
 
 # ── Backup ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def make(stack: Stack, target: Path, tell: Tell) -> ArchiveManifest:
+def make(stack: Stack, target: Path, notify: Notify) -> ArchiveManifest:
     """Write an archive; `target` appears when it is complete and has been read once.
 
     Databases come first and files after them: a file is there before the row that refers to it.
@@ -125,7 +125,7 @@ def make(stack: Stack, target: Path, tell: Tell) -> ArchiveManifest:
     with _incomplete(target) as folder, databases.no_retention(found[0]):
         dumped = {}
         for database in found:
-            tell(f"database {database.name}")
+            notify(f"database {database.name}")
             dumped[database.name] = databases.dump(database, folder / f"{database.name}.dump")
         manifest = ArchiveManifest(
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -136,7 +136,7 @@ def make(stack: Stack, target: Path, tell: Tell) -> ArchiveManifest:
             files={facts["file"]: _facts(folder / facts["file"]) for facts in dumped.values()},
         )
         for name, source in folders.items():
-            tell(f"folder {source}")
+            notify(f"folder {source}")
             for path in _files(source):
                 if name == CACHE and (folder / REMOTE / path).exists():
                     # Named by its content: the remote has the same file.
@@ -147,7 +147,7 @@ def make(stack: Stack, target: Path, tell: Tell) -> ArchiveManifest:
                 except FileNotFoundError:
                     # A temporary file, or one that no row of the dump refers to.
                     continue
-        tell("reading the archive once")
+        notify("reading the archive once")
         text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
         (folder / MANIFEST).write_text(text, encoding="utf-8")
         verify(folder, manifest)
@@ -241,7 +241,7 @@ def verify(archive: Path, manifest: ArchiveManifest) -> None:
         databases.read_through(archive / facts["file"], facts["pg_dump"])
 
 
-def restore(stack: Stack, archive: Path, tell: Tell, *, stop: Callable[[], None], replace: bool) -> ArchiveManifest:
+def restore(stack: Stack, archive: Path, notify: Notify, *, stop: Callable[[], None], replace: bool) -> ArchiveManifest:
     """Restore an archive, after everything that can be checked has been.
 
     Each database changes in one transaction, then the folders. A restore that was killed is repeated.
@@ -258,7 +258,7 @@ def restore(stack: Stack, archive: Path, tell: Tell, *, stop: Callable[[], None]
         data and `replace` is not set; when something still uses a database.
     """
     manifest = ArchiveManifest.read(archive)
-    tell("comparing the archive with its checksums")
+    notify("comparing the archive with its checksums")
     verify(archive, manifest)
     found, folders, _ = parts(stack)
     by_name = {database.name: database for database in found}
@@ -269,7 +269,7 @@ def restore(stack: Stack, archive: Path, tell: Tell, *, stop: Callable[[], None]
     staged = {}
     try:
         for name, target in folders.items():
-            tell(f"folder {target}")
+            notify(f"folder {target}")
             target.mkdir(parents=True, exist_ok=True, mode=0o700)
             staged[name] = Path(tempfile.mkdtemp(prefix=".restore.", dir=target))
             for path, each in manifest.files_of(name).items():
@@ -277,7 +277,7 @@ def restore(stack: Stack, archive: Path, tell: Tell, *, stop: Callable[[], None]
                     raise BackupError(f"{archive / each} changed while it was read. Nothing was restored.")
             _synced(staged[name])
         for name, facts in manifest.databases.items():
-            tell(f"database {name}")
+            notify(f"database {name}")
             databases.restore(by_name[name], archive / facts["file"], facts)
         for name, folder in staged.items():
             _replaced(folders[name], folder)

@@ -52,7 +52,7 @@ def backup(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     stack = environment.load()
     target = options.folder or stack.var / "backups" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
     try:
-        manifest = archive.make(stack, target.absolute(), _tell)
+        manifest = archive.make(stack, target.absolute(), _print_progress)
     except BackupError as error:
         is_ours = bool(stack.own) and not stack.is_external("postgres")
         if isinstance(error.__cause__, psycopg.OperationalError) and is_ours and not Supervisor(stack).is_running():
@@ -77,7 +77,7 @@ def restore(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         archive.verify(folder, manifest)
         return {"folder": str(folder)} | _document(manifest), f"{folder} is sound: {_summary(manifest)}."
     stack = environment.load()
-    manifest = archive.restore(stack, folder, _tell, stop=lambda: _stop_site(stack), replace=options.replace)
+    manifest = archive.restore(stack, folder, _print_progress, stop=lambda: _stop_site(stack), replace=options.replace)
     next_step = "`make restart` starts the site" if stack.own else "run `manage.py migrate`, then start the processes"
     text = f"Restored {_summary(manifest)}, and every table is as it was. Now {next_step} with this code."
     return {"folder": str(folder)} | _document(manifest), text
@@ -87,7 +87,7 @@ def _stop_site(stack: Stack) -> None:
     """Stop what uses the databases of a stack that runs: all but its servers."""
     supervisor = Supervisor(stack)
     if supervisor.is_running():
-        _tell("stopping the site and its workers")
+        _print_progress("stopping the site and its workers")
         supervisor.stop([name for name in supervisor.states() if name not in SERVERS], STOP_SECONDS)
 
 
@@ -101,7 +101,7 @@ def _document(manifest: ArchiveManifest) -> dict[str, Any]:
     return {name: value for name, value in asdict(manifest).items() if name != "files"} | files
 
 
-def _tell(text: str) -> None:
+def _print_progress(text: str) -> None:
     """Say at a terminal what takes a while."""
     if sys.stderr.isatty():
         sys.stderr.write(f"{text}\n")

@@ -9,19 +9,19 @@ while the thread still makes it. It also limits how many requests wait, and answ
 
 from spai.buffering.application import BufferedApplication
 from spai.buffering.bodies import BODY_LIMIT
-from spai.buffering.kept import KEEP, OF_CONTENT, OWN, KeptResponses, request_id
 from spai.buffering.refusals import unavailable
+from spai.buffering.response_cache import CACHE_PERMISSION, OF_CONTENT, OWN, ResponseCache, request_id
 from spai.buffering.wsgi import Environ, Headers, Scope
 
 __all__ = [
     "BODY_LIMIT",
-    "KEEP",
+    "CACHE_PERMISSION",
     "OF_CONTENT",
     "OWN",
     "BufferedApplication",
     "Environ",
     "Headers",
-    "KeptResponses",
+    "ResponseCache",
     "Scope",
     "request_id",
     "unavailable",

@@ -15,8 +15,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from spai.buffering.bodies import BODY_LIMIT, Body, Memory
-from spai.buffering.kept import KeptResponses
 from spai.buffering.refusals import OWN_HEADERS, ClientGoneError, RefusedError, failed, overloaded, refused, response_to
+from spai.buffering.response_cache import ResponseCache
 from spai.buffering.threads import WAITING_SECONDS, Threads
 from spai.buffering.wsgi import Environ, Receive, Scope, Send, WsgiApplication, WsgiResponse, environ_of
 
@@ -34,7 +34,7 @@ class BufferedApplication:
     alone, so that they never wait for other requests. `body_limit` is called in a thread with the environ of a request
     that announces more than `BODY_LIMIT` bytes, which is the limit for all others. It returns the largest body in
     bytes, or 0 when the application refuses the request by its headers and the body is not needed. `alive` is further
-    content of the response of `/livez`. `kept` sends responses again that the application permits to keep.
+    content of the response of `/livez`. `cache` sends responses again that the application permits to keep.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class BufferedApplication:
         reserved: Mapping[tuple[str, ...], int] | None = None,
         body_limit: Callable[[Environ], int] | None = None,
         alive: Mapping[str, str] | None = None,
-        kept: KeptResponses | None = None,
+        cache: ResponseCache | None = None,
         is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self._threads = Threads(application, threads, "request")
@@ -56,7 +56,7 @@ class BufferedApplication:
         self._memory = Memory()
         self._body_limit = body_limit
         self._limits = ThreadPoolExecutor(1, "body-limit")
-        self._kept = kept
+        self._cache = cache
         self._is_draining = is_draining
         self._alive = json.dumps({"status": "alive", **(alive or {})}).encode()
 
@@ -71,10 +71,10 @@ class BufferedApplication:
             await self._livez(scope["method"]).send_to(send)
             return
         stamp = None
-        if self._kept is not None:
-            stamp = self._kept.stamp(scope)
-            if (kept := self._kept.find(scope, stamp)) is not None:
-                await kept.send_to(send)
+        if self._cache is not None:
+            stamp = self._cache.stamp(scope)
+            if (cached := self._cache.find(scope, stamp)) is not None:
+                await cached.send_to(send)
                 return
         body = Body(scope, receive, self._memory)
         try:
@@ -102,8 +102,8 @@ class BufferedApplication:
         environ["wsgi.input"] = io.BytesIO(await body.read(limit) if limit else b"")
         disconnected = body.wait_for_disconnect if limit else None
         response = await self._threads_for(scope["path"]).run(environ, disconnected)
-        if self._kept is not None:
-            self._kept.store(scope, environ, response, stamp)
+        if self._cache is not None:
+            self._cache.store(scope, environ, response, stamp)
         return response
 
     async def _limit_of(self, environ: Environ) -> int:

@@ -31,7 +31,7 @@ class Job:
     claim: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, response: WsgiResponse) -> BodyStream:
-        """Answer with a response whose body the thread goes on making."""
+        """Answer with a response whose body the thread continues to make."""
         response.stream = stream = BodyStream(self.done.get_loop())
         self.set_outcome(response)
         return stream

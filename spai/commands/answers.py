@@ -54,8 +54,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     )
 
 
-def tell(text: str) -> None:
-    """Say at a terminal what takes a while."""
+def print_progress(text: str) -> None:
+    """Print what the command is doing, at a terminal only."""
     if sys.stderr.isatty():
         sys.stderr.write(f"{text}\n")
 

@@ -18,7 +18,7 @@ from apps.api.services.what_if import find_team, what_if_match
 from apps.matches.models import Match, Team, World
 from apps.ml import services
 from apps.ml.forecasting.contributions import label_of
-from spai.commands.answers import Answer, Subcommand, add_world, table, tell, world_of
+from spai.commands.answers import Answer, Subcommand, add_world, print_progress, table, world_of
 
 OUTCOMES: Final = ("home", "draw", "away")
 ID: Final = re.compile(r"[0-9]{1,18}")
@@ -44,7 +44,7 @@ def predict_arguments(parser: CommandParser) -> None:
 def predict(options: Namespace) -> Answer:
     """Forecast a match of the calendar or of any two teams; with ``--due``, publish what is due."""
     if options.due:
-        tell("publishing the forecasts that are due")
+        print_progress("publishing the forecasts that are due")
         report = services.predict_due(now=timezone.now())
         if report.busy:
             return Answer(asdict(report), "", "A worker is publishing forecasts at this moment.")
@@ -78,9 +78,9 @@ def _weaknesses(shape: dict[str, Any]) -> list[str]:
 
 
 def _forecast(options: Namespace) -> tuple[Match, forecasts.ForecastDetails, list[str]]:
-    """Return the match that was asked for, its forecast, and what makes that less certain."""
+    """Return the match that was requested, its forecast, and what makes that less certain."""
     now = timezone.now()
-    tell("loading the model")
+    print_progress("loading the model")
     if len(options.match) == 1:
         if not ID.fullmatch(options.match[0]):
             raise CommandError(f"{options.match[0]!r} is no id of a match. Give its number, or two teams.")
@@ -164,7 +164,7 @@ def simulate_arguments(parser: CommandParser) -> None:
 
 def simulate(options: Namespace) -> Answer:
     """Simulate the rest of a season many times; nothing is stored."""
-    tell("loading the model and simulating")
+    print_progress("loading the model and simulating")
     parameters = {"competition": options.competition, "season": options.season, "locked": options.result}
     work = job_kinds.season_simulation(parameters, timezone.now())
     shape: dict[str, Any] = json.loads(b"".join(piece for _, piece in work.chunks))

@@ -30,9 +30,9 @@ from spai.commands.answers import Answer, Subcommand, add_world, table, world_of
 OPERATOR: Final = "manage.py spai run"
 BACK_TESTER: Final = "manage.py spai back-test"
 LOOK_EVERY: Final = 0.5
-"""Seconds between two looks at a run that is followed."""
-PATIENCE: Final = 60.0
-"""Seconds in which a worker takes up a run, when no other run is being executed."""
+"""Seconds between two reads of a run that is followed."""
+TIMEOUT: Final = 60.0
+"""Seconds in which a worker starts a run, when no other run is being executed."""
 SUCCEEDED: Final = (PipelineRun.RunStatus.SUCCEEDED, PipelineRun.RunStatus.UNCHANGED)
 MAY_DECIDE: Final = "ml.add_promotion"
 SCORES: Final = ("n", "log_loss", "rps", "brier", "accuracy", "ece")
@@ -113,30 +113,30 @@ def _executed(run_id: int) -> PipelineRun:
         return run
 
 
-class _Patience:
-    """Gives up on a run that no worker takes up."""
+class _WorkerTimeout:
+    """Stops the command when no worker starts a run within `TIMEOUT`."""
 
     def __init__(self, run_id: int) -> None:
         self.run_id = run_id
-        self.until = time.monotonic() + PATIENCE
+        self.until = time.monotonic() + TIMEOUT
 
     def check(self, run: PipelineRun) -> None:
         """Raise `CommandError` when the run has waited for too long while no other was executed."""
         if run.status == PipelineRun.RunStatus.RUNNING or is_taken(Lock.RUN):
-            self.until = time.monotonic() + PATIENCE
+            self.until = time.monotonic() + TIMEOUT
         elif time.monotonic() > self.until:
             raise CommandError(
-                f"No worker has taken up run {self.run_id} for {PATIENCE:.0f} s; it stays {run.status}. `make up` "
+                f"No worker has started run {self.run_id} for {TIMEOUT:.0f} s; it stays {run.status}. `make up` "
                 f"starts the workers, `manage.py spai doctor` says what is wrong, and --here needs no worker."
             )
 
 
 def _followed(run_id: int) -> PipelineRun:
     """Show the progress of a run until it is over, or no worker takes it up."""
-    patience = _Patience(run_id)
+    worker_timeout = _WorkerTimeout(run_id)
     with _progress_bar(run_id) as bar:
         while not (run := _show(run_id, bar)).is_over:
-            patience.check(run)
+            worker_timeout.check(run)
             time.sleep(LOOK_EVERY)
         return run
 
@@ -291,15 +291,15 @@ def promote(options: Namespace) -> Answer:
 
 def rollback_arguments(parser: CommandParser) -> None:
     """Declare the version, the reason and who decides."""
-    parser.add_argument("--to", dest="version", type=int, help="its number; default: the champion before")
+    parser.add_argument("--to", dest="version", type=int, help="its number; default: the previous champion")
     add_world(parser)
     _decision_arguments(parser)
 
 
 def rollback(options: Namespace) -> Answer:
-    """Make the champion before the present one, or any version, champion without a comparison."""
+    """Make the previous champion, or any version, champion without a comparison."""
     world, user = world_of(options), _decider(options.by)
-    present, before = selectors.champion(world), selectors.champion_before(world)
+    present, before = selectors.champion(world), selectors.previous_champion(world)
     to = None if options.version is None else _version(options, world)
     previous = to if before is None else to or ModelVersion.objects.defer("bundle").get(pk=before)
     if present is not None and previous is not None:
@@ -351,7 +351,7 @@ def _confirm(options: Namespace, question: str, warnings: list[str]) -> None:
     listed = "".join(f"\n  warning: {warning}" for warning in warnings)
     if options.json or not sys.stdin.isatty():
         if warnings:
-            raise CommandError(f"Nothing was changed, because of warnings; --yes does it all the same.{listed}")
+            raise CommandError(f"Nothing was changed, because of warnings; --yes does it anyway.{listed}")
         return
     if input(f"{question}{listed}\n[y/N] ").strip().lower() not in ("y", "yes"):
         raise CommandError("Nothing was changed.")
@@ -365,7 +365,7 @@ def _promotion_shape(promotion: Any) -> dict[str, Any]:
 
 
 def _version(options: Namespace, world: World) -> ModelVersion:
-    """Return the version that was asked for by its number, or the champion."""
+    """Return the version that was requested by its number, or the champion."""
     if options.version is None:
         present = selectors.champion(world)
         if present is None:
@@ -387,6 +387,6 @@ COMMANDS = {
     "evaluate": Subcommand("score a version by competition", evaluate_arguments, evaluate),
     "compare": Subcommand("compare a version with the champion, or list all", compare_arguments, compare),
     "promote": Subcommand("make a version the champion", promote_arguments, promote),
-    "rollback": Subcommand("make the champion before champion again", rollback_arguments, rollback),
+    "rollback": Subcommand("make the previous champion the champion again", rollback_arguments, rollback),
     "drift": Subcommand("show the latest report on drift", add_world, drift),
 }

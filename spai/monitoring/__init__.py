@@ -1,5 +1,5 @@
 """What Prometheus, Alertmanager and Grafana are given: rules and dashboards, made from data files.
 
-`python -m spai.monitoring` writes `rules.yaml` and `dashboards/` anew; a test compares them with their sources. A chart
+`python -m spai.monitoring` writes `rules.yaml` and `dashboards/`; a test compares them with their sources. A chart
 can take both as they are.
 """

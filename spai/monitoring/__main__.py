@@ -1,4 +1,4 @@
-"""Write the files of this folder anew: `python -m spai.monitoring`."""
+"""Write the files of this folder again: `python -m spai.monitoring`."""
 
 from spai.monitoring.files import written
 

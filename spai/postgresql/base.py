@@ -13,7 +13,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def is_usable(self) -> bool:
         """Whether queries can be sent: the server has not closed the connection.
 
-        A server that ends a connection, because it stops or because an administrator said so, sends its reason, and
+        A server that ends a connection, because it stops or because an administrator ended it, sends its reason, and
         the socket can be read. Only then, and after an error, Django's check by a query is needed.
         """
         if self.connection is None or self.connection.closed:

@@ -40,4 +40,4 @@ SPAI_SANDBOX=false
 SPAI_SANDBOX_URL=http://sandbox:8003
 SPAI_METRICS_TOKEN=$(word)
 END
-echo "Wrote site.env, mlflow.env and databases.env in var/server, for their owner alone."
+echo "Wrote site.env, mlflow.env and databases.env in var/server, readable only by their owner."

@@ -39,7 +39,7 @@ def main(name: str) -> None:
     try:
         sys.stdout.write(f"{check_of(name)()}\n")
     except health.ServerAwayError as reason:
-        sys.stdout.write(f"{reason}; the process is left alone\n")
+        sys.stdout.write(f"{reason}; the process is not restarted\n")
     except health.Unhealthy as reason:
         sys.exit(str(reason))
 

@@ -1,8 +1,8 @@
 """One process of the site in a container: ``python -m spai.stack.container web`` becomes it.
 
 The processes are those of `make up` (`spai.stack.processes`), on fixed ports and on all addresses of the container; the
-servers are elsewhere, where the environment says. ``check web`` asks the process whether it is ready, for a health
-check, and ``prepare`` brings the database up to the version of the image.
+servers are elsewhere, where the environment names them. ``check web`` queries the process whether it is ready, for a
+health check, and ``prepare`` brings the database up to the version of the image.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 SITE_PORTS = {"web": 8000, "admin": 8001, "push": 8002, "sandbox": 8003}
 """Processes of the site that answer requests, and their ports."""
 DRAINED = ("web", "admin", "push")
-"""Those that say that they are not ready before they stop; the simulated world has one reader, who asks again."""
+"""Processes that report that they are not ready before they stop; the simulated world has one client, which retries."""
 FINISH_SECONDS = stopping.FINISH_SECONDS - 5
 """How long web, admin and sandbox may finish requests after they have drained."""
 MLFLOW_PORT = 5000
 WORKER = "worker-"
 PRIVATE = Path(tempfile.gettempdir()) / "spai"
-"""What belongs to this container alone: the metrics of its processes, and the mark that it stops."""
+"""What belongs only to this container: the metrics of its processes, and the mark that it stops."""
 KERNELS = Path(__file__).resolve().parents[2] / "kernels"
 """Kernels that were compiled when the image was made."""
 
@@ -151,18 +151,18 @@ def prepare() -> None:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command of the command line."""
     parser = argparse.ArgumentParser(prog="python -m spai.stack.container", description=__doc__)
     parser.add_argument("words", nargs="+", metavar="NAME", help="NAME of a process; check NAME; prepare")
     parser.add_argument("--workers", type=int, help="of web: processes that serve; default: one for each processor")
-    asked = parser.parse_args()
-    match asked.words:
+    options = parser.parse_args()
+    match options.words:
         case ["prepare"]:
             prepare()
         case ["check", name]:
             check(name)
         case [name]:
-            become(name, asked.workers)
+            become(name, options.workers)
         case _:
             parser.error("give the name of a process, `check` and a name, or `prepare`")
 

@@ -1,7 +1,7 @@
 """The stack's folders, secrets and ports, and the external servers that the operator names.
 
 `var/stack.env` (0600) holds what the processes need; settings read it after the process environment and `.env`.
-`var/maintenance.env` (0600) holds what the stack commands alone need; no process reads it.
+`var/maintenance.env` (0600) holds what only the stack commands need; no process reads it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MAY_BE_EXTERNAL = ("mlflow", "postgres", "redis")
 DATABASE_USER = "spai"
 DATABASE_NAME = "spai"
 SUPERUSER = "spai_superuser"
-"""The role that creates roles and databases in a cluster of our own; nothing else logs in as it."""
+"""The role that creates roles and databases in our own cluster; nothing else logs in as it."""
 VARIABLES = {
     "SPAI_SERVERS": ("auto", "Origin of the PostgreSQL and Redis programs: `system`, `embedded` or `auto`."),
     "SPAI_MLFLOW_ARTIFACTS": (
@@ -46,7 +46,7 @@ VARIABLES = {
     ),
     "SPAI_PROMETHEUS": ("true", "Whether Prometheus and Alertmanager run where they are installed."),
 }
-"""Default and meaning of what the stack alone reads; `spai/settings.py` has all other variables."""
+"""Default and meaning of what only the stack reads; `spai/settings.py` has all other variables."""
 OWNER = "spai_owner"
 """The role that owns the tables of the site, as which migrations run."""
 MLFLOW_USER = "mlflow"
@@ -99,7 +99,7 @@ class Stack:
 
     @property
     def maintenance_file(self) -> Path:
-        """The file of the secrets that the stack alone needs."""
+        """The file of the secrets that only the stack needs."""
         return self.var / "maintenance.env"
 
     @property
@@ -153,7 +153,7 @@ class Stack:
         return self.is_on("SPAI_PROMETHEUS")
 
     def is_on(self, name: str) -> bool:
-        """Whether a variable is on, which it is unless it says something else."""
+        """Whether a variable is on, which it is by default."""
         return (self.value(name) or "true").strip().lower() in ("true", "on", "ok", "y", "yes", "1")
 
     def port(self, process: str) -> int:
@@ -269,7 +269,7 @@ def complete(stack: Stack, claims: Claims) -> Stack:
     if maintenance != dict(stack.maintenance):
         write_private(
             stack.maintenance_file,
-            "# Written and read by `manage.py stack` alone: secrets that no process of the site needs.\n"
+            "# Written and read only by `manage.py stack`: secrets that no process of the site needs.\n"
             + lines(maintenance),
         )
     return Stack(var=stack.var, own=own, overrides=stack.overrides, maintenance=maintenance)

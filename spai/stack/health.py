@@ -22,7 +22,7 @@ from spai import broker
 Check = Callable[[], str]
 """Returns the result of a check in a few words, or raises `Unhealthy` with the reason."""
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Longest wait for one answer, in seconds."""
 PING_SECONDS = 1.0
 """How long the answers to a ping of all workers count: as long as the checks of one round take."""
@@ -48,7 +48,7 @@ def http(address: str, login: tuple[str, str] | None = None) -> Check:
         # The proxies of the environment must not receive requests to this machine itself.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=PATIENCE) as answer:
+            with opener.open(request, timeout=TIMEOUT) as answer:
                 return f"answers {answer.status}"
         except urllib.error.HTTPError as error:
             raise Unhealthy(f"{address} answers {error.code}{reason_in(error.read())}") from error
@@ -83,7 +83,7 @@ def postgres(address: str) -> Check:
 
     def check() -> str:
         try:
-            with psycopg.connect(address, connect_timeout=int(PATIENCE)) as connection:
+            with psycopg.connect(address, connect_timeout=int(TIMEOUT)) as connection:
                 connection.execute("SELECT 1")
         except psycopg.Error as error:
             raise Unhealthy(f"PostgreSQL does not answer: {first_line(error)}") from error
@@ -97,7 +97,7 @@ def redis_server(address: str) -> Check:
 
     def check() -> str:
         try:
-            times = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+            times = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
             with redis_addresses.client(address, **times) as client:
                 client.ping()
         except (redis.RedisError, ValueError) as error:
@@ -109,11 +109,11 @@ def redis_server(address: str) -> Check:
 
 @functools.cache
 def bare_celery(address: str) -> Celery:
-    """Return a Celery app that is configured with the broker alone."""
+    """Return a Celery app that is configured with only the broker."""
     app = Celery("health", set_as_current=False)
     app.conf.update(broker.celery_settings(address))
     if broker.is_redis(address):
-        app.conf.broker_transport_options |= {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+        app.conf.broker_transport_options |= {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
     app.conf.broker_connection_retry = False
     return app
 
@@ -134,7 +134,7 @@ class WorkerPings:
             if time.monotonic() > self._until:
                 self._ping()
             if name not in self._answered:
-                raise Unhealthy(f"no answer to a ping within {PATIENCE:.0f} s")
+                raise Unhealthy(f"no answer to a ping within {TIMEOUT:.0f} s")
             return "answers pings"
 
         return check
@@ -142,7 +142,7 @@ class WorkerPings:
     def _ping(self) -> None:
         control = bare_celery(self.broker).control
         try:
-            answers = control.ping(destination=self.names, timeout=PATIENCE, limit=len(self.names)) or []
+            answers = control.ping(destination=self.names, timeout=TIMEOUT, limit=len(self.names)) or []
         except Exception as error:  # kombu raises the errors of each transport
             raise ServerAwayError(f"the broker does not answer: {first_line(error)}") from error
         self._answered = frozenset(name for answer in answers for name in answer)
@@ -157,7 +157,7 @@ def beat(address: str, started_at: Callable[[], datetime | None]) -> Check:
 
     def check() -> str:
         try:
-            with psycopg.connect(address, connect_timeout=int(PATIENCE)) as connection:
+            with psycopg.connect(address, connect_timeout=int(TIMEOUT)) as connection:
                 row = connection.execute(
                     "SELECT max(last_run_at) FROM django_celery_beat_periodictask WHERE enabled"
                 ).fetchone()

@@ -17,11 +17,11 @@ import psutil
 PR_SET_PDEATHSIG = 1
 OPEN_FILES = 10_000
 """An idle connection holds a file: the usual limit of 1,024 is reached by a few hundred of several kinds."""
-PATIENCE = 5.0
-"""How long leftovers may take to end before they are killed, in seconds."""
+TIMEOUT = 5.0
+"""How long processes may take to end before they are killed, in seconds."""
 
 
-def leftovers(stack: str, name: str | None = None) -> list[psutil.Process]:
+def marked_processes(stack: str, name: str | None = None) -> list[psutil.Process]:
     """Return the processes with the mark of this stack, and of one name if given, but this one and its ancestors."""
     own = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     found = []
@@ -37,8 +37,8 @@ def leftovers(stack: str, name: str | None = None) -> list[psutil.Process]:
     return found
 
 
-def end(processes: list[psutil.Process], patience: float = PATIENCE) -> None:
-    """Stop `processes`; kill those that have not ended after `patience` seconds."""
+def end(processes: list[psutil.Process], timeout: float = TIMEOUT) -> None:
+    """Stop `processes`; kill those that have not ended after `timeout` seconds."""
     for is_last in (False, True):
         for process in processes:
             try:
@@ -47,7 +47,7 @@ def end(processes: list[psutil.Process], patience: float = PATIENCE) -> None:
                 process.send_signal(signal.SIGKILL if is_last else gentle)
             except psutil.NoSuchProcess:
                 continue
-        _, processes = psutil.wait_procs(processes, timeout=patience)
+        _, processes = psutil.wait_procs(processes, timeout=timeout)
         if not processes:
             return
 
@@ -74,7 +74,7 @@ def main() -> None:
     name, command = sys.argv[1], sys.argv[2:]
     kill_with_parent()
     raise_file_limit()
-    end(leftovers(os.environ["SPAI_STACK"], name))
+    end(marked_processes(os.environ["SPAI_STACK"], name))
     os.execvp(command[0], command)  # noqa: S606  this is the purpose
 
 

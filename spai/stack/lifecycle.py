@@ -12,7 +12,7 @@ from spai.stack.guards import alone, interruptible, starting, uninterrupted
 from spai.stack.ports import Claims
 from spai.stack.preparation import prepare_files, prepare_site, start_servers
 from spai.stack.processes import SERVERS, SITE, Process
-from spai.stack.readiness import PATIENCE, await_ready, reasons_of_unready
+from spai.stack.readiness import TIMEOUT, await_ready, reasons_of_unready
 from spai.stack.report import Report
 from spai.stack.summary import print_summary
 from spai.stack.supervision import Supervisor
@@ -51,7 +51,7 @@ def refuse_old_names(stack: Stack) -> None:
 
 def begin(stack: Stack, report: Report) -> None:
     """Start the whole stack, after stopping what an earlier run left."""
-    if left := supervision.sweep(stack):
+    if left := supervision.stop_marked(stack):
         report.step(f"Stopped what an earlier run had left: {', '.join(left)}")
     with Claims() as claims:
         stack = environment.complete(stack, claims)
@@ -97,7 +97,7 @@ def begin_processes(stack: Stack, claims: Claims, report: Report) -> str:
 def stop_all(stack: Stack, report: Report, *, is_interrupted: bool) -> None:
     """Stop everything that a failed or interrupted start has started."""
     with uninterrupted():
-        supervision.stop(stack, patience=30)
+        supervision.stop(stack, timeout=30)
     if is_interrupted:
         report.step("Interrupted: everything that was started has been stopped.")
 
@@ -148,7 +148,7 @@ def end(stack: Stack, report: Report) -> None:
         if run := runs.under_way(stack):
             report.step(f"{run}: it is interrupted now and resumes at the next `make up`; finished stages are kept")
         report.step("Stopping all processes; a worker may finish its task, for at most 15 s")
-    left = supervision.stop(stack, patience=60)
+    left = supervision.stop(stack, timeout=60)
     if left:
         report.step(f"Stopped what was left: {', '.join(left)}")
     report.step(
@@ -184,6 +184,6 @@ def restart(report: Report, name: str | None = None) -> None:
             raise StackError(f"{name} was switched on after the stack was started: `make restart` starts it too.")
         if name == runs.WORKER and (run := runs.under_way(stack)):
             report.step(f"{run}: it is interrupted now and resumes once {name} is back; finished stages are kept")
-        supervisor.stop([name], PATIENCE)
+        supervisor.stop([name], TIMEOUT)
         supervisor.start(name)
         await_ready(supervisor, chosen, report)

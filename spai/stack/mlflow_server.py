@@ -1,7 +1,7 @@
 """MLflow's server: `python -P mlflow_server.py OPTIONS` does what `mlflow server OPTIONS` does, in one process.
 
 MLflow's command starts the server in a second process and waits for it, with 200 MB of its own. Here it becomes the
-server. Where another version of MLflow does it otherwise, both run as they would without this module.
+server. With another version of MLflow, both processes run as they would without this module.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def become(command: list[str], *, extra_env: Mapping[str, str], **_: Any) -> Non
 
 
 def main() -> None:
-    """Check and prepare what MLflow's command does, then become its server."""
+    """Do the checks and preparations of MLflow's command, then become its server."""
     import mlflow.server
     from mlflow.cli import cli
 

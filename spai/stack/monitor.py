@@ -38,7 +38,7 @@ PAUSE_AFTER_FAILURE = 60.0
 MAX_FAILURES = 6
 """Failed checks in a row, with the processes that it needs in health, after which an idle process is restarted."""
 LEAST_WORK = 0.02
-"""Share of one processor from which on a process that fails its checks counts as slow, not as stuck."""
+"""Share of one processor from which a process that fails its checks counts as slow, not as stuck."""
 LONGEST_WORK = 3600.0
 """Seconds after which a process that works but fails its checks counts as stuck too: it is in an endless loop."""
 LONGEST_ROUND = 120.0
@@ -269,7 +269,7 @@ def check_in_rounds(monitor: Monitor) -> None:
         are_healthy = False
         if is_abandoned(monitor.stack):
             logger.error("the command that was starting the stack is gone; stopping what it had started")
-            launch.end(launch.leftovers(str(monitor.stack.var), KERNELS))
+            launch.end(launch.marked_processes(str(monitor.stack.var), KERNELS))
             monitor.supervisor.shutdown()
             return
         try:

@@ -16,12 +16,12 @@ from urllib.parse import unquote, urlsplit
 from spai.stack.environment import BASE, Stack, write_private
 
 PROGRAMS: Final = {"prometheus": ("prometheus",), "alertmanager": ("alertmanager", "prometheus-alertmanager")}
-"""Process → names of its program; Debian has a name of its own for the second."""
+"""Process → names of its program; Debian has its own name for the second."""
 
 RULES: Final = BASE / "spai" / "monitoring" / "rules.yaml"
 EVERY: Final = "60s"
 """Time between two scrapes; each costs a process of the site about as much as a page."""
-KEPT: Final = ("--storage.tsdb.retention.time=15d", "--storage.tsdb.retention.size=512MB")
+RETENTION_OPTIONS: Final = ("--storage.tsdb.retention.time=15d", "--storage.tsdb.retention.size=512MB")
 
 
 def program(stack: Stack, process: str) -> str:
@@ -41,7 +41,7 @@ def command(stack: Stack, process: str) -> list[str]:
     """Return the command of Prometheus or Alertmanager, which listens on loopback."""
     own, data = folder(stack, process), str(folder(stack, process) / "data")
     special = (
-        [f"--storage.tsdb.path={data}", *KEPT]
+        [f"--storage.tsdb.path={data}", *RETENTION_OPTIONS]
         if process == "prometheus"
         # An address for peers would listen on all networks.
         else [f"--storage.path={data}", "--cluster.listen-address="]
@@ -56,7 +56,7 @@ def command(stack: Stack, process: str) -> list[str]:
 
 
 def write_files(stack: Stack) -> None:
-    """Write the configuration of both, and the token by which Prometheus reads the metrics, for their owner alone.
+    """Write the configuration of both and the token for the metrics, readable only by their owner.
 
     Both read YAML, of which JSON is a part.
     """

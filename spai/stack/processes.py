@@ -249,7 +249,8 @@ def uvicorn_command(port: int) -> list[str]:
         *("--http", "spai.push_protocol:DeadlineProtocol", "--ws", "spai.push_protocol:DeadlineWebSocket"),
         # Events are short, and a compressor for each client takes more memory and time than the client saves.
         *("--ws-per-message-deflate", "false"),
-        # Without it uvicorn believes the header of any client on this machine; SPAI_PROXIES says whom to believe.
+        # Without it uvicorn believes the header of any client on this machine; SPAI_PROXIES names the proxies that it
+        # may trust.
         *("--no-proxy-headers", "--no-access-log", "--timeout-graceful-shutdown", "3"),
     )
 

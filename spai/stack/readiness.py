@@ -13,7 +13,7 @@ from spai.stack.processes import Process
 from spai.stack.report import Report
 from spai.stack.supervision import Supervisor
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Longest wait for the processes, in seconds; the crash recovery of a large database takes longest."""
 LONGEST_PAUSE = 1.0
 """Longest pause between two checks, in seconds."""
@@ -28,9 +28,9 @@ def await_ready(supervisor: Supervisor, processes: Sequence[Process], report: Re
     Raises
     ------
     StackError
-        When one is not ready within `PATIENCE`, or supervisor gives up on it.
+        When one is not ready within `TIMEOUT`, or supervisor gives up on it.
     """
-    end, pause = time.monotonic() + PATIENCE, 0.05
+    end, pause = time.monotonic() + TIMEOUT, 0.05
     waiting = {process.name: process for process in processes}
     reasons: dict[str, str] = {}
     starts: dict[str, set[int]] = {process.name: set() for process in processes}
@@ -56,7 +56,7 @@ def await_ready(supervisor: Supervisor, processes: Sequence[Process], report: Re
         if waiting and time.monotonic() > end:
             name, process = next(iter(waiting.items()))
             why = reasons.get(name, "no answer")
-            raise failure(supervisor.stack, process, f"was not ready after {PATIENCE:.0f} s: {why}")
+            raise failure(supervisor.stack, process, f"was not ready after {TIMEOUT:.0f} s: {why}")
         if waiting:
             time.sleep(pause)
             pause = min(pause * 1.2, LONGEST_PAUSE)

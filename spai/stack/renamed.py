@@ -8,7 +8,7 @@ from pathlib import Path
 VARIABLES = {"SPAI_FACE": "SPAI_ROLE", "SPAI_OFFICE_URL": "SPAI_ADMIN_URL"}
 LOGS = {"office": "admin", "watch": "monitor"}
 RUN_FILES = ("asked", "watched-by")
-"""Files in `var/run` that have another name now and are written anew at each start."""
+"""Files in `var/run` that have another name now and are written again at each start."""
 
 
 def error_in(environment: Mapping[str, str]) -> str:

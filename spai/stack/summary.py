@@ -51,7 +51,7 @@ def print_summary(stack: Stack, report: Report, first_password: str, unready: Co
 
 def describe_browser(stack: Stack) -> str:
     """Return which browser fetches pages; without one, what that means and the command that installs one."""
-    # Playwright is imported for this line alone; the other commands of the stack do without it.
+    # Playwright is imported only for this line; the other commands of the stack do without it.
     from apps.scraping.browser import BrowserMissing, find
 
     try:

@@ -33,7 +33,7 @@ LONGEST_SOCKET_PATH = 100
 """Unix allows about 104 to 108 characters, and supervisor adds its pid while it makes the socket."""
 LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Longest wait for an answer of supervisor, in seconds."""
 MONITOR = "monitor"
 """Name of the process that checks health and records restarts."""
@@ -129,7 +129,7 @@ class SocketConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
+        super().__init__("localhost", timeout=TIMEOUT)
         self.path = path
 
     def connect(self) -> None:
@@ -160,7 +160,7 @@ class Supervisor:
         self.stack = stack
 
     def call(self, function: str, *arguments: Any) -> Any:
-        """Call a function of its `supervisor` namespace, over a connection of its own.
+        """Call a function of its `supervisor` namespace, over its own connection.
 
         Raises
         ------
@@ -193,12 +193,12 @@ class Supervisor:
         with contextlib.suppress(xmlrpc.client.Fault):
             self.call("startProcess", name, False)
 
-    def stop(self, names: Sequence[str], patience: float) -> None:
-        """Stop processes at the same time, and wait until they have ended, for at most `patience` seconds."""
+    def stop(self, names: Sequence[str], timeout: float) -> None:
+        """Stop processes at the same time, and wait until they have ended, for at most `timeout` seconds."""
         for name in names:
             with contextlib.suppress(xmlrpc.client.Fault):
                 self.call("stopProcess", name, False)
-        end = time.monotonic() + patience
+        end = time.monotonic() + timeout
         while time.monotonic() < end:
             if all(state["pid"] == 0 for name, state in self.states().items() if name in names):
                 return
@@ -272,12 +272,12 @@ def start(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervi
     raise SupervisorError(f"supervisor did not start:\n{output.read_text(errors='replace')[-3000:]}")
 
 
-def stop(stack: Stack, patience: float) -> list[str]:
+def stop(stack: Stack, timeout: float) -> list[str]:
     """Stop all processes and supervisor in order, then every process that still carries this stack's mark.
 
     Parameters
     ----------
-    patience : float
+    timeout : float
         How long the orderly stop may take, in seconds.
 
     Returns
@@ -289,15 +289,15 @@ def stop(stack: Stack, patience: float) -> list[str]:
     with contextlib.suppress(*UNREACHABLE, psutil.Error):
         process = psutil.Process(supervisor.call("getPID"))
         # By itself supervisor would stop one process after the other.
-        supervisor.stop([name for name in supervisor.states() if name not in (*SERVERS, MONITOR)], patience)
+        supervisor.stop([name for name in supervisor.states() if name not in (*SERVERS, MONITOR)], timeout)
         supervisor.call("shutdown")
-        process.wait(patience)
-    return sweep(stack)
+        process.wait(timeout)
+    return stop_marked(stack)
 
 
-def sweep(stack: Stack) -> list[str]:
+def stop_marked(stack: Stack) -> list[str]:
     """Stop every process that has this stack's mark in its environment; return their names."""
-    left = launch.leftovers(str(stack.var))
+    left = launch.marked_processes(str(stack.var))
     names = []
     for process in left:
         with contextlib.suppress(psutil.Error):

@@ -28,10 +28,10 @@ from spai.stack.roles import APPLICATION, RETENTION
 
 ATTEMPTS = 5
 """Ports to try: another process may take one between its choice and the start of the server."""
-PATIENCE = 120.0
+TIMEOUT = 120.0
 """Seconds after which a server that runs but does not answer counts as stuck."""
 STOP_PATIENCE = 30.0
-"""Seconds after which a server that was told to stop is killed."""
+"""Seconds after which a server that does not stop is killed."""
 OF_A_STACK = (
     *("SPAI_", "DATABASE_", "REDIS_", "CELERY_", "MLFLOW_", "PROMETHEUS_"),
     *("DJANGO_", "BROWSER_", "AWS_", "DVC_", "GX_"),
@@ -91,7 +91,7 @@ class TemporaryServers:
 
         def answers(port: int) -> bool:
             try:
-                with psycopg.connect(address(port, SUPERUSER), connect_timeout=int(PATIENCE)) as connection:
+                with psycopg.connect(address(port, SUPERUSER), connect_timeout=int(TIMEOUT)) as connection:
                     connection.execute("SELECT 1")
             except psycopg.OperationalError:
                 return False
@@ -121,7 +121,7 @@ class TemporaryServers:
 
         def answers(port: int) -> bool:
             try:
-                with redis.Redis.from_url(address(port), socket_timeout=PATIENCE) as client:
+                with redis.Redis.from_url(address(port), socket_timeout=TIMEOUT) as client:
                     return bool(client.ping())
             except redis.RedisError:
                 return False
@@ -138,7 +138,7 @@ class TemporaryServers:
                     command(port), cwd="/", stdout=output, stderr=output, stdin=subprocess.DEVNULL
                 )
             self.processes.append(process)
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + TIMEOUT
             while process.poll() is None and time.monotonic() < end:
                 if answers(port):
                     return port

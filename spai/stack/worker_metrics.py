@@ -1,7 +1,7 @@
-"""What the processes of a worker count, over HTTP: `python -m spai.stack.worker_metrics` in a container beside it.
+"""Metrics of the processes of a worker, over HTTP: `python -m spai.stack.worker_metrics` in a container beside it.
 
 A worker has no web server. Its pod shares the folder PROMETHEUS_MULTIPROC_DIR, and this process, which imports nothing
-of the site and takes 40 MB, serves `/metrics` from it to whoever sends SPAI_METRICS_TOKEN.
+of the site and takes 40 MB, serves `/metrics` from it to clients that send SPAI_METRICS_TOKEN.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ PORT: Final = 9808
 
 
 class MetricsHandler(WSGIRequestHandler):
-    """Handles a request; a client that sends nothing for some seconds is left."""
+    """Handles a request; the connection of a client that sends nothing for 10 s is closed."""
 
     timeout = 10
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name of the base class
-        """Log nothing: Prometheus asks each minute."""
+        """Log nothing: Prometheus sends a request each minute."""
 
 
 def application(folder: Path, token: str) -> WSGIApplication:
-    """Return the WSGI application that serves the metrics counted in `folder`; without a token to nobody."""
+    """Return the WSGI application that serves the metrics in `folder` to clients with `token`; to none if empty."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         scheme, _, sent = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
@@ -44,7 +44,7 @@ def application(folder: Path, token: str) -> WSGIApplication:
             start_response("401 Unauthorized", refusal)
             return [b"Metrics are shown to programs that send SPAI_METRICS_TOKEN as Bearer token.\n"]
         counted = CollectorRegistry()
-        # The worker makes the folder anew when it starts.
+        # The worker deletes and creates the folder when it starts.
         if folder.is_dir():
             MultiProcessCollector(counted, path=str(folder))
         start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import Refusal, folder_of, tell_refused
+from benchmarks.report import Refusal, folder_of, print_refused
 from spai.stack import temporary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +112,7 @@ def test_a_folder_without_files_is_named(tmp_path):
 
 
 def test_each_refusal_has_its_line(capsys):
-    tell_refused([Refusal("a/E0.csv", 0, "column Date is missing"), Refusal("b/E0.csv", 7, "no date", "x,y")], 3)
+    print_refused([Refusal("a/E0.csv", 0, "column Date is missing"), Refusal("b/E0.csv", 7, "no date", "x,y")], 3)
     assert capsys.readouterr().out.splitlines() == [
         "refused: 1 of 3 files, and 1 rows of 1 others",
         "  a/E0.csv, the whole file: column Date is missing",

@@ -203,7 +203,7 @@ def test_an_environment_of_an_unsupported_python_is_made_anew(install, machine, 
     python = fake_python(machine / "bin", "3.13", "python3.13")
     install.main()
     out = capsys.readouterr().out
-    assert "is made anew: it has Python 3.10, which SPAI does not run on" in out
+    assert "is made again: it has Python 3.10, which SPAI does not run on" in out
     assert "Python 3.13 is the newest of 3.13, 3.12, 3.11 that was found on this machine" in out
     assert commands[0] == [python, "-m", "venv", "--clear", str(install.VENV)]
 

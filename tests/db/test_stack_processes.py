@@ -21,7 +21,7 @@ from spai.stack.supervision import LAUNCH
 from tests.subprocesses import child_process
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(100_000)"]
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which what must end counts as stuck."""
 
 
@@ -42,11 +42,11 @@ def test_a_process_ends_what_its_last_run_left_and_nothing_else(stack, tmp_path)
     command = [sys.executable, "-P", str(LAUNCH), "web", "echo", "became the command"]
     done = subprocess.run(command, env=marked(stack, "web"), capture_output=True, text=True, check=True)
     assert done.stdout == "became the command\n"
-    assert sleepers[0].wait(timeout=PATIENCE) == -15
+    assert sleepers[0].wait(timeout=TIMEOUT) == -15
     assert [sleeper.poll() for sleeper in sleepers[1:]] == [None, None]
     launch.end([psutil.Process(sleeper.pid) for sleeper in sleepers[1:]])
     for sleeper in sleepers[1:]:
-        sleeper.wait(timeout=PATIENCE)
+        sleeper.wait(timeout=TIMEOUT)
 
 
 def test_a_process_that_does_not_want_to_end_is_killed(stack):
@@ -54,7 +54,7 @@ def test_a_process_that_does_not_want_to_end_is_killed(stack):
     code += "time.sleep(100_000)"
     with child_process([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as deaf:
         assert deaf.stdout.readline() == b"deaf\n"
-        launch.end(launch.leftovers(str(stack.var)), patience=0.5)
+        launch.end(launch.marked_processes(str(stack.var)), timeout=0.5)
         # Who waits for a child first takes its exit code; that it is gone is what counts.
         assert not psutil.pid_exists(deaf.pid)
 
@@ -68,11 +68,11 @@ def test_a_process_dies_with_its_supervisor(stack):
     )
     with child_process([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as parent:
         child = psutil.Process(int(parent.stdout.readline()))
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while child.cmdline() != SLEEP and time.monotonic() < end:
             time.sleep(0.05)
         parent.kill()
-    psutil.wait_procs([child], timeout=PATIENCE)
+    psutil.wait_procs([child], timeout=TIMEOUT)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
@@ -230,7 +230,7 @@ def simulated(stack, monkeypatch):
 
     names = ("postgres", "redis", "mlflow", *SITE, "worker-ml", "beat")
     processes = [process(name) for name in names]
-    monkeypatch.setattr(readiness, "PATIENCE", 0.2)
+    monkeypatch.setattr(readiness, "TIMEOUT", 0.2)
     monkeypatch.setattr(lifecycle, "Supervisor", Simulated)
     monkeypatch.setattr(supervision, "processes_of", lambda stack: processes)
     monkeypatch.setattr(lifecycle, "launch", lambda stack, processes, claims: Simulated(stack))

@@ -15,7 +15,7 @@ from spai.stack.environment import SUPERUSER, load
 from spai.stack.errors import StackError
 from spai.stack.ports import Claims
 from spai.stack.report import Report
-from spai.stack.temporary import PATIENCE
+from spai.stack.temporary import TIMEOUT
 
 EVERYTHING = """
 CREATE SCHEMA more;
@@ -42,7 +42,7 @@ LEFT = "SELECT count(*) FROM pg_class WHERE relowner = %s::regrole AND oid >= 16
 
 def wait_until(check: health.Check, process: subprocess.Popen[bytes]) -> None:
     """Wait until a server answers."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while True:
         try:
             check()

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from spai.stack.ports import free_port
 from tests.web.conftest import Builder
-from tests.web.processes import PATIENCE, ROOT, environment_of, start_admin, start_push, start_web, stop
+from tests.web.processes import ROOT, TIMEOUT, environment_of, start_admin, start_push, start_web, stop
 
 FOREIGN = """
 () => [...document.querySelectorAll("script[src], img[src], link[href], iframe[src], source[src], use[href]")]
@@ -127,7 +127,7 @@ def open_page(browser, site):
     def opened(path: str, *, width: int = 1280, zone: str = WHERE, push: bool = True):
         context = browser.new_context(viewport={"width": width, "height": 900}, timezone_id=zone)
         contexts.append(context)
-        context.set_default_timeout(PATIENCE * 1000)
+        context.set_default_timeout(TIMEOUT * 1000)
         if not push:
             context.route_web_socket("**/ws/**", lambda socket: socket.close())
         page = context.new_page()

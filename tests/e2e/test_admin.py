@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 
 from tests.e2e.conftest import FOREIGN
 from tests.e2e.states import every_state
-from tests.web.processes import PATIENCE, strong_hash
+from tests.web.processes import TIMEOUT, strong_hash
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -75,7 +75,7 @@ def operator(build, browser, admin_url):
     Group.objects.create(name="operators")
     PeriodicTask.objects.create(name="nightly", task="ml.retrain_due", crontab=CrontabSchedule.objects.create())
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(TIMEOUT * 1000)
     page = context.new_page()
     page.goto(admin_url + "/admin/login/")
     page.fill("[name=username]", "ada")

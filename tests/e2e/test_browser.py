@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 AGENT = "SPAI/0.1.0 (+https://example.org/spai)"
 LIMIT = 1.5
 """Seconds of a call that is never answered."""
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds of a call that is answered, and of a process that ends: more than any busy machine needs."""
 
 
@@ -171,7 +171,7 @@ def refused(fetch: Callable[[], FetchResponse]) -> FetchError:
 def refused_when_shown(fetch: Callable[[float], FetchResponse]) -> FetchError:
     """Return the error of a call that must show a page before its time is over, however slow the machine is."""
     seconds = LIMIT
-    while seconds < PATIENCE:
+    while seconds < TIMEOUT:
         error = refused(partial(fetch, seconds))
         if error.outcome is not FetchOutcome.TIMEOUT:
             break
@@ -179,7 +179,7 @@ def refused_when_shown(fetch: Callable[[float], FetchResponse]) -> FetchError:
     return error
 
 
-def wait_until_gone(pids: list[int], seconds: float = PATIENCE) -> list[int]:
+def wait_until_gone(pids: list[int], seconds: float = TIMEOUT) -> list[int]:
     """Return which of these processes still run after so long."""
     processes = []
     for pid in pids:
@@ -211,7 +211,7 @@ def warmed(browser: Browser, server: Server) -> list[int]:
 
 
 def test_a_page_comes_with_what_was_waited_for(unit, server):
-    page = unit.open(server.url + "/results", wait_for="#results td", timeout=PATIENCE)
+    page = unit.open(server.url + "/results", wait_for="#results td", timeout=TIMEOUT)
     assert (page.status, page.url) == (200, server.url + "/results")
     assert b"<td>Eastmoor</td>" in page.body
     assert page.headers["etag"] == '"7"'
@@ -220,7 +220,7 @@ def test_a_page_comes_with_what_was_waited_for(unit, server):
 
 
 def test_what_a_script_brings_late_is_waited_for(unit, server):
-    assert b"here" in unit.open(server.url + "/late", wait_for=".late", timeout=PATIENCE).body
+    assert b"here" in unit.open(server.url + "/late", wait_for=".late", timeout=TIMEOUT).body
 
 
 def test_the_site_is_reported_who_asks_behind_the_name_of_the_browser(unit, server):
@@ -257,7 +257,7 @@ def test_every_context_is_closed_also_after_an_error(browser, server):
     with pytest.raises(ZeroDivisionError):
         fail()
     running = browser._engine
-    assert running.call(lambda: len(running.browser.contexts), PATIENCE) == 0
+    assert running.call(lambda: len(running.browser.contexts), TIMEOUT) == 0
 
 
 def test_a_unit_that_asks_for_nothing_starts_nothing(found):
@@ -270,7 +270,7 @@ def test_a_unit_that_asks_for_nothing_starts_nothing(found):
 
 def test_the_page_asks_with_its_own_cookies_and_gets_the_bytes(unit, server):
     unit.open(server.url + "/results")
-    answer = unit.fetch(server.url + "/echo", headers={"x-requested-with": "XMLHttpRequest"}, timeout=PATIENCE)
+    answer = unit.fetch(server.url + "/echo", headers={"x-requested-with": "XMLHttpRequest"}, timeout=TIMEOUT)
     assert (answer.status, answer.headers["content-type"]) == (201, "application/json")
     assert b"('Cookie', 'visit=1')" in answer.body
     assert b"('x-requested-with', 'XMLHttpRequest')" in answer.body
@@ -299,7 +299,7 @@ def test_a_feed_that_the_browser_shows_itself_comes_as_it_shows_it(unit, server)
 )
 def test_a_fault_ends_what_the_page_asks_for(unit, server, path, outcome, reason):
     unit.open(server.url + "/results")
-    timeout = LIMIT if outcome is FetchOutcome.TIMEOUT else PATIENCE
+    timeout = LIMIT if outcome is FetchOutcome.TIMEOUT else TIMEOUT
     error = refused(lambda: unit.fetch(server.url + path, timeout=timeout, max_bytes=10_000_000))
     assert (error.outcome, reason in error.reason) == (outcome, True), error.reason
 
@@ -338,7 +338,7 @@ def test_a_page_without_what_was_waited_for_is_kept_and_named(unit, server):
     ("path", "status"), [("/forbidden", 403), ("/error", 503), ("/challenge", 200), ("/missing", 404)]
 )
 def test_a_page_that_is_refused_comes_back_for_its_judge_without_what_was_waited_for(unit, server, path, status):
-    page = unit.open(server.url + path, wait_for="#results", timeout=PATIENCE)
+    page = unit.open(server.url + path, wait_for="#results", timeout=TIMEOUT)
     assert page.status == status
     assert path != "/challenge" or CHALLENGE[:40] in page.body
 
@@ -385,7 +385,7 @@ def test_a_fault_ends_in_its_outcome_and_the_next_page_comes(unit, server, path,
     elif outcome is FetchOutcome.CHANGED_LAYOUT:
         error = refused_when_shown(ask)
     else:
-        error = refused(lambda: ask(PATIENCE))
+        error = refused(lambda: ask(TIMEOUT))
     assert error.outcome is outcome, error.reason
     assert unit.open(server.url + "/results", wait_for="#results").status == 200
     assert len(server.asked) < 15
@@ -395,7 +395,7 @@ def test_a_page_that_hangs_its_browser_is_ended_by_the_watchdog(browser, server)
     pids = warmed(browser, server)
     starts = browser.starts
     with browser.unit() as unit:
-        unit.open(server.url + "/loop-when-asked", wait_for="#there", timeout=PATIENCE)
+        unit.open(server.url + "/loop-when-asked", wait_for="#there", timeout=TIMEOUT)
         error = refused(lambda: unit.fetch(server.url + "/feed", timeout=0.5))
         assert error.outcome is FetchOutcome.TIMEOUT
         assert "was ended" in error.reason
@@ -417,8 +417,8 @@ def test_what_is_no_address_is_not_opened(unit, url):
 
 
 def test_dialogs_do_not_hold_a_page(unit, server):
-    assert unit.open(server.url + "/dialogs", wait_for="#b", timeout=PATIENCE).status == 200
-    assert unit.open(server.url + "/results", timeout=PATIENCE).status == 200
+    assert unit.open(server.url + "/dialogs", wait_for="#b", timeout=TIMEOUT).status == 200
+    assert unit.open(server.url + "/results", timeout=TIMEOUT).status == 200
 
 
 # who is asked
@@ -426,7 +426,7 @@ def test_dialogs_do_not_hold_a_page(unit, server):
 
 def test_nobody_but_the_site_is_requested_anything_and_the_site_for_nothing_heavy(unit, server, stranger):
     stranger.asked.clear()
-    unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=PATIENCE)
+    unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=TIMEOUT)
     unit.fetch(server.url + "/feed")
     time.sleep(0.3)
     unit.open(server.url + "/results")
@@ -441,7 +441,7 @@ def test_whom_the_caller_allows_is_asked(browser, server, stranger, hosts):
     stranger.asked.clear()
     allow = [stranger.url.removeprefix("http://")] if hosts == "exact" else [".0.0.1"]
     with browser.unit(allow=allow) as unit:
-        unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=PATIENCE)
+        unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=TIMEOUT)
     paths = {path for path, *_ in stranger.asked}
     assert {"/script", "/frame", "/fetch"} <= paths
     assert {"/image", "/beacon"}.isdisjoint(paths)
@@ -450,10 +450,10 @@ def test_whom_the_caller_allows_is_asked(browser, server, stranger, hosts):
 def test_without_its_parts_a_site_is_requested_the_page_alone_and_for_what_the_page_is_reported_to_ask(browser, server):
     server.asked.clear()
     with browser.unit(with_parts=False) as unit:
-        page = unit.open(f"{server.url}/strangers?{server.url}", wait_for="body", timeout=PATIENCE)
+        page = unit.open(f"{server.url}/strangers?{server.url}", wait_for="body", timeout=TIMEOUT)
         time.sleep(0.3)
         feed = unit.fetch(server.url + "/feed")
-        moved = refused(lambda: unit.open(f"{server.url}/to?{server.url}/results", timeout=PATIENCE))
+        moved = refused(lambda: unit.open(f"{server.url}/to?{server.url}/results", timeout=TIMEOUT))
     assert (page.status, feed.body) == (200, b'{"tournaments":[1,2]}')
     assert (moved.target, moved.outcome) == (server.url + "/results", FetchOutcome.STORED)
     assert [path.partition("?")[0] for path, *_ in server.asked] == ["/strangers", "/feed", "/to"]
@@ -508,7 +508,7 @@ def test_a_process_that_is_killed_during_a_call_fails_it_and_the_next_call_works
                 os.kill(pid, signal.SIGKILL)
 
         with once_asked_for("/hang", server, strike):
-            error = refused(lambda: unit.open(server.url + "/hang", timeout=PATIENCE))
+            error = refused(lambda: unit.open(server.url + "/hang", timeout=TIMEOUT))
         # Of a page that had shown nothing yet the browser says only that it was left.
         assert error.outcome in (FetchOutcome.FAILED, *[FetchOutcome.HTTP_ERROR] * (victim == "renderers")), (
             error.reason
@@ -543,7 +543,7 @@ def test_nothing_outlives_a_process_that_was_killed(server, found, short_folder)
         from apps.scraping.browser import Browser, FoundBrowser, Origin
         browser = Browser(user_agent="SPAI", found=FoundBrowser(Origin.GIVEN, {found.place!r}, "", ""))
         with browser.unit() as unit:
-            unit.open("{server.url}/loop-when-asked", wait_for="#there", timeout={PATIENCE})
+            unit.open("{server.url}/loop-when-asked", wait_for="#there", timeout={TIMEOUT})
             threading.Thread(target=unit.fetch, args=["{server.url}/feed"], kwargs={{"timeout": 1e6}}).start()
             time.sleep(0.5)
             print(*[process.pid for process in browser.processes()], flush=True)
@@ -596,7 +596,7 @@ def test_a_remote_browser_serves_and_outlives_its_guest(found, server, tmp_path)
     command += [f"--user-data-dir={tmp_path}", "about:blank"]
     with child_process(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         port = tmp_path / "DevToolsActivePort"
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not port.exists() or len(port.read_text().split()) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.05)

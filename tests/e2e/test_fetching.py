@@ -114,7 +114,7 @@ def page(server: Server, path: str, method: FetchMethod = FetchMethod.BROWSER) -
 
 @pytest.mark.parametrize("way", ["to", "refresh", "script", "later"])
 def test_a_page_to_which_another_leads_is_requested_after_the_delay(opened, server, way):
-    response = opened.get(page(server, f"/{way}?/{way}?/results"), kept=None)
+    response = opened.get(page(server, f"/{way}?/{way}?/results"), stored=None)
     assert b"Eastmoor" in response.body
     assert response.url == server.url + "/results"
     assert asked(server) == ["/robots.txt", f"/{way}?/{way}?/results", f"/{way}?/results", "/results"]
@@ -124,17 +124,17 @@ def test_a_page_to_which_another_leads_is_requested_after_the_delay(opened, serv
 @pytest.mark.parametrize("way", ["to", "refresh", "script", "later"])
 def test_a_page_that_robots_txt_forbids_is_not_requested_however_another_leads_to_it(opened, server, way):
     with pytest.raises(FetchError, match="does not permit") as error:
-        opened.get(page(server, f"/{way}?/secret"), kept=None)
+        opened.get(page(server, f"/{way}?/secret"), stored=None)
     assert error.value.outcome is FetchOutcome.BLOCKED
     assert asked(server) == ["/robots.txt", f"/{way}?/secret"]
 
 
 def test_what_the_page_fetches_is_requested_after_the_delay_when_it_moved(opened, server):
-    opened.get(page(server, "/results"), kept=None)
-    response = opened.get(page(server, "/to?/page", FetchMethod.IN_PAGE), kept=None)
+    opened.get(page(server, "/results"), stored=None)
+    response = opened.get(page(server, "/to?/page", FetchMethod.IN_PAGE), stored=None)
     assert response.body.startswith(b"Div,Date")
     with pytest.raises(FetchError, match="does not permit"):
-        opened.get(page(server, "/to?/secret", FetchMethod.IN_PAGE), kept=None)
+        opened.get(page(server, "/to?/secret", FetchMethod.IN_PAGE), stored=None)
     assert asked(server) == ["/robots.txt", "/results", "/to?/page", "/page", "/to?/secret"]
     assert shortest_gap(server) >= DELAY
 
@@ -142,32 +142,32 @@ def test_what_the_page_fetches_is_requested_after_the_delay_when_it_moved(opened
 def test_pages_that_lead_on_without_an_end_are_left(opened, server):
     opened.policy = replace(opened.policy, delay=timedelta(0))
     with pytest.raises(FetchError, match="more than 8 redirects") as error:
-        opened.get(page(server, "/endless"), kept=None)
+        opened.get(page(server, "/endless"), stored=None)
     assert error.value.outcome is FetchOutcome.HTTP_ERROR
     assert len(asked(server)) == 1 + 9
 
 
 def test_a_refusal_is_taken_for_one_wherever_it_leads(opened, server):
     with pytest.raises(FetchError, match="answered 403") as error:
-        opened.get(page(server, "/refused"), kept=None)
+        opened.get(page(server, "/refused"), stored=None)
     assert error.value.outcome is FetchOutcome.BLOCKED
     assert asked(server) == ["/robots.txt", "/refused"]
 
 
 @pytest.mark.parametrize("is_worn", [False, True])
 def test_a_cookie_that_a_redirect_sets_comes_with_the_next_request(opened, server, is_worn, monkeypatch):
-    opened.get(page(server, "/results"), kept=None)
+    opened.get(page(server, "/results"), stored=None)
     if is_worn:  # from the next page on
         monkeypatch.setattr(fetching._browser(), "_max_pages", fetching._browser()._engine.pages + 1)
-    assert b"Eastmoor" in opened.get(page(server, "/welcome"), kept=None).body
+    assert b"Eastmoor" in opened.get(page(server, "/welcome"), stored=None).body
     assert asked(server) == ["/robots.txt", "/results", "/welcome", "/welcome"]
 
 
 @pytest.mark.parametrize("method", [FetchMethod.BROWSER, FetchMethod.IN_PAGE])
 def test_what_a_page_wants_between_two_turns_is_not_requested_and_costs_no_turn(opened, server, method):
-    opened.get(page(server, "/restless"), kept=None)
+    opened.get(page(server, "/restless"), stored=None)
     time.sleep(2)
-    assert opened.get(page(server, "/results", method), kept=None).url == server.url + "/results"
+    assert opened.get(page(server, "/results", method), stored=None).url == server.url + "/results"
     assert asked(server) == ["/robots.txt", "/restless", "/results"]
     assert HostState.objects.get().requests == 3
 
@@ -175,14 +175,14 @@ def test_what_a_page_wants_between_two_turns_is_not_requested_and_costs_no_turn(
 def test_a_browser_that_has_shown_enough_is_replaced_within_a_run(opened, server):
     fetching.close_browser()
     opened.policy = replace(opened.policy, delay=timedelta(0))
-    opened.get(page(server, "/results"), kept=None)
+    opened.get(page(server, "/results"), stored=None)
     running = fetching._browser()
     running._max_pages = 2
     for _ in range(2):
-        opened.get(page(server, "/page", FetchMethod.IN_PAGE), kept=None)
+        opened.get(page(server, "/page", FetchMethod.IN_PAGE), stored=None)
     assert (running.starts, running.is_worn()) == (1, True)
     for _ in range(2):
-        opened.get(page(server, "/results"), kept=None)
+        opened.get(page(server, "/results"), stored=None)
     assert (running.starts, running.is_worn()) == (2, True)
-    opened.get(page(server, "/results"), kept=None)
+    opened.get(page(server, "/results"), stored=None)
     assert running.starts == 3

@@ -123,12 +123,12 @@ def test_a_row_is_requested_anew_at_its_kickoff(build, open_page, site):
 
 
 def replace_all() -> None:
-    """Let the whole list be asked for anew."""
+    """Let the whole list be asked for again."""
     events.publish(topic=Topic.PROMOTION_MADE, key="sandbox", now=timezone.now())
 
 
 def replace_row(match: Match) -> None:
-    """Let one row be asked for anew."""
+    """Let one row be asked for again."""
     events.publish_of_matches(topic=Topic.MATCH_CHANGED, events=[(match.pk, {})], now=timezone.now())
 
 

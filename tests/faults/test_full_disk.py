@@ -17,7 +17,7 @@ from spai.stack.temporary import TemporaryServers
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_postgresql_whose_disk_was_full_has_every_acknowledged_row(small_disk,
                 assert session.execute("SELECT count(*) FROM row").fetchone() == (acknowledged,)
         assert acknowledged > 100
         subprocess.run(["mount", "-o", "remount,size=512m", str(small_disk)], check=True)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             try:
                 with psycopg.connect(address, connect_timeout=10) as session:

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 # The sandbox does not run here, see below.
-PATIENCE = 1800.0
+TIMEOUT = 1800.0
 """Seconds after which what must happen counts as stuck."""
 PROCESSES = ["postgres", "redis", "mlflow", "web", "admin", "push", "beat"]
 PROCESSES += ["worker-scrape", "worker-ml", "worker-forecast", "worker-jobs", "worker-webhooks", "worker-default"]
@@ -54,7 +54,7 @@ class Running:
 
     def run(self, *words: str) -> tuple[int, str]:
         process = self.command(*words)
-        output, _ = process.communicate(timeout=2 * PATIENCE)
+        output, _ = process.communicate(timeout=2 * TIMEOUT)
         return process.returncode, output
 
     def up(self) -> str:
@@ -69,7 +69,7 @@ class Running:
         return {name: psutil.Process(info["pid"]) for name, info in Supervisor(self.stack).states().items()}
 
     def left(self) -> list[psutil.Process]:
-        return launch.leftovers(str(self.var))
+        return launch.marked_processes(str(self.var))
 
     def parts_left(self) -> set[str]:
         found = set()
@@ -81,7 +81,7 @@ class Running:
 
     def wait_until_well(self, **restarts: int) -> dict[str, dict[str, object]]:
         """Wait until all processes are healthy, and those that are named have been restarted so often at least."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             status = self.status()
             enough = all(status[name]["restarts"] >= number for name, number in restarts.items() if name in status)
@@ -112,7 +112,7 @@ def fresh(tmp_path):
 
 
 def wait_for(what):
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not (found := what()):
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -150,7 +150,7 @@ def test_a_killed_child_of_the_web_process_is_replaced(running):
     wait_for(lambda: not workers[0].is_running() or workers[0].status() == psutil.STATUS_ZOMBIE)
     address = running.stack.address("web")
     for _ in range(20):
-        with urllib.request.urlopen(f"{address}/livez", timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(f"{address}/livez", timeout=TIMEOUT) as answer:
             assert answer.status == 200
         time.sleep(0.1)
 
@@ -197,7 +197,7 @@ def test_after_the_supervisor_was_killed_the_next_start_heals(fresh):
     supervisor = psutil.Process(Supervisor(fresh.stack).call("getPID"))
     database = fresh.stack.own["DATABASE_URL"]
     supervisor.kill()
-    supervisor.wait(PATIENCE)
+    supervisor.wait(TIMEOUT)
     assert fresh.run("status")[0] == 1
     fresh.up()
     fresh.wait_until_well()
@@ -211,7 +211,7 @@ def test_an_interrupted_start_leaves_no_process(fresh, end):
         wait_for(lambda: "push" in fresh.parts_left())
     finally:
         command.send_signal(end)
-        output, _ = command.communicate(timeout=PATIENCE)
+        output, _ = command.communicate(timeout=TIMEOUT)
     # A command that was killed itself cannot tidy up; the monitor does that for it.
     wait_for(lambda: fresh.left() == [])
     assert command.returncode != 0

@@ -44,7 +44,7 @@ OUTSIDE = "spaiha-net"
 NETWORK = "10.77.0"
 NEW_NETWORK = 0x4000_0000
 """CLONE_NEWNET of Linux."""
-PATIENCE = 900.0
+TIMEOUT = 900.0
 """Seconds after which what must start counts as stuck."""
 NODES = (1, 2, 3)
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")
@@ -443,7 +443,7 @@ class Cluster:
             self._wait(name, is_well)
 
     def _wait(self, name: str, is_so: Callable[[], bool]) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not inside(OUTSIDE, is_so):
             assert time.monotonic() < end, f"{name} is not well: {self.logs()}"
             time.sleep(0.5)

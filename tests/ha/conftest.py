@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.ha.cluster import NETWORK, NODES, PATIENCE, RABBITMQ, ROOT, Cluster, Node
+from tests.ha.cluster import NETWORK, NODES, RABBITMQ, ROOT, TIMEOUT, Cluster, Node
 
 PROGRAMS = ("ip", "patroni", "etcd", "haproxy", "keepalived", "redis-server", "redis-sentinel")
 PACKAGES = "patroni etcd-server postgresql-15 haproxy keepalived redis-server redis-sentinel iproute2"
@@ -94,7 +94,7 @@ def load(cluster: Cluster, file: Path) -> Iterator[None]:
             assert users.stdout.readline() == "working\n", file.with_suffix(".log").read_text()
             yield
             users.send_signal(signal.SIGTERM)
-            assert users.wait(2 * PATIENCE) == 0, file.with_suffix(".log").read_text()
+            assert users.wait(2 * TIMEOUT) == 0, file.with_suffix(".log").read_text()
         finally:
             users.kill()
 

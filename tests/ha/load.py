@@ -300,7 +300,7 @@ async def asked(question: Callable[[], Result]) -> Result:
 
     def ask() -> Result:
         try:
-            return repeat_when_lost(question, report=lambda _: None, patience=STUCK)
+            return repeat_when_lost(question, report=lambda _: None, timeout=STUCK)
         finally:
             connection.close()
 

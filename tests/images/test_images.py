@@ -18,7 +18,7 @@ from tests.images.containers import running
 
 pytestmark = [pytest.mark.images, pytest.mark.timeout(7200), pytest.mark.enable_socket]
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which a process that is not ready counts as stuck."""
 PROCESSES = {
     "spai-web": ("web", "admin", "push", "sandbox", "beat"),
@@ -36,7 +36,7 @@ def run(site, images, roots, tmp_path):
     def of(target: str, *words: str, **more: str) -> str:
         log = tmp_path / "output"
         with running(images[target], roots[images[target]], site | more, log, *words) as container:
-            assert container.starter.wait(timeout=PATIENCE) == 0, log.read_text(errors="replace")[-5000:]
+            assert container.starter.wait(timeout=TIMEOUT) == 0, log.read_text(errors="replace")[-5000:]
         return log.read_text(errors="replace")
 
     return of
@@ -57,10 +57,10 @@ def test_a_process_of_an_image_answers_its_check_and_ends_in_time(site, images, 
     image = images[target]
     start = ("python", "-m", "spai.stack.container", process)
     with running(image, roots[image], site, tmp_path / "log", *start) as container:
-        end, checked = time.monotonic() + PATIENCE, tmp_path / "check"
+        end, checked = time.monotonic() + TIMEOUT, tmp_path / "check"
         while True:
             with running(image, roots[image], site, checked, *CHECK, process) as check:
-                if check.starter.wait(timeout=PATIENCE) == 0:
+                if check.starter.wait(timeout=TIMEOUT) == 0:
                     break
             state = f"{checked.read_text()[-2000:]}\n{container.log.read_text(errors='replace')[-5000:]}"
             assert container.starter.poll() is None, state
@@ -75,7 +75,7 @@ def test_a_process_of_an_image_answers_its_check_and_ends_in_time(site, images, 
             assert found[0] == HTTPStatus.SERVICE_UNAVAILABLE
             assert "stopped" in json.loads(found[1])["reason"]
             assert answer(f"{address}/livez")[0] == HTTPStatus.OK
-            assert container.starter.wait(timeout=PATIENCE) == 0, container.log.read_text(errors="replace")[-5000:]
+            assert container.starter.wait(timeout=TIMEOUT) == 0, container.log.read_text(errors="replace")[-5000:]
         else:
             assert container.stop() == 0, container.log.read_text(errors="replace")[-5000:]
 

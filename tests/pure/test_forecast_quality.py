@@ -76,15 +76,15 @@ def test_without_pinnacle_the_average_stands_in_its_place(matches, models):
 def test_files_without_a_closing_price_are_reported_so(matches, models, capsys):
     (table,) = tables(matches, models, lines(matches), everywhere(matches))
     assert table.rows == []
-    forecast_quality.tell(table)
+    forecast_quality.print_table(table)
     assert "no tested match has one of the lines Pinnacle closing, average closing" in capsys.readouterr().out
 
 
 def test_a_line_that_quotes_fewer_matches_is_remarked(matches, models, capsys):
     quoted = lines(matches, Pinnacle=slice(0, N), Bet365=slice(0, 50))
     for table in tables(matches, models, quoted, everywhere(matches)):
-        forecast_quality.tell(table)
-    assert "where n is smaller, the gaps alone compare" in capsys.readouterr().out
+        forecast_quality.print_table(table)
+    assert "where n is smaller, only the gaps can be compared" in capsys.readouterr().out
 
 
 HELD = ["2012-13", "2013-14", "2014", "2014-15", "2015-16"]
@@ -107,7 +107,7 @@ def test_the_tested_seasons_end_with_the_latest_that_the_files_hold(first, lates
     ("held", "first", "latest", "said"),
     [
         (HELD, "2016-17", "2018-19", "no match of the seasons 2016 to 2018: the files hold 2012-13 to 2015-16"),
-        (HELD, "2016-17", "2015-16", "--test-from 2016-17 lies after --test-to 2015-16"),
+        (HELD, "2016-17", "2015-16", "--test-from 2016-17 is after --test-to 2015-16"),
         (HELD, "1415", None, "'1415' is no season; write it as 2014-15"),
         (HELD, "2014-16", None, "'2014-16' is no season; write it as 2014-15"),
         ([], None, None, "the files hold no match that could be read"),
@@ -126,5 +126,5 @@ def test_how_far_ahead_of_base_rates_a_model_is_in_each_competition(matches, mod
     (row,) = forecast_quality.divisions(matches, models)
     assert (row["competition"], row["n"]) == ("a", N)
     assert row["log_loss"]["xgboost"] == pytest.approx(-np.log(0.5))
-    forecast_quality.tell_divisions([row])
+    forecast_quality.print_divisions([row])
     assert "xgboost is ahead of base rates in 1 of 1 competitions" in capsys.readouterr().out

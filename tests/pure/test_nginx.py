@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "spai" / "server" / "nginx.conf"
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds after which nginx counts as stuck."""
 
 
@@ -86,7 +86,7 @@ class Proxy:
         subprocess.run(command, check=True, capture_output=True)
         words = ["nginx", "-e", f"{folder}/log", "-c", f"{folder}/nginx.conf"]
         self.process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not self.listens():
             assert self.process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < end
@@ -101,7 +101,7 @@ class Proxy:
 
     def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> tuple[int, dict]:
         trusting = ssl._create_unverified_context()
-        link = HTTPSConnection("127.0.0.1", self.secure, context=trusting, timeout=PATIENCE)
+        link = HTTPSConnection("127.0.0.1", self.secure, context=trusting, timeout=TIMEOUT)
         link.request(method, path, body or None, {"Host": "spai.example.org"} | headers)
         answer = link.getresponse()
         text = answer.read()
@@ -157,7 +157,7 @@ def test_a_websocket_is_passed_on_as_one(proxy):
 
 def test_metrics_stay_inside_and_plain_http_is_sent_to_tls(proxy):
     assert proxy.ask("/metrics")[0] == 404
-    link = HTTPConnection("127.0.0.1", proxy.plain, timeout=PATIENCE)
+    link = HTTPConnection("127.0.0.1", proxy.plain, timeout=TIMEOUT)
     link.request("GET", "/matches/", headers={"Host": "spai.example.org"})
     answer = link.getresponse()
     assert (answer.status, answer.headers["Location"]) == (308, "https://spai.example.org/matches/")

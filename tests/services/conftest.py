@@ -16,7 +16,7 @@ import pytest
 
 from spai.stack.ports import free_port
 
-PATIENCE = 90.0
+TIMEOUT = 90.0
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def started(
             command, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not answers():
             if process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-3000:]}")

@@ -22,7 +22,7 @@ from spai import broker, doctor
 from spai.metrics import QueueCollector
 from spai.stack import environment, health, servers
 from spai.stack.ports import free_port
-from tests.services.conftest import PATIENCE, installed, started
+from tests.services.conftest import TIMEOUT, installed, started
 
 pytestmark = pytest.mark.services
 
@@ -89,7 +89,7 @@ def rabbitmq(tmp_path_factory) -> Iterator[str]:
     with started([str(program)], answers, folder / "out", **given):
         yield address
     # Erlang's register of nodes, which the server started as a daemon; it stays until it has noticed the server's end.
-    end, ended = time.monotonic() + PATIENCE, 1
+    end, ended = time.monotonic() + TIMEOUT, 1
     while ended and time.monotonic() < end:
         ended = subprocess.run([installed("epmd"), "-kill"], env=os.environ | given, capture_output=True).returncode
 
@@ -147,7 +147,7 @@ def send(address: str, folder: Path, count: int) -> None:
 
 def done(folder: Path, count: int) -> bool:
     """Whether all tasks are done, in time."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while len(list(folder.glob("done-*"))) < count and time.monotonic() < end:
         time.sleep(0.1)
     return len(list(folder.glob("done-*"))) == count
@@ -184,8 +184,8 @@ def test_tasks_whose_processes_die_are_done_over_rabbitmq(rabbitmq, tmp_path, se
         assert not said["queue scrape"].is_well
     # Messages that nobody takes are counted, and their age is not known.
     send(rabbitmq, tmp_path, 3)
-    end = time.monotonic() + PATIENCE
-    while (found := broker.waiting(rabbitmq, patience=5))["jobs"].messages != 3:
+    end = time.monotonic() + TIMEOUT
+    while (found := broker.waiting(rabbitmq, timeout=5))["jobs"].messages != 3:
         assert time.monotonic() < end, found
     assert found["jobs"].age is None
     assert found["scrape"].messages == 0
@@ -201,7 +201,7 @@ def test_every_user_of_redis_follows_the_service_to_its_new_master(sentinel, tmp
     cache = RedisCache(address, {"OPTIONS": {"pool_class": "apps.matches.redis_addresses.CachePool", **times}})
     count = shared_counter(address)
     assert health.redis_server(address)() == "answers PING"
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     # Sentinel finds the replica at the master.
     with redis_addresses.client(address, **times) as client:
         while not client.info("replication")["connected_slaves"]:
@@ -230,7 +230,7 @@ def test_over_tls_the_certificate_is_checked_by_every_user_of_redis(over_tls):
     address, authority = over_tls
     trusted = f"{address}?ssl_ca_certs={authority}"
     assert health.redis_server(trusted)() == "answers PING"
-    assert broker.waiting(trusted, patience=5)["jobs"] == broker.Waiting(0, 0.0)
+    assert broker.waiting(trusted, timeout=5)["jobs"] == broker.Waiting(0, 0.0)
     with closed_connections(), health.bare_celery(trusted).connection_for_write() as connection:
         connection.default_channel.client.ping()
     with pytest.raises(health.Unhealthy, match="certificate verify failed"):

@@ -16,7 +16,7 @@ from spai.stack.processes import ADMIN_THREADS, SANDBOX_THREADS, granian_command
 from tests.database import database_url
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which a process that does not answer, or does not end, counts as stuck."""
 
 
@@ -40,10 +40,10 @@ def start(command: list[str], port: int, log: Path, environment: dict[str, str])
     """Start a server with this environment and wait until it is ready."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    end, reason = time.monotonic() + PATIENCE, ""
+    end, reason = time.monotonic() + TIMEOUT, ""
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT) as answer:
                 if answer.status == 200:
                     return process
         except HTTPError as error:
@@ -85,7 +85,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     """Stop a server."""
     process.terminate()
     try:
-        process.wait(timeout=PATIENCE)
+        process.wait(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -29,7 +29,7 @@ from spai.monitoring.files import RULE_FILE, written
 from spai.stack.ports import free_port
 from tests.subprocesses import child_process
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 """Seconds after which a query that has no data counts as one that never has any."""
 COUNTED = re.compile(r"^((?:spai|django)_\w+_(?:total|count|sum|bucket)(?:\{.*\})?) (\S+)$", re.M)
 
@@ -123,7 +123,7 @@ def test_every_query_of_every_dashboard_returns_data(client, build, monkeypatch,
         for panel in board["panels"]
         for target in panel["targets"]
     }
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     with site_that_tells(text) as port, prometheus(tmp_path, port) as address, httpx.Client(trust_env=False) as asked:
         while waiting and time.monotonic() < end:
             for query in list(waiting):

@@ -10,11 +10,11 @@ import pytest
 
 from apps.matches.models import Match
 from apps.ml import services as ml_services
-from spai.buffering.kept import KEEP
+from spai.buffering.response_cache import CACHE_PERMISSION
 from spai.buffering.wsgi import call, environ_of
 from spai.direct import StoredForecasts
 from tests.web.conftest import made_now
-from tests.web.test_kept_responses import Site, comparable, counted, site, token
+from tests.web.test_response_cache import Site, comparable, counted, site, token
 
 __all__ = ["site", "token"]  # fixtures
 
@@ -73,7 +73,7 @@ def test_the_second_answer_is_what_django_would_say(direct, paths, headers, sett
     assert direct.asked == 1
     answer = direct(paths[1], **headers)
     assert direct.asked == 1
-    kept = direct.environ.get(KEEP)
+    kept = direct.environ.get(CACHE_PERMISSION)
     made = direct.by_django(paths[1], **headers)
     status, its_headers, body = comparable(answer)
     his_status, his_headers, his_body = comparable(made)
@@ -86,7 +86,7 @@ def test_the_second_answer_is_what_django_would_say(direct, paths, headers, sett
     for each in (its_headers, his_headers):
         each.pop("RateLimit", None)
     assert (status, its_headers) == (his_status, his_headers)
-    assert kept == direct.environ.get(KEEP)
+    assert kept == direct.environ.get(CACHE_PERMISSION)
 
 
 def test_both_are_counted_alike(direct, paths):

@@ -308,7 +308,7 @@ def test_an_upload_of_another_key_is_not_found(send, client):
 
 
 # ── One at a time ────────────────────────────────────────────────────────────────────────────────────────────────────
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which an answer that must come counts as lost."""
 
 
@@ -324,7 +324,7 @@ def test_while_a_request_of_the_key_is_under_way_the_next_is_reported_to_wait(se
 
 @pytest.mark.django_db(transaction=True)
 def test_while_an_import_is_under_way_a_feed_is_reported_to_wait(send, monkeypatch):
-    monkeypatch.setattr(pushes, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(pushes, "TIMEOUT", timedelta(seconds=1))
     with locked_elsewhere(int(Lock.INGEST)):
         response = send(fixture(), Idempotency_Key="a")
         problem_of(response, 503, "busy")
@@ -388,7 +388,7 @@ def head_of(token: str, length: int, query: str = "") -> bytes:
 
 
 def posted(port: int, token: str, content: bytes, query: str = "", **headers: str) -> tuple[int, dict, dict]:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     given = {"Authorization": f"Bearer {token}", "Content-Type": NDJSON} | headers
     link.request("POST", ADDRESS + query, body=content, headers=given)
     answer = link.getresponse()
@@ -399,7 +399,7 @@ def posted(port: int, token: str, content: bytes, query: str = "", **headers: st
 
 def posted_until(wanted: Callable[[int], bool], *arguments, **headers: str) -> tuple[int, dict, dict]:
     """Post again and again until the status is the one that must come at last."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while True:
         answer = posted(*arguments, **headers)
         if wanted(answer[0]):
@@ -409,7 +409,7 @@ def posted_until(wanted: Callable[[int], bool], *arguments, **headers: str) -> t
 
 
 def next_line(port: int, token: str, upload: object) -> int:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     link.request("GET", f"{ADDRESS}{upload}/", headers={"X-API-Key": token})
     answer = link.getresponse()
     found = json.loads(answer.read())
@@ -456,7 +456,7 @@ def test_an_answer_that_was_lost_is_given_again(admin, token):
         head = head_of(token, len(content)).replace(b"\r\n\r\n", b"\r\nIdempotency-Key: once\r\n\r\n")
         link.sendall(head + content)
         # The link stays until the lines are stored: a server may drop a request whose client has gone before it began.
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while Match.objects.count() < 50 and time.monotonic() < end:
             time.sleep(0.1)
     assert Match.objects.count() == 50
@@ -499,7 +499,7 @@ def test_a_client_that_falls_silent_keeps_nobody_else_waiting(admin, token):
         link.sendall(head_of(token, 1_000) + b"{")
         time.sleep(0.5)
         for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 401)):
-            other = http.client.HTTPConnection("127.0.0.1", admin, timeout=PATIENCE)
+            other = http.client.HTTPConnection("127.0.0.1", admin, timeout=TIMEOUT)
             other.request("GET", path)
             assert other.getresponse().status == status
             other.close()
@@ -511,7 +511,7 @@ def test_a_client_that_falls_silent_keeps_nobody_else_waiting(admin, token):
 def test_a_client_that_asks_first_is_refused_before_it_sends(admin, token):
     def asked(token: str, length: int, content_type: str = NDJSON) -> int:
         head = head_of(token, length).replace(NDJSON.encode(), content_type.encode())
-        with socket.create_connection(("127.0.0.1", admin), timeout=PATIENCE) as link:
+        with socket.create_connection(("127.0.0.1", admin), timeout=TIMEOUT) as link:
             link.sendall(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
             return int(link.recv(4096).split()[1])
 
@@ -526,7 +526,7 @@ def test_a_body_in_chunks_is_refused_because_its_end_cannot_be_known(admin, toke
     def chunks():
         yield body_of(fixture())
 
-    link = http.client.HTTPConnection("127.0.0.1", admin, timeout=PATIENCE)
+    link = http.client.HTTPConnection("127.0.0.1", admin, timeout=TIMEOUT)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": NDJSON}
     link.request("POST", ADDRESS, body=chunks(), headers=headers, encode_chunked=True)
     assert link.getresponse().status == 411

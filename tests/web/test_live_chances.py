@@ -13,7 +13,7 @@ from apps.matches.ingest.changes import publish_matches
 from apps.matches.models import Event, LiveScore, Match
 from tests.web.test_direct import Direct
 from tests.web.test_events_api import document, validator_of
-from tests.web.test_kept_responses import Site, comparable, site
+from tests.web.test_response_cache import Site, comparable, site
 
 __all__ = ["document", "site"]  # fixtures
 

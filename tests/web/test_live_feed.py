@@ -1,4 +1,4 @@
-"""The events in the memory of a push process, without a process: heartbeats, old pages, and numbers that begin anew."""
+"""The events in the memory of a push process: heartbeats, old pages, and numbers that start again."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_who_hears_nothing_gets_a_heartbeat_with_the_number_that_it_reache
 async def test_what_is_not_in_memory_any_more_is_read_in_pages_without_a_gap(monkeypatch):
     monkeypatch.setattr(live, "PAGE", 3)
     await elsewhere(store, 1, 30)
-    feed = LiveFeed(kept=5)
+    feed = LiveFeed(limit=5)
     position, _ = await feed.place(2)
     assert feed.after(2) is None
     with Follower(feed, [EVERYTHING], position) as follower:
@@ -73,7 +73,7 @@ async def test_what_is_not_in_memory_any_more_is_read_in_pages_without_a_gap(mon
 async def test_memory_keeps_the_newest_events_alone(monkeypatch):
     monkeypatch.setattr(live, "READ_AT_ONCE", 4)
     await elsewhere(store, 1, 3)
-    feed = LiveFeed(kept=5)
+    feed = LiveFeed(limit=5)
     await feed.place(None)
     await elsewhere(store, 4, 60)
     await feed.place(None)

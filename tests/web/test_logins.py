@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from spai import logins
 from spai.stack.ports import free_port
-from tests.web.processes import PATIENCE, start_admin, stop, strong_hash
+from tests.web.processes import TIMEOUT, start_admin, stop, strong_hash
 
 PASSWORD = "a-long-right-one"
 WRONG = "Please enter the correct username and password"
@@ -174,7 +174,7 @@ def test_forty_wrong_passwords_at_once_are_not_forty_answers(django_user_model, 
     port = free_port()
     process = start_admin(port, tmp_path / "log", DEBUG="true")
     try:
-        link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
         link.request("GET", "/admin/login/")
         page = link.getresponse()
         cookie = page.getheader("Set-Cookie").split(";")[0]
@@ -185,7 +185,7 @@ def test_forty_wrong_passwords_at_once_are_not_forty_answers(django_user_model, 
             body = urlencode({"username": "ann", "password": f"wrong{number}", "csrfmiddlewaretoken": token})
             headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
             headers["X-Forwarded-For"] = f"198.51.100.{number}"
-            link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+            link = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
             link.request("POST", "/admin/login/", body, headers)
             status = link.getresponse().status
             link.close()

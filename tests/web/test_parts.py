@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.safestring import SafeString
 
-from apps.api.pages.parts import KeptParts
+from apps.api.pages.parts import PartCache
 from apps.matches.models import AwardedResult, Match, PointsAdjustment, Stage, Team
 from apps.matches.selectors import PLAY_OFF_STAGE, state_of_season
 from tests.web.test_pages import text_of
@@ -40,33 +40,33 @@ def rows(client) -> str:
 class TestKeptParts:
     def test_a_part_is_found_until_it_is_too_old(self):
         now = [0.0]
-        parts = KeptParts(seconds=60.0, clock=lambda: now[0])
-        parts.keep(("a", 1), SafeString("one"))
+        parts = PartCache(seconds=60.0, clock=lambda: now[0])
+        parts.set(("a", 1), SafeString("one"))
         now[0] = 59.0
-        assert parts.find(("a", 1)) == "one"
-        assert parts.find(("a", 2)) is None
+        assert parts.get(("a", 1)) == "one"
+        assert parts.get(("a", 2)) is None
         now[0] = 60.0
-        assert parts.find(("a", 1)) is None
+        assert parts.get(("a", 1)) is None
 
     def test_the_part_that_was_not_asked_for_the_longest_goes_first(self):
-        parts = KeptParts(characters=6)
+        parts = PartCache(characters=6)
         for name in "abc":
-            parts.keep(name, SafeString(name * 2))
-        parts.find("a")
-        parts.keep("d", SafeString("dd"))
-        assert [parts.find(name) for name in "abcd"] == ["aa", None, "cc", "dd"]
+            parts.set(name, SafeString(name * 2))
+        parts.get("a")
+        parts.set("d", SafeString("dd"))
+        assert [parts.get(name) for name in "abcd"] == ["aa", None, "cc", "dd"]
 
     def test_a_part_that_is_kept_again_counts_once(self):
-        parts = KeptParts(characters=6)
+        parts = PartCache(characters=6)
         for _ in range(9):
-            parts.keep("a", SafeString("aaaa"))
-        parts.keep("b", SafeString("bb"))
-        assert parts.find("a") == "aaaa"
+            parts.set("a", SafeString("aaaa"))
+        parts.set("b", SafeString("bb"))
+        assert parts.get("a") == "aaaa"
 
     def test_a_part_larger_than_all_may_be_is_not_kept(self):
-        parts = KeptParts(characters=6)
-        parts.keep("a", SafeString("a" * 7))
-        assert parts.find("a") is None
+        parts = PartCache(characters=6)
+        parts.set("a", SafeString("a" * 7))
+        assert parts.get("a") is None
 
 
 class TestStateOfASeason:

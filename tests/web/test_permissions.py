@@ -1,6 +1,6 @@
 """Who may call what: every route of every process for every kind of caller, compared with `permissions.csv`.
 
-`pytest tests/web/test_permissions.py --renew` writes the table anew; read each row that differs.
+`pytest tests/web/test_permissions.py --renew` writes the table again; read each row that differs.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ORIGIN = "http://127.0.0.1:8000"
 SHARE = 20
 """Connections that the push process of these tests serves to one address."""
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which a message that must come counts as lost."""
 
 
@@ -57,7 +57,7 @@ async def connected(address: str, origin: str | None = ORIGIN):
 
 async def heard(socket) -> dict:
     """Return the next message, which is as the document describes it; payloads of events are made up here."""
-    message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+    message = json.loads(await asyncio.wait_for(socket.recv(), TIMEOUT))
     if message["type"] != "event":
         validator_of(push_document(), message["type"].capitalize()).validate(message)
     return message
@@ -281,7 +281,7 @@ async def test_events_of_a_team_a_competition_and_a_world_are_found_when_they_ar
 async def streamed(push: str, query: str = "", **headers: str):
     """A stream of Server-Sent Events; the answer, and its messages, each a mapping of its fields."""
     address = f"{push.replace('ws', 'http', 1).removesuffix('ws/v1/')}api/v1/events/stream/{query}"
-    async with httpx.AsyncClient(timeout=PATIENCE) as client, client.stream("GET", address, headers=headers) as answer:
+    async with httpx.AsyncClient(timeout=TIMEOUT) as client, client.stream("GET", address, headers=headers) as answer:
         yield answer, messages_of(answer)
 
 
@@ -491,7 +491,7 @@ async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
     monkeypatch.setattr(asgi, "_read_until_fault", fail)
     monkeypatch.setattr(asgi.logger, "exception", tell)
     relay = asyncio.create_task(asgi.read_events())
-    await asyncio.wait_for(again.wait(), PATIENCE)
+    await asyncio.wait_for(again.wait(), TIMEOUT)
     relay.cancel()
     with pytest.raises(asyncio.CancelledError):
         await relay
@@ -500,4 +500,4 @@ async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
 def test_the_relay_makes_a_query_more_often_than_its_lock_needs():
     from spai import asgi
 
-    assert asgi.LOOK_SECONDS + 2 * asgi.RETRY_SECONDS < LONGEST_PAUSE
+    assert asgi.POLL_SECONDS + 2 * asgi.RETRY_SECONDS < LONGEST_PAUSE

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from spai.stack.ports import free_port
-from tests.web.processes import PATIENCE, start_admin, start_push, start_web, stop
+from tests.web.processes import TIMEOUT, start_admin, start_push, start_web, stop
 
 # The processes use the test database, which is made for tests that say so.
 pytestmark = pytest.mark.django_db
@@ -43,14 +43,14 @@ def connected(port: int, text: str, *, receive_buffer: int = 0) -> socket.socket
     link = socket.socket()
     if receive_buffer:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    link.settimeout(PATIENCE)
+    link.settimeout(TIMEOUT)
     link.connect(("127.0.0.1", port))
     link.sendall(text.encode())
     return link
 
 
 def status_of(port: int, path: str) -> int:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         link.request("GET", path)
         return link.getresponse().status
@@ -60,7 +60,7 @@ def status_of(port: int, path: str) -> int:
 
 def status_once_free(port: int, path: str) -> int:
     """The status of a path that may be refused while a hundred other requests are answered."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while (status := status_of(port, path)) == 503 and time.monotonic() < end:
         time.sleep(0.1)
     return status

@@ -31,7 +31,7 @@ class ServiceLevelPoint:
 
 @dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
-    """All metrics at a moment, and the counts of the service levels by name up to then, in the order of time.
+    """All metrics at a moment, and the counts of the service levels by name up to then, in chronological order.
 
     `samples` has an empty list for a metric without samples, and nothing for one that could not be read.
     """
@@ -130,8 +130,8 @@ class Threshold:
 class BurnRate:
     """Holds while a service level uses up its error budget too fast, in a long window and in a short one.
 
-    The long window shows that it matters, the short one that it goes on; see chapter 5 of Google's *Site Reliability
-    Workbook*. With fewer than `least` events in the long window it does not hold: one failure of three says nothing.
+    The long window shows that it matters, the short one that it continues; see chapter 5 of Google's *Site Reliability
+    Workbook*. With fewer than `least` events in the long window it does not hold: one failure of three means little.
     """
 
     level: str
@@ -169,7 +169,7 @@ class BurnRate:
 
 
 def increase(points: Sequence[ServiceLevelPoint], *, since: datetime) -> tuple[float, float]:
-    """Return the bad and all events after a moment; a count that falls has begun anew from zero."""
+    """Return the bad and all events after a moment; a count that falls has started again from zero."""
     kept = [point for point in points if point.at >= since]
     bad = total = 0.0
     for before, after in pairwise(kept):

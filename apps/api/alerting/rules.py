@@ -44,7 +44,7 @@ class ServiceLevel:
     good: tuple[Selector, ...]
     least: float
     each_container: bool
-    """Whether its events are counted by processes, so that each container knows its own alone."""
+    """Whether its events are counted by processes, so that each container knows only its own."""
 
     def point(self, snapshot: MetricsSnapshot) -> ServiceLevelPoint:
         """Return its counts as the metrics have them now."""
@@ -86,7 +86,7 @@ class AlertRule:
     """None for what only Prometheus can see: that SPAI itself does not answer."""
     expression: str
     each_container: bool
-    """Whether each container knows its own part alone: then SPAI itself sees one of them, and Prometheus all."""
+    """Whether each container knows only its own part: then SPAI itself sees one of them, and Prometheus all."""
 
     def is_known(self, snapshot: MetricsSnapshot) -> bool:
         """Return whether the snapshot can tell; without that an alert stays as it is."""

@@ -1,7 +1,7 @@
 """The body of a push request: read completely and within limits, or refused.
 
 `spai.buffering` receives a body completely before a view reads it. Some servers report a broken connection as the end
-of the body, so the number of bytes is compared with `Content-Length` all the same.
+of the body, so the number of bytes is compared with `Content-Length` anyway.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 BYTES_LIMIT: Final = 64 * 1024 * 1024
-"""Of a body, compressed and uncompressed."""
+"""Largest size of a body in bytes, both compressed and uncompressed."""
 
 LINES_LIMIT: Final = 200_000
 LINE_LIMIT: Final = 64 * 1024
@@ -33,7 +33,7 @@ _NOT_BLANK: Final = re.compile(rb"[^ \t\r\n]")
 
 
 class BodyError(Exception):
-    """A body that cannot be used at all; `kind` is the short name of what is wrong, `detail` says what to do."""
+    """A body that cannot be used at all; `kind` is the short name of the error, `detail` describes what to do."""
 
     def __init__(self, status: int, kind: str, detail: str) -> None:
         super().__init__(detail)

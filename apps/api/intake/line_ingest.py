@@ -21,7 +21,7 @@ NAMES_LIMIT: Final = 5_000
 """Different competitions, seasons, stages and teams in one body; each new one takes about a millisecond."""
 
 VERSIONS_LIMIT: Final = 20
-"""Different versions of one match in one batch; the ingest stores each in a pass of its own."""
+"""Different versions of one match in one batch; the ingest stores each in its own pass."""
 
 REASON_LIMIT: Final = 200
 """Characters of a reason that are stored with the ingest; the client gets all of it."""
@@ -51,7 +51,7 @@ class LineIngest:
     """Stores the lines of one body in one ingest, and counts and lists the outcomes.
 
     A line of odds joins the line of its match in the same batch, else the stored match. A line that repeats the latest
-    line of its match counts as same; one that differs is a record of its own.
+    line of its match counts as same; one that differs is a separate record.
     """
 
     def __init__(self, *, worlds: frozenset[World], source: str, from_line: int = 1) -> None:
@@ -143,7 +143,7 @@ class LineIngest:
             return
         self._versions[key] += 1
         if self._versions[key] > VERSIONS_LIMIT:
-            raise LineError(f"the body holds more than {VERSIONS_LIMIT} versions of this match; send the latest alone")
+            raise LineError(f"the body holds more than {VERSIONS_LIMIT} versions of this match; send only the latest")
         self._newest[key] = len(self._records)
         self._records.append(record)
         self._first.append(line)

@@ -280,7 +280,7 @@ def _check_times(values: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
     if precision == KickoffPrecision.DATE and kickoff_at.timetz() != time(tzinfo=UTC):
         raise LineError("with kickoff_precision date it must be a day, such as 2026-11-23", "/kickoff_at")
     if precision == KickoffPrecision.MINUTE and _DAY.fullmatch(raw["kickoff_at"].strip()):
-        raise LineError("a day alone needs kickoff_precision date", "/kickoff_at")
+        raise LineError("a date without a time needs kickoff_precision date", "/kickoff_at")
     if finished_at is not None and finished_at > kickoff_at + LONGEST_MATCH:
         raise LineError(f"it is more than {LONGEST_MATCH.days} days after kick-off", "/finished_at")
 

@@ -23,8 +23,8 @@ from apps.api.models import ApiKey, Upload
 from apps.api.services import (
     OtherRequestError,
     delete_expired_responses,
-    keep_response,
-    kept_response,
+    store_response,
+    stored_response,
     worlds_of,
 )
 from apps.matches.ingest import RecordOutcome
@@ -35,9 +35,9 @@ from apps.scraping.services import count_records
 logger = logging.getLogger(__name__)
 
 CONCURRENT_PUSHES: Final = 2
-"""Of one process; its other threads stay free for the admin and for probes."""
+"""Pushes that one process works on; its other threads stay free for the admin and for probes."""
 
-PATIENCE: Final = timedelta(seconds=5)
+TIMEOUT: Final = timedelta(seconds=5)
 """Longest wait for another ingest to end."""
 
 RETRY_AFTER: Final = 5
@@ -50,7 +50,7 @@ _slots = threading.BoundedSemaphore(CONCURRENT_PUSHES)
 
 
 class BusyError(Exception):
-    """Another request or ingest must end first; `is_own` says whether it is a request of the same key."""
+    """Another request or ingest must end first; `is_own` is true for a request of the same key."""
 
     def __init__(self, detail: str, *, is_own: bool) -> None:
         super().__init__(detail)
@@ -58,7 +58,7 @@ class BusyError(Exception):
 
 
 class OutOfStepError(Exception):
-    """The lines do not continue the upload, which goes on with `next_line`."""
+    """The lines do not begin at `next_line`, with which the upload continues."""
 
     def __init__(self, next_line: int, from_line: int) -> None:
         super().__init__(f"The next line of this upload is {next_line:,}; this request begins with {from_line:,}.")
@@ -73,7 +73,7 @@ REFUSALS: Final = (BusyError, OtherRequestError, OutOfStepError, TooManyNamesErr
 class PushResult:
     """The response to a push request: status 200, or 422 when no line could be used, and the report.
 
-    `is_replayed` says whether it is the stored response to an earlier, equal request.
+    `is_replayed` is true for the stored response to an earlier, equal request.
     """
 
     status: int
@@ -139,7 +139,7 @@ def push(
     """
     request_sha256 = hashlib.sha256(f"{upload}|{from_line}|{body.sha256}".encode()).hexdigest()
     with transaction.atomic():
-        kept = kept_response(api_key=key, key=idempotency_key, request_sha256=request_sha256, now=now)
+        kept = stored_response(api_key=key, key=idempotency_key, request_sha256=request_sha256, now=now)
         if kept is not None:
             return PushResult(kept.status, kept.answer, is_replayed=True)
         _delete_expired(now)
@@ -156,7 +156,7 @@ def push(
             progress.updated_at = now
             progress.save()
         result = _result(body, lines, ingest_id=report.ingest_id, upload=upload, from_line=from_line)
-        keep_response(
+        store_response(
             api_key=key,
             key=idempotency_key,
             request_sha256=request_sha256,
@@ -200,9 +200,9 @@ def _progress(key: ApiKey, upload: UUID, from_line: int, now: datetime) -> Uploa
 
 
 def _lock_ingests() -> None:
-    """Take the lock of ingests until the transaction ends; BusyError when another does not end within `PATIENCE`."""
+    """Take the lock of ingests until the transaction ends; BusyError when another does not end within `TIMEOUT`."""
     try:
-        wait_for(Lock.INGEST, patience=PATIENCE)
+        wait_for(Lock.INGEST, timeout=TIMEOUT)
     except StillBusyError as error:
         raise BusyError("Another ingest is in progress; try again in a moment.", is_own=False) from error
 

@@ -188,7 +188,7 @@ class PushReportSerializer(serializers.Serializer[dict[str, object]]):
 
 
 class PushProblemSerializer(ProblemSerializer):
-    """A problem with what the client needs to continue: the report, or the next line alone."""
+    """A problem with what the client needs to continue: the report, or only the next line."""
 
     ingest = serializers.IntegerField(required=False, allow_null=True)
     lines = serializers.IntegerField(required=False)

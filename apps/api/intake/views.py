@@ -219,8 +219,8 @@ def body_limit(environ: Mapping[str, Any]) -> int | None:
     Returns
     -------
     int or None
-        `BYTES_LIMIT` for lines with a valid key; 0 for a request that this view refuses by its headers alone; None for
-        requests of other views.
+        `BYTES_LIMIT` for lines with a valid key; 0 for a request that this view refuses because of its headers; None
+        for requests of other views.
 
     Raises
     ------

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uuid', models.UUIDField(help_text='As the client chose it.')),
-                ('next_line', models.PositiveBigIntegerField(default=1, help_text='Number of the line to go on with, from 1.')),
+                ('next_line', models.PositiveBigIntegerField(default=1, help_text='Number of the line to continue with, from 1.')),
                 ('stored', models.PositiveBigIntegerField(default=0, help_text='Lines that were stored, or were stored already.')),
                 ('refused', models.PositiveBigIntegerField(default=0)),
                 ('created_at', models.DateTimeField()),

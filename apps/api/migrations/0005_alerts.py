@@ -39,7 +39,9 @@ class Migration(migrations.Migration):
                 ("acknowledged_by", models.CharField(blank=True, max_length=150)),
                 (
                     "note",
-                    models.CharField(blank=True, help_text="What the person who acknowledged it says.", max_length=400),
+                    models.CharField(
+                        blank=True, help_text="The note of the person who acknowledged it.", max_length=400
+                    ),
                 ),
             ],
             options={

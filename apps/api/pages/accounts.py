@@ -160,7 +160,7 @@ def account(request: HttpRequest) -> HttpResponse:
     if choices.is_valid():
         zone = choices.cleaned_data["zone"].key if choices.cleaned_data["zone"] else ""
         language = choices.cleaned_data["language"]
-        services.keep_choices(user=user, zone=zone, language=language, now=now)
+        services.store_choices(user=user, zone=zone, language=language, now=now)
         set_choice(request, response, CHOSEN_COOKIE, zone)
         set_choice(request, response, LANGUAGE_COOKIE, language)
         return response

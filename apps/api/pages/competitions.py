@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from apps.api import charts, selectors, services
 from apps.api.methods import read_only
-from apps.api.pages.context import PageContext, followed_teams, kept_part, page_context, render_page
+from apps.api.pages.context import PageContext, cached_part, followed_teams, page_context, render_page
 from apps.api.pages.errors import too_many
 from apps.api.pages.forms import SeasonForm
 from apps.api.pages.sharing import share_of_competition
@@ -85,7 +85,7 @@ def competitions(request: HttpRequest) -> HttpResponse:
 
 def _region(page: PageContext, region: Region, found: list[selectors.ListedCompetition]) -> SafeString:
     """Return the competitions of a region as a part of the page."""
-    return kept_part(
+    return cached_part(
         page,
         "partials/competition/region.html",
         lambda: {"region": region, "found": found},
@@ -112,7 +112,7 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
     season = season or (seasons[0] if seasons else None)
     labels = [each.label for each in seasons]
     if query["lock"].outcomes and season:
-        # A season with given results is ranked anew, which costs as much as a forecast that is made for a request.
+        # A season with given results is ranked again, which costs as much as a forecast that is made for a request.
         address = services.address_of(request.META) or "unknown"
         admission = services.admit(address, cost=settings.SPAI_COMPUTED_COST, now=page.now)
         if not admission.allowed:
@@ -120,7 +120,7 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {
         "competition": found,
         "season": season,
-        "season_list": kept_part(
+        "season_list": cached_part(
             page,
             "partials/competition/seasons.html",
             lambda: {"seasons": seasons, "season": season},
@@ -186,8 +186,8 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
         return common | {"history": history, "line": line, "chart": chart, "line_choices": choices}
 
     shown = _round(league, query["round"], address)
-    asked = [each.pk for each in shown["round"].matches] if "round" in shown else []
-    cards = list(selectors.cards_of(asked, now=page.now).values()) if asked else []
+    match_ids = [each.pk for each in shown["round"].matches] if "round" in shown else []
+    cards = list(selectors.cards_of(match_ids, now=page.now).values()) if match_ids else []
 
     def matches_of_round() -> dict[str, Any]:
         return shown | _questions(league, cards, address)
@@ -195,10 +195,10 @@ def _league(request: HttpRequest, page: PageContext, season: Season, query: dict
     part = "partials/competition/{}.html".format
     return {
         "league": league,
-        "table": kept_part(page, part("table"), table, *key),
-        "standings": kept_part(page, part("standings"), standings, *key) if league.is_begun else "",
-        "chances": kept_part(page, part("chances"), chances, *key) if lines else "",
-        "round": kept_part(page, part("round"), matches_of_round, *key, *asked, *(card.shown for card in cards)),
+        "table": cached_part(page, part("table"), table, *key),
+        "standings": cached_part(page, part("standings"), standings, *key) if league.is_begun else "",
+        "chances": cached_part(page, part("chances"), chances, *key) if lines else "",
+        "round": cached_part(page, part("round"), matches_of_round, *key, *match_ids, *(card.shown for card in cards)),
     }
 
 
@@ -224,8 +224,8 @@ def _round(league: leagues.League, number: int | None, address: SeasonAddress) -
 def _questions(league: leagues.League, cards: list[selectors.MatchCard], address: SeasonAddress) -> dict[str, Any]:
     """Return the matches of a round that may be given a result, and the others."""
     questions = [_question(league, card, address) for card in cards if leagues.can_end(league, card.match)]
-    asked = {question.card.match.pk for question in questions}
-    return {"questions": questions, "cards": [card for card in cards if card.match.pk not in asked]}
+    in_questions = {question.card.match.pk for question in questions}
+    return {"questions": questions, "cards": [card for card in cards if card.match.pk not in in_questions]}
 
 
 def _question(league: leagues.League, card: selectors.MatchCard, address: SeasonAddress) -> Question:

@@ -1,4 +1,4 @@
-"""What all pages have in common: the world and the time zone that they show, and how they are rendered."""
+"""The context that all pages share, such as world and time zone, and how pages are rendered."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FOLLOW_COOKIE = "follow"
 """Ids of the teams that the reader follows, separated by commas."""
 MOST_FOLLOWED = services.MOST_TEAMS
 CHOOSING = ("day", "season", "world")
-"""Parameters that make another page of an address, for search engines."""
+"""Parameters that are part of the canonical address of a page, for search engines."""
 YEAR_SECONDS = 31_536_000
 
 
@@ -67,8 +67,8 @@ class PageContext:
     `served` is the world that is shown by default. The reader chose the zone, or it is that of the device, or UTC
     before a script has reported one. `theme` is empty, light or dark. `language` is the code of the language in which
     the request is answered. `now` is the moment of the request, UTC. `event_number` is the number of the newest event
-    before anything that the page shows was read: a script asks for what happened after it. It is 0 for a part of a
-    page, whose script knows a number.
+    before anything that the page shows was read: a script requests the events after it. It is 0 for a part of a
+    page, whose script already has a number.
     """
 
     world: World
@@ -81,17 +81,17 @@ class PageContext:
     event_number: int
 
     def in_world(self, world: World | None) -> PageContext:
-        """Return the context of a page that belongs to one world; of the same world where it belongs to none."""
+        """Return the context for a page of `world`; unchanged for None."""
         return replace(self, world=world or self.world)
 
     @property
     def world_query(self) -> str:
-        """The query that links need to stay in the world."""
+        """The query string that links need to show the same world."""
         return "" if self.world == self.served else f"?world={self.world.value}"
 
     @property
     def zone_name(self) -> str:
-        """The zone as people call it: Tokyo, New York."""
+        """The name of the zone for readers, such as Tokyo or New York."""
         return self.zone.key.rsplit("/", 1)[-1].replace("_", " ")
 
     @property
@@ -144,7 +144,7 @@ def followed_teams(request: HttpRequest) -> tuple[int, ...]:
 
 
 def team_ids(text: str) -> tuple[int, ...]:
-    """Return the ids in a list with commas, without what is none; at most `MOST_FOLLOWED`."""
+    """Return the ids in a text separated by commas, without invalid ones; at most `MOST_FOLLOWED`."""
     ids = (int(part) for part in text.split(",") if part.isascii() and part.isdigit() and len(part) < 16)
     return tuple(dict.fromkeys(ids))[:MOST_FOLLOWED]
 
@@ -157,17 +157,24 @@ def canonical_path(request: HttpRequest, page: PageContext) -> str:
     return f"{request.path}?{urlencode(query)}" if query else request.path
 
 
-def kept_part(page: PageContext, template: str, make: Callable[[], dict[str, Any]], *key: Hashable) -> SafeString:
-    """Return a rendered part of a page that this process keeps for some minutes.
+def cached_part(page: PageContext, template: str, make: Callable[[], dict[str, Any]], *key: Hashable) -> SafeString:
+    """Return a rendered part of a page, from the cache of this process if it is there.
 
-    `key` has all that the context of `make` depends on. World, zone and language are added to it.
+    Parameters
+    ----------
+    template : str
+        The template of the part.
+    make : callable
+        Returns the context for the template; called only if the part is not cached.
+    *key : hashable
+        Every value on which that context depends. World, zone and language are added.
     """
     name = template, page.world_query, page.zone.key, page.language, key
-    part = PARTS.find(name)
+    part = PARTS.get(name)
     if part is None:
         with timezone.override(page.zone):
             part = render_to_string(template, {"page": page, **make()})
-        PARTS.keep(name, part)
+        PARTS.set(name, part)
     return part
 
 
@@ -176,8 +183,8 @@ def render_page(
 ) -> HttpResponse:
     """Render a page, or only its changing part when a script of the page requests it.
 
-    The template `partial` makes the changing part, which the page includes as `part`; without it the page is always
-    sent whole. The part has an entity tag, which the page repeats: a request for a part that has not changed gets 304,
+    The template `partial` renders the changing part, which the page includes as `part`. Without `partial` the whole
+    page is always sent. The part has an ETag, which is also in the page; a request for an unchanged part gets 304
     without a body.
     """
     only_part = bool(partial) and _wants_part(request)
@@ -214,16 +221,16 @@ def render_page(
     return response
 
 
-def kept_for(period: timedelta) -> Callable[[View], View]:
-    """Let caches keep what a view returns, which is the same for all readers, and answer 304 to those who have it.
+def cached_for(period: timedelta) -> Callable[[View], View]:
+    """Let HTTP caches store the response of a view, which is the same for all readers, for `period`.
 
-    Its language is the one that the address names by ``lang``, else English: programs that fetch it send no cookie, and
-    caches would keep it once for each list of languages that browsers send.
+    A client that already has the response gets 304. Its language is that of the parameter ``lang``, else English: a
+    cookie or the header Accept-Language would need a copy in the cache for each of their values.
     """
 
     def decorator(view: Any) -> View:
         def revalidated(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            # An error that it raises is answered in this language too.
+            # The response to an error has this language too.
             translation.activate(EmbeddedLanguageForm.parse(request)["lang"] or DEFAULT)
             response = view(request, *args, **kwargs)
             if response.status_code != 200:
@@ -264,7 +271,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 
 
 def _choice(request: HttpRequest, cookie: str, value: str, back: str) -> HttpResponse:
-    """Redirect back with a choice in a cookie."""
+    """Store a choice in a cookie and redirect back."""
     response = HttpResponseRedirect(back)
     set_choice(request, response, cookie, value)
     return response

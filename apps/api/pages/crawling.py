@@ -1,4 +1,4 @@
-"""For programs that walk the site: the list of its pages, what to leave alone, and what a phone needs to keep it."""
+"""For programs and phones: the list of pages, what crawlers must not request, and the manifest of the web app."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from django.shortcuts import render
 from django.templatetags.static import static
 from django.utils.translation import gettext
 
-from apps.api.pages.context import kept_for
+from apps.api.pages.context import cached_for
 from apps.matches.models import Competition, Match, Season, Team
 from apps.ml import selectors as ml_selectors
 
-KEPT_FOR: Final = timedelta(hours=6)
+MAX_AGE: Final = timedelta(hours=6)
 PAGES: Final = ("/", "/competitions/", "/track-record/", "/ledger/", "/models/", "/features/", "/about/", "/api/docs/")
 
 
@@ -122,25 +122,25 @@ SITEMAPS: Final[dict[str, type[Sitemap[Any]] | Sitemap[Any]]] = {
 }
 
 
-@kept_for(KEPT_FOR)
+@cached_for(MAX_AGE)
 def sitemap_index(request: HttpRequest) -> HttpResponse:
     """List the parts of the sitemap."""
     return views.index(request, SITEMAPS, sitemap_url_name="sitemap").render()
 
 
-@kept_for(KEPT_FOR)
+@cached_for(MAX_AGE)
 def sitemap(request: HttpRequest, section: str) -> HttpResponse:
     """List the pages of one part."""
     return views.sitemap(request, SITEMAPS, section).render()
 
 
-@kept_for(KEPT_FOR)
+@cached_for(MAX_AGE)
 def robots(request: HttpRequest) -> HttpResponse:
     """Say what programs may fetch."""
     return render(request, "robots.txt", {"site_url": settings.SPAI_WEB_URL}, content_type="text/plain; charset=utf-8")
 
 
-@kept_for(KEPT_FOR)
+@cached_for(MAX_AGE)
 def manifest(request: HttpRequest) -> HttpResponse:
     """Describe the site to phones and browsers that keep it like an app."""
     return JsonResponse(

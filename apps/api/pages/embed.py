@@ -16,12 +16,12 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 
 from apps.api import selectors
 from apps.api.methods import View
-from apps.api.pages.context import kept_for
+from apps.api.pages.context import cached_for
 from apps.api.pages.forms import ZoneForm
 from apps.matches import selectors as matches
 from apps.matches.models import Competition
 
-KEPT_FOR: Final = timedelta(minutes=1)
+MAX_AGE: Final = timedelta(minutes=1)
 
 POLICY: Final[dict[str, Any]] = {
     "default-src": [NONE],
@@ -37,7 +37,7 @@ mistake: no form, no script, no cookie."""
 
 def framed(view: Any) -> View:
     """Let every site show what a view returns in a frame; nothing of the reader is read or stored."""
-    return kept_for(KEPT_FOR)(csp(POLICY)(xframe_options_exempt(view)))
+    return cached_for(MAX_AGE)(csp(POLICY)(xframe_options_exempt(view)))
 
 
 @framed

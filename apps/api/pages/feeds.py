@@ -16,11 +16,11 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.translation import gettext
 
 from apps.api import charts, icalendar, selectors
-from apps.api.pages.context import kept_for, page_context, team_ids
+from apps.api.pages.context import cached_for, page_context, team_ids
 from apps.api.selectors import MatchCard
 from apps.matches.models import Competition, Match, Team
 
-KEPT_FOR: Final = timedelta(minutes=15)
+MAX_AGE: Final = timedelta(minutes=15)
 """How long a program or a cache may use a calendar or a feed before it asks again."""
 LASTS: Final = timedelta(hours=2)
 """Time that a match takes in a calendar."""
@@ -72,7 +72,7 @@ def described(card: MatchCard) -> dict[str, Any]:
     return {"card": card, "match": card.match, "percents": percents}
 
 
-@kept_for(KEPT_FOR)
+@cached_for(MAX_AGE)
 def calendar_feed(request: HttpRequest, **about: str) -> HttpResponse:
     """Return the matches of the last weeks and those to come as a calendar."""
     what, now = listed(request, **about), timezone.now()
@@ -162,4 +162,4 @@ class ForecastFeed(Feed):
         return item.match.updated_at
 
 
-feed = kept_for(KEPT_FOR)(ForecastFeed())
+feed = cached_for(MAX_AGE)(ForecastFeed())

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from apps.api import charts, record_charts, selectors
 from apps.api.methods import read_only
-from apps.api.pages.context import PageContext, followed_teams, kept_part, page_context, render_page
+from apps.api.pages.context import PageContext, cached_part, followed_teams, page_context, render_page
 from apps.api.pages.forms import CalendarForm, FixturesForm, SearchForm
 from apps.api.pages.record import FAIR_FROM
 from apps.api.selectors import CompetitionFixtures, MatchCard
@@ -68,7 +68,7 @@ def fixtures(request: HttpRequest) -> HttpResponse:
     context = {
         "day": day,
         "today": today,
-        "days": kept_part(
+        "days": cached_part(
             page,
             "partials/fixtures/days.html",
             lambda: {"days": days, "day": day, "today": today, "request": request},
@@ -100,7 +100,7 @@ def _leagues(request: HttpRequest, page: PageContext, found: selectors.DayFixtur
             query = request.GET.copy()
             query["day"], query["competition"] = day.isoformat(), competition.slug
             whole = f"?{query.urlencode()}"
-        return kept_part(
+        return cached_part(
             page,
             "partials/fixtures/league.html",
             lambda: {"league": league, "is_first": is_first, "whole": whole, "day": day, "today": today},
@@ -132,7 +132,7 @@ def _lede(page: PageContext) -> SafeString:
             "verdict": record_charts.verdict(compared["to_market"]) if compared and "to_market" in compared else "",
         }
 
-    return kept_part(
+    return cached_part(
         page, "partials/fixtures/lede.html", claim, *((summary.pk, summary.computed_at) if summary else ())
     )
 

@@ -59,7 +59,7 @@ def _change(request: HttpRequest) -> HttpResponse:
         # The page says how many there may be, and is where to remove one.
         return HttpResponseRedirect("/follow/")
     if settings.SPAI_ACCOUNTS and isinstance(request.user, User):
-        services.keep_followed(user=request.user, followed=ids, now=timezone.now())
+        services.store_followed_teams(user=request.user, followed=ids, now=timezone.now())
     response = HttpResponseRedirect(form.cleaned_data["next"])
     set_choice(request, response, FOLLOW_COOKIE, ",".join(map(str, ids)))
     return response

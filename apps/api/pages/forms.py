@@ -203,7 +203,7 @@ class OwnKeyForm(forms.Form):
 
 
 class SignUpForm(BaseUserCreationForm):
-    """The account of a reader; the mail address is asked for where this site can send mail."""
+    """The account of a reader; the mail address is requested where this site can send mail."""
 
     class Meta:
         model = User
@@ -218,7 +218,7 @@ class SignUpForm(BaseUserCreationForm):
 
 
 class ResetForm(PasswordResetForm):
-    """The mail address to which the way to a new password is sent; to readers alone."""
+    """The mail address to which the way to a new password is sent; only to readers."""
 
     def get_users(self, email: str) -> Any:
         """Return the readers with a mail address; staff get a new password in the admin."""

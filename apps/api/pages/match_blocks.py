@@ -1,6 +1,6 @@
-"""What the page of a match says of its numbers: who is favoured and why, how the forecast moved, what is at stake.
+"""The text blocks of the page of a match: who is favoured and why, how the forecast moved, what is at stake.
 
-Nothing here reads the database. Sentences stand in the templates, which choose them by what these blocks name.
+Nothing here reads the database. The sentences are in the templates, which choose them by the values of these blocks.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ LONGEST_LABEL: Final = 11
 """Letters that fit beside a line; of a longer name its code stands there."""
 
 MATTERS: Final = 0.02
-"""Difference between two outcomes from which on a chance stands in the table of the stakes."""
+"""Least difference between two outcomes for a chance to be in the table of the stakes."""
 MOST_ROWS: Final = 4
 IMPORTANCE: Final = ((0.15, gettext_lazy("High")), (0.05, gettext_lazy("Medium")), (0.0, gettext_lazy("Low")))
 
@@ -85,12 +85,12 @@ def expectation(match: Match, p: Sequence[float], why: Why | None, market: Seque
     helping = {each.group: sign * each.points for each in reasons if sign * each.points > 0.5}
     reason, second, *_ = [*sorted(helping, key=lambda group: -helping[group]), "", ""]
     ground = math.fsum(each.log_odds for each in reasons if each.group == BASELINE)
-    said = ""
+    market_view = ""
     if market:
         theirs = charts.whole_percents(market)
         gap = ours[side] - theirs[side]
         is_other = theirs[side] + EVEN_WITHIN < theirs[2 - side]
-        said = "other" if is_other else "agrees" if abs(gap) <= EVEN_WITHIN else "less" if gap > 0 else "more"
+        market_view = "other" if is_other else "agrees" if abs(gap) <= EVEN_WITHIN else "less" if gap > 0 else "more"
     return Expectation(
         favourite=teams[side] if lead > EVEN_WITHIN else None,
         other=match.away_team if side == 0 else match.home_team,
@@ -99,16 +99,16 @@ def expectation(match: Match, p: Sequence[float], why: Why | None, market: Seque
         second=second if second and 2.0 * helping[second] >= helping[reason] else "",
         is_mostly=bool(reason) and 2.0 * helping[reason] >= math.fsum(helping.values()),
         hangs_on_ground=side == 0 and not match.is_neutral and math.log(max(p[0], 1e-9) / max(p[2], 1e-9)) < ground,
-        market=said,
+        market=market_view,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How likely the result of a match was held: `given` and `market` in whole per cents.
+    """How probable a result was: `given` by the forecast and `market` by the prices, in whole per cent.
 
-    `surprise` is one of `SURPRISES` or ``shock``. `winner` is None for a draw. `chances` says who had the better ones:
-    ``winner``, ``loser`` or ``neither``; empty where they are not known, and of a draw.
+    `surprise` is one of `SURPRISES` or ``shock``. `winner` is None for a draw. `chances` names the side with
+    more expected goals: ``winner``, ``loser`` or ``neither``; it is empty for a draw and without expected goals.
     """
 
     winner: Team | None
@@ -122,7 +122,7 @@ class Judgement:
 def judgement(
     match: Match, p: Sequence[float], market: Sequence[float] | None, stats: MatchStats | None
 ) -> Judgement | None:
-    """Return how likely the result was held; None without a result."""
+    """Return how probable the result was; None without a result."""
     outcome = match.outcome
     if outcome is None:
         return None
@@ -214,7 +214,7 @@ def movement(
     Parameters
     ----------
     history : sequence of Prediction
-        Published before kick-off, in the order of time.
+        Published before kick-off, in chronological order.
     results : iterable of EarlierMatch
         Earlier matches of both teams, which may have caused a move.
     """
@@ -232,7 +232,7 @@ def movement(
         outcome, move = _move(match, before, after, known, lineups_known_at)
         text = render_to_string("partials/match/move.html", {"move": move, "match": match})
         notes.append((outcome, after.published_at.timestamp(), text))
-    # Whole numbers, so that lines, table and bars say the same.
+    # Whole numbers, so that lines, table and bars agree.
     wholes = [charts.whole_percents(each.probabilities) for each in steps]
     draw = gettext("Draw")
     names = (match.home_team.display_name, draw, match.away_team.display_name)
@@ -392,7 +392,7 @@ def squads(match: Match, lineups: Sequence[SquadMember], absences: Sequence[Miss
 
 
 def of_forecast(card: MatchCard, forecast: ForecastDetails, stats: MatchStats | None = None) -> dict[str, Any]:
-    """Return what a page says of a forecast, by the names under which its templates read it."""
+    """Return what a page shows about a forecast, by the names under which its templates read it."""
     match, market, result = card.match, card.market, _result(card.match)
     why = charts.why(forecast.p, forecast.contributions)
     return {
@@ -403,7 +403,7 @@ def of_forecast(card: MatchCard, forecast: ForecastDetails, stats: MatchStats | 
         "expectation": expectation(match, forecast.p, why, market),
         "judgement": judgement(match, forecast.p, market, stats),
         "why": why,
-        # The page says in a warning of its own what stands in for the model.
+        # A separate warning of the page names the replacement of the model.
         "weaknesses": [
             services.weakness_in_words(match, each) for each in forecast.weaknesses if each["code"] != FALLBACK
         ],
@@ -424,7 +424,7 @@ def _limits(intervals: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def of_grid(card: MatchCard, forecast: ForecastDetails) -> dict[str, Any]:
-    """Return what a page says of the scorelines of a forecast, by the names under which its templates read it."""
+    """Return what a page shows about the scorelines of a forecast, by the names under which its templates read it."""
     result = _result(card.match)
     return {
         "heat": charts.heat(forecast.grid, result),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from apps.api import selectors, services
 from apps.api.methods import read_only
 from apps.api.pages import match_blocks as blocks
-from apps.api.pages.context import HtmxRequest, PageContext, kept_part, page_context, render_page
+from apps.api.pages.context import HtmxRequest, PageContext, cached_part, page_context, render_page
 from apps.api.pages.sharing import share_of_match
 from apps.api.selectors import MatchCard, Price
 from apps.api.services.forecasts import ForecastDetails
@@ -29,15 +29,15 @@ from apps.ml.models import Prediction, TeamRating
 FORM_SHOWN = 6
 MEETINGS_SHOWN = 8
 HISTORY_SHOWN = 200
-"""Latest forecasts of a match that the page looks at."""
+"""Largest number of latest forecasts of a match on the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatchFacts:
-    """What is stored of a match and about it, as far as its page shows it.
+    """The stored facts of a match that its page shows.
 
-    `history` are its latest forecasts in the order of time, `in_time` those that were published before kick-off.
-    `forecast` is None where there is none, and `why_none` says why.
+    `history` are its latest forecasts in chronological order, `in_time` those that were published before kick-off.
+    `forecast` is None where there is none, and `why_none` is the reason.
     """
 
     match: Match
@@ -90,7 +90,7 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
 def _row(request: HtmxRequest, page: PageContext, match: Match, *, twin: str) -> HttpResponse:
     """Return the row of a match, for a list that shows it.
 
-    A list of several days shows the day in each row; a match of a followed team has two rows, told apart by `twin`.
+    A list of several days shows the day in each row; a match of a followed team has two rows, distinguished by `twin`.
     """
     (card,) = selectors.cards([match], now=page.now)
     context = {"card": card, "dated": "dated" in request.GET, "twin": twin}
@@ -145,7 +145,7 @@ def _context(page: PageContext, facts: MatchFacts) -> dict[str, Any]:
         "late": [each for each in facts.history if each.published_at >= match.kickoff_at],
         "stakes": blocks.stakes_table(match, getattr(match, "stakes", None)),
         "squads": blocks.squads(match, facts.lineups, matches.absences_of(match.pk)),
-        "forms": kept_part(
+        "forms": cached_part(
             page,
             "partials/match/earlier.html",
             lambda: _forms(match, facts.earlier, facts.ratings),
@@ -163,7 +163,7 @@ def _grid_and_why(
     """Return the scorelines and the reasons of a forecast as a part of the page; `context` is that of the page."""
     names = ("card", "match", "price", "forecast", "judgement", "why", "expectation")
     shown, price = {name: context[name] for name in names}, facts.price
-    return kept_part(
+    return cached_part(
         page,
         "partials/match/grid_and_why.html",
         lambda: shown | blocks.of_grid(facts.card, forecast),
@@ -177,12 +177,12 @@ def _movement(page: PageContext, facts: MatchFacts) -> SafeString:
     """Return the chart of the forecasts up to kick-off as a part of the page."""
     match, results, known_at = facts.match, facts.played_before, facts.lineups_known_at
     end = min(page.now, match.kickoff_at)
-    return kept_part(
+    return cached_part(
         page,
         "partials/match/movement.html",
         lambda: {"chart": blocks.movement(match, facts.in_time, results, known_at, end)},
         *facts.card.shown,
-        # To the minute, as the chart writes its end.
+        # Rounded to the minute, like the label at the end of the chart.
         end.replace(second=0, microsecond=0),
         known_at,
         *(each.pk for each in facts.in_time),

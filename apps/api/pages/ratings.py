@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
 from apps.api.methods import read_only
-from apps.api.pages.context import PageContext, kept_part, page_context, render_page
+from apps.api.pages.context import PageContext, cached_part, page_context, render_page
 from apps.api.pages.forms import RatingsForm
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, World
@@ -35,12 +35,12 @@ def ratings(request: HttpRequest) -> HttpResponse:
         context["champion"] = ml_selectors.champion(page.world)
     else:
         key = newest.pk, *query.values()
-        context["clubs"] = kept_part(page, "partials/ratings/clubs.html", lambda: _clubs(page, newest, query), *key)
+        context["clubs"] = cached_part(page, "partials/ratings/clubs.html", lambda: _clubs(page, newest, query), *key)
     return render_page(request, page, "pages/ratings.html", context)
 
 
 def _clubs(page: PageContext, newest: TeamRating, query: dict[str, Any]) -> dict[str, Any]:
-    """Return a page of the clubs that a query asks for, with what it can ask for."""
+    """Return a page of the clubs that match a query, with the choices of its filters."""
     every = ml_selectors.ratings(newest)
     leagues = Competition.objects.filter(world=page.world, level__gte=1).select_related("region")
     competitions = list(leagues.order_by("region__name", "level", "name"))
@@ -67,7 +67,7 @@ def _clubs(page: PageContext, newest: TeamRating, query: dict[str, Any]) -> dict
 
 
 def _filtered(rows: QuerySet[TeamRating], query: dict[str, Any], world: World) -> QuerySet[TeamRating]:
-    """Return the ratings that a query asks for."""
+    """Return the ratings that match a query."""
     if query["country"]:
         rows = rows.filter(competition__region__name=query["country"])
     if query["competition"]:

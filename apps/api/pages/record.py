@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from apps.api import record_charts, selectors
 from apps.api.methods import read_only
-from apps.api.pages.context import PageContext, kept_part, page_context, render_page
+from apps.api.pages.context import PageContext, cached_part, page_context, render_page
 from apps.api.pages.forms import RECORDS, RecordForm
 from apps.api.rest.predictions import LARGEST_PAGE
 from apps.matches.models import Competition, Match, World
@@ -39,7 +39,7 @@ def track_record(request: HttpRequest) -> HttpResponse:
     }
     champion, gap = ml_selectors.champion(page.world), ml_selectors.closing_gap(page.world)
     made = () if gap is None else (gap.pk, gap.computed_at)
-    context["gap"] = kept_part(
+    context["gap"] = cached_part(
         page,
         "partials/record/gap.html",
         lambda: {"has_model": champion is not None} | _gap(gap),
@@ -49,9 +49,9 @@ def track_record(request: HttpRequest) -> HttpResponse:
         context["champion"] = champion
     else:
         key = summary.pk, summary.computed_at
-        context["charts"] = kept_part(page, "partials/record/charts.html", lambda: _charts(summary), *key)
+        context["charts"] = cached_part(page, "partials/record/charts.html", lambda: _charts(summary), *key)
         # New grades make a new record, so that the list cannot be older than it.
-        context["graded"] = kept_part(
+        context["graded"] = cached_part(
             page, "partials/record/graded.html", lambda: _graded(page, summary, query), *key, *query.values()
         )
     return render_page(request, page, "pages/track_record.html", context)
@@ -64,7 +64,7 @@ def _records(world: World) -> dict[str, RecordSummary]:
 
 
 def _chosen(records: dict[str, RecordSummary], wanted: str | None) -> RecordSummary | None:
-    """Return the record that a query asks for; by default back-tests only as long as nothing is graded."""
+    """Return the record of a query; by default back-tests only as long as nothing is graded."""
     published = records.get(PUBLISHED)
     has_grades = published is not None and published.content["n"] > 0
     name = wanted or (PUBLISHED if has_grades or BACK_TESTS not in records else BACK_TESTS)
@@ -139,7 +139,7 @@ def _power(power: dict[str, Any]) -> dict[str, Any]:
 
 
 def _verdict(nats: dict[str, Any]) -> str:
-    """Return what the likely range of a difference of log losses says of the live forecasts."""
+    """Return the verdict on the live forecasts by the likely range of a difference of log losses."""
     return "better" if nats["high"] < 0.0 else "worse" if nats["low"] > 0.0 else "level"
 
 
@@ -193,7 +193,7 @@ def _sides(summary: RecordSummary) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _matches(world: World, summary: RecordSummary, query: dict[str, Any]) -> QuerySet[Match]:
-    """Return the matches of a record that a query asks for, the latest first."""
+    """Return the matches of a record that match a query, the latest first."""
     competition = Competition.objects.filter(slug=query["competition"]).first() if query["competition"] else None
     if query["competition"] and (competition is None or competition.world != world):
         raise Http404(gettext("There is no such competition."))

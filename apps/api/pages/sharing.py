@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext
 
 from apps.api import selectors, services, share_images, written
-from apps.api.pages.context import kept_for
+from apps.api.pages.context import cached_for
 from apps.api.pages.feeds import described
 from apps.api.pages.languages import DEFAULT, language_query
 from apps.api.selectors import MatchCard
@@ -21,7 +21,7 @@ from apps.api.share_images import Label, Picture
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Match, Team
 
-KEPT_FOR: Final = timedelta(hours=1)
+MAX_AGE: Final = timedelta(hours=1)
 ROWS: Final = 4
 """Clubs in the picture of a competition."""
 
@@ -87,7 +87,7 @@ def _note(end: selectors.SeasonEnd | None) -> str:
 
 
 def _label(team: Team) -> Label:
-    # A slug has plain letters alone.
+    # A slug has only plain letters.
     return Label(team.display_name, team.slug.replace("-", " ").title())
 
 
@@ -115,7 +115,7 @@ def _image(request: HttpRequest, picture: Picture) -> HttpResponse:
     return HttpResponse(share_images.png(picture), content_type="image/png")
 
 
-@kept_for(KEPT_FOR)
+@cached_for(MAX_AGE)
 def match_image(request: HttpRequest, match_id: int) -> HttpResponse:
     """Draw a match: teams, forecast, and the result once there is one."""
     found = matches.matches().filter(pk=match_id).first()
@@ -125,9 +125,9 @@ def match_image(request: HttpRequest, match_id: int) -> HttpResponse:
     return _image(request, picture_of_match(card, Label(found.season.competition.name)))
 
 
-@kept_for(KEPT_FOR)
+@cached_for(MAX_AGE)
 def team_image(request: HttpRequest, slug: str) -> HttpResponse:
-    """Draw a team: its next match with the forecast, or its name alone."""
+    """Draw a team: its next match with the forecast, or only its name."""
     team = Team.objects.select_related("region").filter(slug=slug).first()
     if team is None:
         raise Http404(gettext("There is no such team."))
@@ -138,9 +138,9 @@ def team_image(request: HttpRequest, slug: str) -> HttpResponse:
     return _image(request, Picture(Label(team.region.name), "", (_label(team),)))
 
 
-@kept_for(KEPT_FOR)
+@cached_for(MAX_AGE)
 def competition_image(request: HttpRequest, slug: str) -> HttpResponse:
-    """Draw a competition: the clubs with the best chances of its title, or its name alone."""
+    """Draw a competition: the clubs with the best chances of its title, or only its name."""
     competition = Competition.objects.select_related("region").filter(slug=slug).first()
     if competition is None:
         raise Http404(gettext("There is no such competition."))

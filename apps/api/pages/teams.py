@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 
 from apps.api import selectors
 from apps.api.methods import read_only
-from apps.api.pages.context import kept_part, page_context, render_page
+from apps.api.pages.context import cached_part, page_context, render_page
 from apps.api.pages.sharing import share_of_team
 from apps.api.rating_charts import rating_history
 from apps.api.services import league as leagues
@@ -43,10 +43,10 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
         "season": season,
         "in_league": leagues.team_in_league(found, season, page.now) if season else None,
         "coming": coming,
-        "results": kept_part(
+        "results": cached_part(
             page, "partials/team/results.html", lambda: {"played": played}, found.pk, *(cards[pk].shown for pk in over)
         ),
-        "ratings": kept_part(
+        "ratings": cached_part(
             page,
             "partials/ratings/history.html",
             lambda: {"history": rating_history(found, ratings)},

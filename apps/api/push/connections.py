@@ -41,7 +41,7 @@ class NotAdmittedError(Exception):
 
 
 class OpenConnections:
-    """Counts the open connections of a process, in all and of each address, and checks the keys of new ones.
+    """Counts the open connections of a process, in total and of each address, and checks the keys of new ones.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ async def _refuse(scope: Any, send: Any, status: HTTPStatus, detail: str) -> Non
 
 
 class EndedError(Exception):
-    """The server ends a connection with a code, after it has told the client why."""
+    """The server ends a connection with a code, after it has sent the reason to the client."""
 
     def __init__(self, code: int, detail: str) -> None:
         super().__init__(detail)
@@ -112,12 +112,12 @@ class _Connection:
         after, subscription = wanted(self._scope, **({} if match_id is None else {"match": str(match_id)}))
         position, is_reset = await self._feed.place(after)
         with Follower(self._feed, [subscription], position) as follower:
-            await self._tell(type="hello", number=self._feed.newest)
+            await self._send_message(type="hello", number=self._feed.newest)
             if is_reset:
                 await self._reset(position)
             tasks = {
                 asyncio.create_task(self._send_events(follower)),
-                asyncio.create_task(self._hear(follower)),
+                asyncio.create_task(self._receive_messages(follower)),
                 asyncio.create_task(self._end_when_refused()),
             }
             try:
@@ -135,7 +135,7 @@ class _Connection:
             for event in events:
                 await self._send({"type": "websocket.send", "text": event.text})
             if not events:
-                await self._tell(type="heartbeat", number=follower.position)
+                await self._send_message(type="heartbeat", number=follower.position)
             if follower.is_behind:
                 # A send that need not wait does not give way to other clients.
                 await asyncio.sleep(0)
@@ -145,17 +145,17 @@ class _Connection:
         is_restart = refused.status == HTTPStatus.SERVICE_UNAVAILABLE
         raise EndedError(CLOSE_RESTART if is_restart else CLOSE_KEY_REFUSED, str(refused))
 
-    async def _hear(self, follower: Follower) -> None:
+    async def _receive_messages(self, follower: Follower) -> None:
         while (message := await self._receive())["type"] != "websocket.disconnect":
             try:
                 await self._answer(follower, self._content(message))
             except SubscriptionError as error:
-                await self._tell(type="error", detail=f"{error.field}: {error}")
+                await self._send_message(type="error", detail=f"{error.field}: {error}")
             except ValueError as error:
-                await self._tell(type="error", detail=str(error))
+                await self._send_message(type="error", detail=str(error))
 
     def _content(self, message: dict[str, Any]) -> tuple[str, Any]:
-        """Return what a message asks for: one of three words, and its value."""
+        """Return the command of a message, one of three words, and its value."""
         now = monotonic()
         self._received = [at for at in self._received if at > now - RATE_WINDOW] + [now]
         if len(self._received) > MESSAGES_PER_WINDOW:
@@ -184,18 +184,20 @@ class _Connection:
             follower.go_to(position)
         elif word in ("subscribe", "unsubscribe") and isinstance(value, dict):
             (follower.subscribe if word == "subscribe" else follower.unsubscribe)(Subscription.parse(value))
-            await self._tell(type="subscriptions", subscriptions=[_plain(each) for each in follower.subscriptions])
+            await self._send_message(
+                type="subscriptions", subscriptions=[_plain(each) for each in follower.subscriptions]
+            )
         else:
             raise ValueError(UNDERSTOOD)
 
     async def _reset(self, position: int) -> None:
-        await self._tell(type="reset", number=position, oldest=position + 1)
+        await self._send_message(type="reset", number=position, oldest=position + 1)
 
     async def _close(self, code: int, detail: str) -> None:
-        await self._tell(type="error", detail=detail)
+        await self._send_message(type="error", detail=detail)
         await self._send({"type": "websocket.close", "code": code})
 
-    async def _tell(self, **message: Any) -> None:
+    async def _send_message(self, **message: Any) -> None:
         await self._send({"type": "websocket.send", "text": json.dumps(message)})
 
 

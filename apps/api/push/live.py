@@ -33,11 +33,11 @@ from apps.matches.models import Event
 
 logger = logging.getLogger(__name__)
 
-KEPT: Final = 10_000
+MOST_EVENTS: Final = 10_000
 """Latest events that a process keeps in memory, at least; about a kilobyte each."""
 READ_AT_ONCE: Final = 1_000
 PAGE: Final = 200
-"""Events that a client is sent before others get their turn."""
+"""Most events that are sent to a client before the other clients get theirs."""
 HEARTBEAT_SECONDS: Final = 25.0
 
 in_database = database_sync_to_async
@@ -49,12 +49,12 @@ class FutureNumberError(Exception):
 
 
 class FeedRestartedError(Exception):
-    """The numbers in the database began anew, as after the restore of a backup; clients must connect again."""
+    """The numbers in the database started again, as after the restore of a backup; clients must connect again."""
 
 
 @dataclass(slots=True)
 class LiveEvent:
-    """An event in memory: what filters look at, and the message as it is sent to everyone."""
+    """An event in memory: the columns that filters use, and the message as it is sent to everyone."""
 
     number: int
     topic: str
@@ -67,7 +67,7 @@ class LiveEvent:
 
     @classmethod
     def of(cls, event: Event, message: dict[str, Any]) -> LiveEvent:
-        """Return a numbered row and its message as they are kept in memory."""
+        """Return a numbered row and its message as they are stored in memory."""
         assert event.number is not None
         return cls(
             number=event.number,
@@ -85,7 +85,7 @@ _number = attrgetter("number")
 
 
 def _read(events: Sequence[Event]) -> list[LiveEvent]:
-    """Return events as they are kept in memory; the trace of each ends here, where all clients can have it."""
+    """Return events as they are stored in memory; the trace of each ends here, where all clients can have it."""
     found = []
     for event, message in zip(events, messages_of(events), strict=True):
         with tracing.continued(event.trace, "push event", number=event.number or 0, topic=event.topic):
@@ -94,7 +94,7 @@ def _read(events: Sequence[Event]) -> list[LiveEvent]:
 
 
 def _read_again(number: int, subscriptions: Sequence[Subscription]) -> list[LiveEvent]:
-    """Return a page of events that are not in memory any more."""
+    """Return a page of events that are no longer in memory."""
     events = events_after(number, limit=PAGE, subscriptions=subscriptions)
     return [LiveEvent.of(event, message) for event, message in zip(events, messages_of(events), strict=True)]
 
@@ -105,10 +105,10 @@ class LiveFeed:
     `read` may be called in any thread. Everything else belongs to the event loop.
     """
 
-    def __init__(self, *, kept: int = KEPT) -> None:
+    def __init__(self, *, limit: int = MOST_EVENTS) -> None:
         self.newest = 0
         self.generation = 0
-        self._kept = kept
+        self._limit = limit
         self._events: list[LiveEvent] = []
         self._followers: set[Follower] = set()
         self._reading = threading.Lock()
@@ -121,7 +121,7 @@ class LiveFeed:
         Raises
         ------
         DatabaseError
-            When PostgreSQL does not answer; nothing is lost, the next call reads on.
+            When PostgreSQL does not answer; nothing is lost: the next call continues.
         """
         with self._reading:
             while self._read_some(loop):
@@ -130,7 +130,7 @@ class LiveFeed:
     def _read_some(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Read one page; return whether more may follow."""
         if self._latest is None:
-            start = max(newest_event_number() - self._kept, 0)
+            start = max(newest_event_number() - self._limit, 0)
             rows = events_after(start, limit=READ_AT_ONCE)
             loop.call_soon_threadsafe(self._begin, start)
         else:
@@ -156,8 +156,8 @@ class LiveFeed:
     def _add(self, events: list[LiveEvent]) -> None:
         self._events += events
         self.newest = events[-1].number
-        if len(self._events) > 2 * self._kept:
-            del self._events[: -self._kept]
+        if len(self._events) > 2 * self._limit:
+            del self._events[: -self._limit]
         self._wake()
 
     def _wake(self) -> None:
@@ -189,7 +189,7 @@ class LiveFeed:
         if after > self.newest:
             raise FutureNumberError(
                 f"There is no event with the number {after} yet: the newest is {self.newest}. "
-                "The number is not from this feed; fetch the state again and go on from there."
+                "The number is not from this feed; fetch the state again and continue from there."
             )
         if after < self.newest and self.after(after) is None:
             oldest = await in_database(oldest_event_number)()
@@ -202,7 +202,7 @@ class LiveFeed:
         self._followers.add(follower)
 
     def leave(self, follower: Follower) -> None:
-        """Do so no longer."""
+        """Stop waking a client up."""
         self._followers.discard(follower)
 
 
@@ -265,7 +265,7 @@ class Follower:
         Raises
         ------
         FeedRestartedError
-            When the numbers of the feed began anew.
+            When the numbers of the feed started again.
         DatabaseError
             When PostgreSQL does not answer and the events are not in memory.
         """
@@ -274,7 +274,7 @@ class Follower:
             if self._target is not None:
                 self.position, self._target = self._target, None
             if self._generation != self._feed.generation:
-                raise FeedRestartedError("The numbers of the feed began anew. Fetch the state again and connect anew.")
+                raise FeedRestartedError("The numbers of the feed started again. Fetch the state and connect again.")
             if self.is_behind:
                 if events := await self._read():
                     return events

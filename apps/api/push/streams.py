@@ -21,7 +21,7 @@ from apps.matches.status_titles import title_of
 logger = logging.getLogger(__name__)
 
 RETRY_MILLISECONDS: Final = (1000, 4000)
-"""After which a browser connects again: each after a time of its own, lest all come at once when a process has died."""
+"""Range of the random delay after which a browser connects again, so that not all connect at once."""
 UNAVAILABLE: Final = "The events cannot be read at the moment. Try again in a minute."
 
 
@@ -84,7 +84,7 @@ class EventStream:
         with Follower(self._feed, [subscription], position) as follower:
             sending = asyncio.create_task(self._send_events(follower, send, greeting))
             leaving = asyncio.create_task(_disconnected(receive))
-            # The client connects again: to another process when this one drains, else to be told what its key lacks.
+            # The client connects again: to another process when this one drains; else it gets the error of its key.
             refused = asyncio.ensure_future(until_refused())
             tasks = {sending, leaving, refused}
             try:

@@ -9,7 +9,6 @@ from apps.api.rest.events import EventsView
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.formats import FormatNegotiation
-from apps.api.rest.kept import keep
 from apps.api.rest.ledger import InclusionProofViewSet, LedgerViewSet
 from apps.api.rest.live_comparisons import LiveComparisonViewSet
 from apps.api.rest.matches import PREDICTION_PATH, PREDICTION_VIEW, MatchViewSet
@@ -23,6 +22,7 @@ from apps.api.rest.prediction_jobs import (
 )
 from apps.api.rest.predictions import PredictionViewSet, ScoreViewSet
 from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
+from apps.api.rest.response_cache import allow_caching
 from apps.api.rest.root import RootView
 from apps.api.rest.serializers import ProblemSerializer
 from apps.api.rest.sources import BookmakerViewSet, SourceViewSet
@@ -65,13 +65,13 @@ __all__ = [
     "WebhookViewSet",
     "WhatIfViewSet",
     "WholeNumberField",
+    "allow_caching",
     "batch_body_limit",
     "conditional",
     "exception_handler",
     "idempotency_key_of",
     "is_api",
     "job_body_limit",
-    "keep",
     "key_of",
     "may_predict",
     "may_read",

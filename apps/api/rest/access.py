@@ -53,8 +53,8 @@ class AccessMiddleware:
         return _admit(request, access_of(request), cost=getattr(getattr(view, "cls", None), "request_cost", 1))
 
 
-def access_to_kept(meta: Mapping[str, Any]) -> list[tuple[str, str]] | None:
-    """Admit a request for reading to which a kept response can be sent, without a query or a round trip.
+def access_to_cached(meta: Mapping[str, Any]) -> list[tuple[str, str]] | None:
+    """Admit a request for reading to which a cached response can be sent, without a query or a round trip.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ from apps.api.rest.serializers import ProblemSerializer
 BATCH_PATH: Final = "/api/v1/predictions/batch/"
 MOST_ITEMS: Final = 10_000
 BYTES_LIMIT: Final = 4 * 1024 * 1024
-"""Of a body: 10,000 pairings of long slugs."""
+"""Largest size of a body, in bytes: 10,000 pairings of long slugs."""
 LONGEST_SLUG: Final = 160
 BATCH_COST: Final = 50
 """As how many requests a batch counts, however many items it has: about what a full one takes of a processor's time."""
@@ -130,7 +130,7 @@ class BatchView(APIView):
             f"Up to {MOST_ITEMS:,} items: ids of matches, or pairings of two teams. Each has a forecast or an error, "
             "in the order of the items; equal items have equal answers. A match has its latest forecast that was "
             "published before kick-off; a coming fixture without one, and a pairing, one that is made now and not "
-            f"stored. With `Accept: {NDJSON}` each answer is a line of its own."
+            f"stored. With `Accept: {NDJSON}` each answer is on its own line."
         ),
         parameters=[BatchQuery],
         request=BatchSerializer,
@@ -161,7 +161,7 @@ class BatchView(APIView):
         return HttpResponse(b'{"results":[' + parts + b"]}", content_type="application/json", headers=headers)
 
     def handle_exception(self, exc: Exception) -> Any:
-        """Return a problem, which is JSON whatever format was asked for."""
+        """Return a problem, which is JSON whatever format was requested."""
         response = super().handle_exception(exc)
         self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         return response

@@ -17,7 +17,7 @@ from apps.ml.selectors import served_world
 
 
 class CatalogueViewSet(ConditionalMixin, viewsets.GenericViewSet[Any]):
-    """A list of small objects in pages, and perhaps each of them at an address of its own."""
+    """A list of small objects in pages, with an address for each of them if the subclass has one."""
 
     http_method_names = ["get", "head", "options"]
     queryset = Competition.objects.none()
@@ -26,7 +26,7 @@ class CatalogueViewSet(ConditionalMixin, viewsets.GenericViewSet[Any]):
     def page_of(
         self, found: QuerySet[Any], request: Request, query: dict[str, Any], *, order: Sequence[str] | None = None
     ) -> Response:
-        """Return a page of a query in the order that is asked for, or in `order`; `get_serializer` shapes its rows."""
+        """Return a page of a query in the requested order, or in `order`; `get_serializer` shapes its rows."""
         pages = KeysetPages()
         page = pages.page_of_rows(
             found, order or [query["ordering"]], request, size=query["page_size"], position=query.get("cursor")
@@ -35,5 +35,5 @@ class CatalogueViewSet(ConditionalMixin, viewsets.GenericViewSet[Any]):
 
 
 def world_of(query: dict[str, Any]) -> World:
-    """Return the world that a query asks for, or the one that the site shows first."""
+    """Return the world of a query, or the one that the site shows first."""
     return World(query.get("world") or served_world())

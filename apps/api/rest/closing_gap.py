@@ -77,7 +77,7 @@ class ClosingGapSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ClosingGapQuery(QuerySerializer):
-    """Of which world."""
+    """The world of the gap."""
 
     world = WorldParameterField()
 

@@ -1,4 +1,4 @@
-"""REST of the push feed, for programs that ask again and again instead of keeping a connection open."""
+"""REST of the push feed, for programs that poll instead of keeping a connection open."""
 
 from __future__ import annotations
 
@@ -67,11 +67,13 @@ class EventPageSerializer(serializers.Serializer[dict[str, Any]]):
     """A page of events."""
 
     results = EventSerializer(many=True)
-    number = serializers.IntegerField(help_text="Everything up to this number is known now; `next` goes on after it.")
+    number = serializers.IntegerField(
+        help_text="Everything up to this number has been received; `next` continues after it."
+    )
     newest = serializers.IntegerField(help_text="Number of the newest event, of all.")
     oldest = serializers.IntegerField(help_text="Number of the oldest event that is kept.")
     is_reset = serializers.BooleanField(
-        help_text="Whether events between `after` and `oldest` are no longer kept; fetch the state anew then."
+        help_text="Whether events between `after` and `oldest` are no longer kept; fetch the state again then."
     )
     has_more = serializers.BooleanField(help_text="Whether `next` has events now; otherwise ask again later.")
     next = serializers.URLField()

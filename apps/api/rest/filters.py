@@ -175,7 +175,7 @@ class ForecastFilter(MatchFilter):
         return selectors.world_of(values["team"]) if values.get("team") else forecasts.served_world()
 
     def forecast(self, *, now: datetime) -> tuple[list[QuerySet[Match]], int | None]:
-        """Return the matches that may have a published forecast, as branches, and the version that is asked for.
+        """Return the matches that may have a published forecast, as branches, and the version that is requested.
 
         Only champions publish, and only of matches that kick off within `FORECAST_WITHIN`. These bounds save looking
         through the matches of decades. A match that was moved further away is due again later.
@@ -190,18 +190,18 @@ class ForecastFilter(MatchFilter):
             return [], None
         since, until, version_id = forecasts.first_promotion_at(world), None, None
         if wanted:
-            reign = self._reign(world, wanted)
-            since, until, version_id = reign.since, reign.until, reign.version_id
+            period = self._champion_period(world, wanted)
+            since, until, version_id = period.since, period.until, period.version_id
         if since is None:
             return [], None
         latest = FORECAST_WITHIN + (until or now)
         return [each.filter(kickoff_at__gt=since, kickoff_at__lte=latest) for each in self.branches], version_id
 
-    def _reign(self, world: World, wanted: str) -> forecasts.Reign:
-        found = forecasts.reigns(world)
-        named = {str(number): reign for number, reign in reversed(found.items())}
+    def _champion_period(self, world: World, wanted: str) -> forecasts.ChampionPeriod:
+        found = forecasts.champion_periods(world)
+        named = {str(number): period for number, period in reversed(found.items())}
         if found:
-            named["champion"] = next(reign for reign in found.values() if reign.until is None)
+            named["champion"] = next(period for period in found.values() if period.until is None)
         if wanted not in named:
             allowed = ", ".join(["champion", *[name for name in named if name != "champion"][:LISTED]])
             raise ValidationError({"model": f"It must be a champion of the {world} world, past or present: {allowed}."})

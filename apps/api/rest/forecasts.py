@@ -139,7 +139,7 @@ class WhatIfViewSet(viewsets.ViewSet):
         summary="The forecast of a match of any two teams",
         description=(
             "The forecast uses what is known now: both teams keep their ratings of today. Nothing is stored. Past "
-            "matches have forecasts of their own, published before their kick-off."
+            "matches have their own forecasts, published before their kick-off."
         ),
         parameters=[WhatIfQuery],
         responses={

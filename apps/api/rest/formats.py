@@ -1,4 +1,4 @@
-"""The formats of lists that programs keep: JSON, CSV and Parquet, by `Accept` or `?format=`."""
+"""The formats of lists: JSON, CSV and Parquet, chosen by `Accept` or `?format=`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from apps.matches.spreadsheets import csv_text
 
 
 class FastJsonRenderer(BaseRenderer):
-    """JSON of plain values, written by orjson; moments are in UTC with a `Z`."""
+    """JSON of plain values, written by orjson; datetimes are in UTC with a `Z`."""
 
     media_type = "application/json"
     format = "json"
@@ -49,7 +49,7 @@ class ParquetRenderer(BaseRenderer):
     render_style = "binary"
 
     def render(self, data: Any, media_type: str | None = None, context: Mapping[str, Any] | None = None) -> bytes:
-        # Loaded by the first file that is asked for, not by the start of the process.
+        # Imported by the first request for a file, not at the start of the process.
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -76,7 +76,7 @@ def _columns(context: Mapping[str, Any] | None) -> dict[str, serializers.Field]:
 
 
 class FormatNegotiation(DefaultContentNegotiation):
-    """Negotiation by `Accept`, or by the parameter `format`, which wins."""
+    """Negotiation by `Accept`, or by the parameter `format`, which has precedence."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -91,9 +91,9 @@ class FormatNegotiation(DefaultContentNegotiation):
 
 
 class FormatsMixin(APIView):
-    """A view whose rows are given as JSON, CSV or Parquet.
+    """A view that returns its rows as JSON, CSV or Parquet.
 
-    `row_serializer` has the columns with their types, `columns` the names of those that a request asks for.
+    `row_serializer` has the columns with their types, `columns` the names of those that a request selects.
     """
 
     renderer_classes = [FastJsonRenderer, CsvRenderer, ParquetRenderer]
@@ -102,7 +102,7 @@ class FormatsMixin(APIView):
     columns: Sequence[str] = ()
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Return a problem, which is JSON whatever format was asked for."""
+        """Return a problem, which is JSON whatever format was requested."""
         response = super().handle_exception(exc)
         self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         return response

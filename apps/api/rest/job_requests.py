@@ -47,7 +47,9 @@ class _WorldField(serializers.ChoiceField):
 class WhatIfItemSerializer(serializers.Serializer[dict[str, Any]]):
     """A coming fixture by its id, or a pairing of any two teams."""
 
-    match = serializers.IntegerField(required=False, min_value=1, help_text="Id of a coming fixture; alone.")
+    match = serializers.IntegerField(
+        required=False, min_value=1, help_text="Id of a coming fixture, without the other members."
+    )
     home = serializers.CharField(required=False, max_length=LONGEST_SLUG, help_text="Slug of the home team.")
     away = serializers.CharField(required=False, max_length=LONGEST_SLUG, help_text="Slug of the away team.")
     date = serializers.DateField(required=False, help_text="The day, at most a year ahead; that of the set by default.")
@@ -96,7 +98,7 @@ def _objection(item: Any) -> str:
         is_id = isinstance(match, int) and not isinstance(match, bool) and 1 <= match <= _LARGEST_ID
         return "" if is_id else "`match` must be the id of a match."
     if not item.keys() <= _PAIRING or "home" not in item or "away" not in item:
-        return "It must have `match` alone, or `home` and `away`, and then perhaps `date`, `competition`, `neutral`."
+        return "It must have only `match`, or `home` and `away`, and then perhaps `date`, `competition`, `neutral`."
     for name in ("home", "away", "competition"):
         text = item.get(name, "-")
         if not isinstance(text, str) or not 1 <= len(text) <= LONGEST_SLUG or "\x00" in text:
@@ -119,7 +121,7 @@ class WhatIfSetSerializer(BodySerializer):
     kind = _kind(PredictionJob.JobKind.WHAT_IF_SET)
     world = _WorldField()
     date = serializers.DateField(required=False, help_text="Day of pairings without one; the next Saturday by default.")
-    items = WhatIfItemsField(help_text=f"1 to {ITEMS_LIMIT:,}; each has a line of its own in the result.")
+    items = WhatIfItemsField(help_text=f"1 to {ITEMS_LIMIT:,}; each has its own line in the result.")
 
 
 class LockedResultSerializer(BodySerializer):

@@ -23,7 +23,7 @@ CHAMPION_BEFORE: Final = "champion before"
 
 
 class LiveComparisonSerializer(serializers.Serializer[dict[str, Any]]):
-    """A version in shadow and the champion on the latest matches of its reign that both forecast, at most 1,000.
+    """A version in shadow and the champion, on the latest matches of that champion that both forecast, at most 1,000.
 
     Scores are null before the first of these matches is graded.
     """
@@ -44,13 +44,13 @@ class LiveComparisonSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class LiveComparisonsSerializer(serializers.Serializer[dict[str, Any]]):
-    """The champion before, if any, and the newest challengers."""
+    """The previous champion, if any, and the newest challengers."""
 
     results = LiveComparisonSerializer(many=True)
 
 
 class LiveComparisonListQuery(QuerySerializer):
-    """Of which world."""
+    """The world of the comparisons."""
 
     world = WorldParameterField()
 

@@ -18,10 +18,10 @@ from apps.api import services
 from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.caching import ConditionalMixin
 from apps.api.rest.filters import MatchFilter
-from apps.api.rest.kept import keep
 from apps.api.rest.pagination import KeysetPages, MatchPageQuery, matches_from
 from apps.api.rest.parameters import ModelField, NamesField, QuerySerializer, WholeNumberField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
+from apps.api.rest.response_cache import allow_caching
 from apps.api.rest.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Match
@@ -36,7 +36,7 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
 
 
 LOADING_SECONDS: Final = 5
-"""After how many seconds a client asks again for a version that is being loaded."""
+"""Seconds after which a client should repeat a request for a version that is being loaded."""
 
 PREDICTION_PATH: Final = r"/api/v1/matches/(?P<id>\d{1,18})/prediction/"
 """Pattern of the address of a forecast."""
@@ -58,7 +58,7 @@ class PredictionQuery(QuerySerializer):
 
 @extend_schema_view(
     list=extend_schema(
-        summary="Matches in the order of kick-off",
+        summary="Matches ordered by kick-off",
         parameters=[MatchPageQuery],
         responses={200: MatchSerializer(many=True), **BAD_INPUT},
     ),
@@ -156,5 +156,5 @@ class MatchViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet[Match]):
         except ml_services.StillLoadingError as error:
             raise Problem(503, "model-loading", str(error), wait=LOADING_SECONDS) from error
         if details.published_at is not None:
-            keep(request.META, match=match, live=details.live_score, view=PREDICTION_VIEW, now=now)
+            allow_caching(request.META, match=match, live=details.live_score, view=PREDICTION_VIEW, now=now)
         return Response(services.forecast_shape(match, details, include=query.get("include", ()), now=now))

@@ -1,4 +1,4 @@
-"""Pages of lists, each linked to its neighbours by cursors."""
+"""Pages of lists, each linked to the next and the previous page by cursors."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class PagePosition:
         tokens = parse_qs(b64decode(cursor, validate=True).decode("utf-8"))
         if not {"p"} <= tokens.keys() <= {"r", "i", "p"}:
             raise ValueError("a cursor has a position and perhaps a direction")
-        # Only a first value may hold spaces.
+        # Only the first value may contain spaces.
         texts = tokens["p"][0].rsplit(" ", len(parts) - 1)
         return cls(tuple(read(text) for read, text in zip(parts, texts, strict=True)), "r" in tokens, "i" in tokens)
 
@@ -115,7 +115,7 @@ def page_size_field(*, default: int, largest: int) -> WholeNumberField:
 
 
 class MatchPageQuery(QuerySerializer):
-    """Which page of a list in the order of kick-off and id."""
+    """Which page of a list ordered by kick-off and id."""
 
     cursor = CursorField(moment_part, number_part)
     page_size = page_size_field(default=50, largest=LARGEST_PAGE)
@@ -144,12 +144,12 @@ class KeysetPages(CursorPagination):
         size: int,
         position: PagePosition | None,
     ) -> list[T]:
-        """Return one page of a list, and keep the links to its neighbours.
+        """Return one page of a list, and set the links to the next and the previous page.
 
         Parameters
         ----------
         read : callable
-            Returns at most as many rows as it is asked for, from a position on, in the direction of the position; from
+            Returns at most the given number of rows, from a position on, in the direction of the position; from
             the beginning without one.
         key_of : callable
             Returns the key of a row.
@@ -162,15 +162,15 @@ class KeysetPages(CursorPagination):
         self._address = request.build_absolute_uri()
         backwards = position is not None and position.backwards
         # One row more than the page holds shows whether another page follows.
-        found = list(read(position, size + 1))
-        page = found[:size][::-1] if backwards else found[:size]
-        has_more, is_inside = len(found) > size, position is not None
+        rows = list(read(position, size + 1))
+        page = rows[:size][::-1] if backwards else rows[:size]
+        has_more, is_inside = len(rows) > size, position is not None
         has_next, has_previous = (is_inside, has_more) if backwards else (has_more, is_inside)
         if page:
             following = PagePosition(key_of(page[-1]))
             previous = PagePosition(key_of(page[0]), backwards=True)
         elif position is not None:
-            # The rows of the page were deleted since: the way back must include the row that the cursor names.
+            # The rows of the page have been deleted: the link back must include the row that the cursor names.
             following = PagePosition(position.key, inclusive=True)
             previous = PagePosition(position.key, backwards=True, inclusive=True)
         self._next = self._link(following) if has_next else None
@@ -178,14 +178,20 @@ class KeysetPages(CursorPagination):
         return page
 
     def page_of_rows(
-        self, found: QuerySet[Any], order: Sequence[str], request: Request, *, size: int, position: PagePosition | None
+        self,
+        queryset: QuerySet[Any],
+        order: Sequence[str],
+        request: Request,
+        *,
+        size: int,
+        position: PagePosition | None,
     ) -> list[Any]:
         """Return one page of a query in the order of columns, all ascending or, each with a ``-``, all descending."""
         is_descending = order[0].startswith("-")
         names = [name.removeprefix("-") for name in order]
 
         def read(position: PagePosition | None, limit: int) -> Sequence[Any]:
-            rows, is_reversed = found, is_descending
+            rows, is_reversed = queryset, is_descending
             if position is not None:
                 is_reversed ^= position.backwards
                 place = dict(zip(names, position.key, strict=True))
@@ -203,7 +209,7 @@ class KeysetPages(CursorPagination):
         return self._previous
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Return a page with its links, which the header `Link` (RFC 8288) has too, for formats without a place."""
+        """Return a page with its links, also in the header `Link` (RFC 8288) for formats without a field for them."""
         response = super().get_paginated_response(data)
         links = {"next": self._next, "prev": self._previous}
         if any(links.values()):
@@ -217,21 +223,21 @@ class KeysetPages(CursorPagination):
 def matches_from(
     branches: Sequence[QuerySet[Match]], *, descending: bool = False
 ) -> Callable[[PagePosition | None, int], QuerySet[Match]]:
-    """Return the `read` of `KeysetPages.page_of` for matches in the order of kick-off and id.
+    """Return the `read` of `KeysetPages.page_of` for matches ordered by kick-off and id.
 
     `branches` are the list for `selectors.merged`.
     """
 
     def read(position: PagePosition | None, limit: int) -> QuerySet[Match]:
-        found, is_reversed = branches, descending
+        parts, is_reversed = branches, descending
         if position is not None:
             is_reversed ^= position.backwards
             place: Mapping[str, Any] = dict(zip(("kickoff_at", "id"), position.key, strict=True))
-            found = [
+            parts = [
                 matches.beyond(branch, place, backwards=is_reversed, inclusive=position.inclusive)
                 for branch in branches
             ]
         order = ("-kickoff_at", "-id") if is_reversed else ("kickoff_at", "id")
-        return matches.merged(found, *order, limit=limit)
+        return matches.merged(parts, *order, limit=limit)
 
     return read

@@ -16,8 +16,8 @@ from apps.matches.models import World
 class WholeNumberField(serializers.IntegerField):
     """A number written in ASCII digits, no more than the largest value has.
 
-    `int()` would also take other scripts' digits, signs, spaces and underscores, and would fail on numbers of more
-    digits than Python reads.
+    `int()` would also take other scripts' digits, signs, spaces and underscores, and would raise an error for
+    numbers with more digits than Python reads.
     """
 
     def __init__(self, *, min_value: int, max_value: int, reason: str, **options: Any) -> None:

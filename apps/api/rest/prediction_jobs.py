@@ -41,7 +41,7 @@ BODY_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of a request: 50,000 pairings."""
 
 RETRY_AFTER: Final = 2
-"""Seconds after which a client may look at an unfinished job again."""
+"""Seconds after which a client may request an unfinished job again."""
 
 WAIT_FOR_OTHERS: Final = 30
 """Seconds after which a client with too many jobs may submit another."""

@@ -281,7 +281,7 @@ class ForecastSerializer(serializers.Serializer[dict[str, object]]):
 
 
 class LiveSerializer(serializers.Serializer[dict[str, object]]):
-    """A match in play: what a source says of it, and the chances that follow from this and the forecast."""
+    """A match in play: what a source reports about it, and the chances that follow from this and the forecast."""
 
     minute = serializers.IntegerField(
         min_value=0, max_value=90, help_text="Minutes played; 45 and 90 in stoppage time."

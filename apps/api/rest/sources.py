@@ -1,4 +1,4 @@
-"""REST of the sources of matches, and of the bookmakers whose prices stand for the market."""
+"""REST of the sources of matches, and of the bookmakers whose prices represent the market."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from apps.scraping.models import Source
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):
-    """A place that matches come from. Addresses and permissions are for the operator alone."""
+    """A place that matches come from. Addresses and permissions are only for the operator."""
 
     slug = serializers.CharField(source="name")
     reader = serializers.CharField(help_text="The form of its pages or files.")
@@ -108,7 +108,7 @@ class BookmakerViewSet(CatalogueViewSet):
 
     @extend_schema(
         operation_id="bookmakers",
-        summary="Bookmakers whose prices stand for the market",
+        summary="Bookmakers whose prices represent the market",
         description="In the order in which they are taken: of each match the first one that quotes it counts.",
         responses={200: BookmakersSerializer, **BAD_INPUT},
     )

@@ -18,9 +18,9 @@ from apps.matches.leagues import importance
 from apps.matches.models import Competition, Match, World
 
 WHOLE_DAY = 12
-"""Up to this number all matches of a competition and day are shown; of more, those around now."""
+"""Largest number of matches of a competition and day that are all shown; of more, only those around now are."""
 MOST_ROWS = 40
-"""Rows of a day before the rest of the leagues is counted only."""
+"""Most rows of a day; the matches of further leagues are only counted."""
 STARTED_SHOWN = 4
 COMING_SHOWN = 8
 
@@ -149,7 +149,7 @@ _DAY_OF: Final = """
     (m.kickoff_at AT TIME ZONE CASE m.kickoff_precision WHEN 'date' THEN 'UTC' ELSE a.zone END)::date"""
 
 # Day after day by the index on the world. A date-only match is stored at 00:00 UTC of its day, and west of UTC the
-# evening of the day before comes later: the first match in the order of time tells only where to look.
+# evening of the day before comes later: the first match in chronological order is only a bound for the search.
 _DAYS: Final = f"""
     SELECT d.day, (
         SELECT COUNT(*) FROM matches_match m
@@ -231,8 +231,8 @@ def fixtures_of_day(
 ) -> DayFixtures:
     """Return the matches of a day, those of followed teams first, then the leagues by their importance.
 
-    Of a long list of one league those around now are there, and leagues that would make the page longer than
-    `MOST_ROWS` are counted only.
+    Of a league with many matches only those around now are returned. Leagues that would make the page longer than
+    `MOST_ROWS` are only counted.
 
     Parameters
     ----------

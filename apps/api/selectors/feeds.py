@@ -15,7 +15,7 @@ from apps.ml import selectors as forecasts
 
 CALENDAR_BACK: Final = timedelta(days=28)
 CALENDAR_MATCHES: Final = 250
-"""Matches of a calendar: those of so many days back and so many in all."""
+"""Matches of a calendar: those of so many days back and so many in total."""
 
 FEED_MATCHES: Final = 40
 SURPRISES_BACK: Final = timedelta(days=14)
@@ -48,7 +48,7 @@ def calendar_cards(where: Q, *, now: datetime) -> list[MatchCard]:
 
 
 def feed_cards(where: Q, *, now: datetime) -> list[MatchCard]:
-    """Return the next matches that are forecast, and those lately played that ended as few forecasts said."""
+    """Return the next matches that are forecast, and recent results that their forecasts considered unlikely."""
     coming = Match.objects.filter(where, status__in=AWAITED, kickoff_at__gt=now).order_by("kickoff_at", "id")
     since = now - SURPRISES_BACK
     played = Match.objects.filter(where, status=Match.Status.FINISHED, kickoff_at__range=(since, now))
@@ -58,7 +58,7 @@ def feed_cards(where: Q, *, now: datetime) -> list[MatchCard]:
 
 
 def _forecast_cards(rows: QuerySet[Match], *, now: datetime) -> list[MatchCard]:
-    # Teams and competitions are looked up for these rows alone.
+    # Teams and competitions are looked up only for these rows.
     found = list(matches.matches().filter(pk__in=rows.values("pk")).order_by("kickoff_at", "id"))
     predictions = forecasts.latest_predictions([match.pk for match in found])
     return [MatchCard(match=match, now=now, prediction=predictions.get(match.pk)) for match in found]

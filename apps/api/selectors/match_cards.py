@@ -24,7 +24,7 @@ BOOKMAKERS: Final = {
     "B365": "Bet365",
     "Max": gettext_noop("best of bookmakers"),
 }
-"""Names of the bookmakers whose prices stand for the market, by their codes, in the order of `MARKET_PREFERENCE`."""
+"""Names of the bookmakers whose prices represent the market, by their codes, in the order of `MARKET_PREFERENCE`."""
 
 IN_PLAY_WITHIN: Final = timedelta(minutes=150)
 """Time after kick-off for which a match without a newer report counts as in play."""
@@ -160,7 +160,7 @@ class MatchCard:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The odds that stand for the market of one match, with the probabilities they imply."""
+    """The odds that represent the market of one match, with the probabilities they imply."""
 
     bookmaker: str
     moment: str

@@ -48,7 +48,7 @@ def world_of(team: Team) -> World | None:
 
 @dataclass(frozen=True, slots=True)
 class LatestLeague:
-    """When a team last played in a league, or will, and the newest season of that league."""
+    """The latest match of a team in a league, past or future, and the newest season of that league."""
 
     kickoff_at: datetime
     season: Season
@@ -80,22 +80,22 @@ _TEAMS: Final = f"""
 
 
 def teams_of_slugs(slugs: Sequence[str]) -> dict[str, Team]:
-    """Return the teams that have one of some slugs, with their regions."""
-    found = {}
+    """Return teams with their regions, by slug; unknown slugs are left out."""
+    teams = {}
     for row in prepared(_TEAMS, [list(slugs)]):
         values = iter(row)
         team = matches.TEAM.take(values)
         team.region = matches.REGION.take(values)
-        found[team.slug] = team
-    return found
+        teams[team.slug] = team
+    return teams
 
 
 def latest_leagues(teams: Iterable[Team]) -> dict[int, LatestLeague]:
-    """Return the latest league of each team that has played in one, or will, by the team's id."""
-    found = {}
+    """Return the latest league of each team, by the team's id; teams without a league match are left out."""
+    leagues = {}
     for team_id, kickoff_at, *columns in prepared(_LATEST_LEAGUES, [[team.pk for team in teams]]):
         values = iter(columns)
         season, competition = matches.SEASON.take(values), matches.COMPETITION.take(values)
         competition.region, season.competition = matches.REGION.take(values), competition
-        found[team_id] = LatestLeague(kickoff_at, season)
-    return found
+        leagues[team_id] = LatestLeague(kickoff_at, season)
+    return leagues

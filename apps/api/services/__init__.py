@@ -6,12 +6,12 @@ from apps.api.services.accounts import (
     TooManyKeysError,
     create_reader_key,
     delete_account,
-    keep_choices,
-    keep_followed,
     keys_in_force,
     merge_into_profile,
     reader_profile,
     revoke_reader_key,
+    store_choices,
+    store_followed_teams,
 )
 from apps.api.services.admission import address_of, admit, admit_leased, shared_counter
 from apps.api.services.alerts import AlertsReport, acknowledge_alert, watch
@@ -36,8 +36,8 @@ from apps.api.services.idempotency import (
     VALID_KEY,
     OtherRequestError,
     delete_expired_responses,
-    keep_response,
-    kept_response,
+    store_response,
+    stored_response,
 )
 from apps.api.services.jobs import (
     SubmittedJob,
@@ -127,10 +127,6 @@ __all__ = [
     "forecast_rows",
     "forecast_shape",
     "forget_key",
-    "keep_choices",
-    "keep_followed",
-    "keep_response",
-    "kept_response",
     "keys_in_force",
     "known_key",
     "live_chances",
@@ -151,6 +147,10 @@ __all__ = [
     "score_rows",
     "shared_counter",
     "state_of",
+    "store_choices",
+    "store_followed_teams",
+    "store_response",
+    "stored_response",
     "submit_job",
     "use_is_due",
     "watch",

@@ -1,7 +1,7 @@
-"""Accounts of readers: what they keep, their keys, and their end.
+"""Accounts of readers: their settings, their API keys, and how an account is deleted.
 
-A reader is a user of Django without any rights. In the audit a reader is a number: its entries cannot be deleted, and a
-name is that of a person.
+A reader is a user of Django without any permission. The audit names a reader only by number, because its entries cannot
+be deleted and a name is personal data.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from apps.api.models import ApiKey, ApiKeyScope, ReaderKey, ReaderProfile
 from apps.api.services.keys import NewKey, create_key, revoke_key
 
 MOST_KEYS: Final = 3
-"""Keys of a reader that are in force at a time."""
+"""Most keys of a reader that are in force at the same time."""
 
 MOST_TEAMS: Final = 50
-"""Teams that a reader follows."""
+"""Most teams that a reader can follow."""
 
 
 class TooManyKeysError(Exception):
@@ -30,7 +30,7 @@ class TooManyKeysError(Exception):
 
 
 def reader_profile(*, user: User, now: datetime) -> ReaderProfile:
-    """Return what the account of a reader keeps, which is made when it is asked for first."""
+    """Return the profile of a reader; create it if there is none."""
     return ReaderProfile.objects.get_or_create(user=user, defaults={"updated_at": now})[0]
 
 
@@ -38,7 +38,10 @@ def reader_profile(*, user: User, now: datetime) -> ReaderProfile:
 def merge_into_profile(
     *, user: User, followed: Sequence[int], zone: str, language: str, now: datetime
 ) -> ReaderProfile:
-    """Add what a browser kept: teams behind those of the account, zone and language where the account has none."""
+    """Add the choices of a browser to a profile.
+
+    Its teams come after those of the account; zone and language are taken where the account has none.
+    """
     profile = ReaderProfile.objects.select_for_update().get(pk=reader_profile(user=user, now=now).pk)
     profile.followed_teams = list(dict.fromkeys([*profile.followed_teams, *followed]))[:MOST_TEAMS]
     profile.zone = profile.zone or zone
@@ -49,14 +52,14 @@ def merge_into_profile(
 
 
 @transaction.atomic
-def keep_followed(*, user: User, followed: Sequence[int], now: datetime) -> None:
+def store_followed_teams(*, user: User, followed: Sequence[int], now: datetime) -> None:
     """Store the teams that a reader follows."""
     reader_profile(user=user, now=now)
     ReaderProfile.objects.filter(user=user).update(followed_teams=list(followed)[:MOST_TEAMS], updated_at=now)
 
 
 @transaction.atomic
-def keep_choices(*, user: User, zone: str, language: str, now: datetime) -> None:
+def store_choices(*, user: User, zone: str, language: str, now: datetime) -> None:
     """Store the zone and the language of a reader, each empty for that of the device."""
     reader_profile(user=user, now=now)
     ReaderProfile.objects.filter(user=user).update(zone=zone, language=language, updated_at=now)
@@ -70,14 +73,14 @@ def keys_in_force(user: User) -> QuerySet[ApiKey]:
 
 @transaction.atomic
 def create_reader_key(*, user: User, name: str, now: datetime) -> NewKey:
-    """Create a key to read with the limit of an address without a key.
+    """Create a key with the scope `read` and the rate limit of requests without a key.
 
     Raises
     ------
     TooManyKeysError
-        When the reader has as many as they may have.
+        When the reader has `MOST_KEYS` keys in force.
     """
-    # Two forms at once wait for one another here.
+    # Of two simultaneous forms the second waits here for the first.
     reader = ReaderProfile.objects.select_for_update().get(pk=reader_profile(user=user, now=now).pk)
     if keys_in_force(user).count() >= MOST_KEYS:
         raise TooManyKeysError
@@ -100,15 +103,15 @@ def revoke_reader_key(*, user: User, prefix: str, now: datetime) -> bool:
 
 @transaction.atomic
 def delete_account(*, user: User, now: datetime) -> None:
-    """Revoke the keys of a reader and delete the account with what it keeps.
+    """Revoke the keys of a reader and delete the account with its profile.
 
     Raises
     ------
     PermissionError
-        For staff, whose accounts the admin deletes.
+        For staff, whose accounts are deleted in the admin.
     """
     if user.is_staff or user.is_superuser:
-        raise PermissionError("An account of staff is deleted in the admin.")
+        raise PermissionError("Accounts of staff are deleted in the admin.")
     for key in keys_in_force(user):
         revoke_key(key=key, by=f"reader {user.pk}", now=now)
     user.delete()

@@ -1,8 +1,8 @@
-"""Alerts that SPAI finds by itself: evaluated once a minute from the metrics, kept as rows, sent by mail and webhook.
+"""Alerts of SPAI itself: evaluated once a minute from the metrics, stored as rows, sent by mail and webhook.
 
-Messages are rows too, written in the transaction that changes the alerts. A sender claims one before it sends it. When
-it dies meanwhile, the message counts as failed and is not sent again, because it may have arrived; an alert that goes
-on firing is sent again after `REPEAT`.
+Messages are rows too, written in the transaction that changes the alerts. A sender claims one before it sends it. If
+it dies before the end, the message counts as failed and is not sent again, because it may have arrived. An alert that
+continues to fire is sent again after `REPEAT`.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ REPEAT: Final = timedelta(hours=4)
 """Time after which an alert that still fires and that nobody has acknowledged is sent again."""
 
 GAP: Final = timedelta(minutes=5)
-"""Time without an evaluation after which a condition that had not held for long enough begins anew."""
+"""Time without an evaluation after which a condition that had not held for long enough starts again."""
 
 LONGEST_WINDOW: Final = timedelta(hours=6)
 
 WAITS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
-"""Time until the next attempt after each failed one; the one after the last of them is the last attempt."""
+"""Times until the next attempt after each failed one; there is one attempt more than times."""
 
 SENDING_LIMIT: Final = timedelta(minutes=10)
 """Time after which a message that is being sent has lost its sender."""
@@ -106,7 +106,7 @@ def watch(
 
 @transaction.atomic
 def acknowledge_alert(*, alert: Alert, by: str, note: str, now: datetime) -> bool:
-    """Note that a person looks after a firing alert, so that it is not sent again; return False for any other."""
+    """Note that a person takes care of a firing alert, so that it is not sent again; return False for any other."""
     firing = Alert.objects.filter(pk=alert.pk, state=State.FIRING, acknowledged_at__isnull=True)
     is_done = bool(firing.update(acknowledged_at=now, acknowledged_by=by, note=note))
     if is_done:
@@ -221,7 +221,7 @@ def _delete_old(now: datetime) -> None:
 
 # ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _write_messages(alerts: Sequence[Alert], *, now: datetime) -> None:
-    """Write one message for each channel about the alerts of which none was sent yet, or not lately."""
+    """Write one message for each channel about the alerts of which none was sent yet, or not recently."""
     channels = [
         channel
         for channel, address in (
@@ -230,23 +230,27 @@ def _write_messages(alerts: Sequence[Alert], *, now: datetime) -> None:
         )
         if address
     ]
-    untold = [row for row in alerts if _is_to_tell(row, now)]
-    if not channels or not untold:
+    without_message = [row for row in alerts if _needs_message(row, now)]
+    if not channels or not without_message:
         return
     contents: dict[str, Any] = {
-        AlertMessage.Channel.EMAIL: "\n\n".join(map(_text_of, untold)),
-        AlertMessage.Channel.WEBHOOK: _body_of(untold),
+        AlertMessage.Channel.EMAIL: "\n\n".join(map(_text_of, without_message)),
+        AlertMessage.Channel.WEBHOOK: _body_of(without_message),
     }
     for channel in channels:
         AlertMessage.objects.create(
-            channel=channel, subject=_subject_of(untold), content=contents[channel], next_attempt_at=now, created_at=now
+            channel=channel,
+            subject=_subject_of(without_message),
+            content=contents[channel],
+            next_attempt_at=now,
+            created_at=now,
         )
-    Alert.objects.filter(pk__in=[row.pk for row in untold]).update(told_at=now)
+    Alert.objects.filter(pk__in=[row.pk for row in without_message]).update(told_at=now)
 
 
-def _is_to_tell(row: Alert, now: datetime) -> bool:
+def _needs_message(row: Alert, now: datetime) -> bool:
     if row.state == State.RESOLVED:
-        # Who was not told that it fired need not know that it ended.
+        # Without a message that it fired, none is sent that it ended.
         return row.told_at is not None
     if row.told_at is None:
         return True

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from apps.api.services.weaknesses import weakness_in_words
 from apps.matches.models import Competition, LiveScore, Match, Team, World
-from apps.matches.services import keepings
+from apps.matches.services import periods_in_force
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
 from apps.ml.forecasting import goals
@@ -41,7 +41,7 @@ class UnknownMatchError(ValueError):
 
 
 class UnknownModelError(ValueError):
-    """There is no such model version; the message says of which world."""
+    """There is no such model version; the message names the world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ def forecast_of(
     match_id : int
         Id of the match.
     model : str
-        One of `ROLES` or the number of a version of the match's world; by default the published forecast, whoever made
-        it. A version that published none makes one now.
+        One of `ROLES` or the number of a version of the match's world; by default the published forecast, of
+        any version. A version that has published none makes one now.
     at : datetime, optional
         The published forecast that stood at this moment; by default the latest one, or one made now.
 
@@ -150,7 +150,7 @@ def forecast_of(
 
 def _check_kept(match: Match, at: datetime, now: datetime) -> None:
     """Raise `NoForecastError` where retention may have deleted the forecast that stood at a moment."""
-    days = keepings()["forecasts" if match.world == World.REAL else "sandbox-forecasts"].days
+    days = periods_in_force()["forecasts" if match.world == World.REAL else "sandbox-forecasts"].days
     later = Prediction.objects.filter(match=match, published_at__gt=at, published_at__lt=match.kickoff_at)
     if days and match.kickoff_at < now - timedelta(days=days) and later.exists():
         raise ml_services.NoForecastError(
@@ -242,7 +242,7 @@ MARKETS: Final = "markets"
 SCORELINES: Final = "scorelines"
 REASONS: Final = "reasons"
 MEMBERS: Final = (MARKETS, SCORELINES, REASONS)
-"""Members of a forecast that are large, and part of an answer only when they are asked for."""
+"""Members of a forecast that are large, and part of an answer only when they are requested."""
 
 PROBABILITY_DIGITS: Final = 5
 """Decimals of probabilities: models that are trained again differ in the third one."""

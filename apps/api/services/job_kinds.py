@@ -26,7 +26,7 @@ JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 
 CHUNK: Final = 1000
-"""Items between two looks at whether the job was cancelled."""
+"""Items between two checks whether the job was cancelled."""
 
 SIMULATIONS: Final = 10_000
 """Seasons that a job simulates."""
@@ -36,7 +36,7 @@ DIGITS: Final = 6
 
 
 class JobRefusedError(Exception):
-    """The job cannot succeed however often it is tried; `kind` is a code for the reason, the message says it."""
+    """The job cannot succeed however often it is tried; `kind` is a code for the reason, the message states it."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)
@@ -55,7 +55,7 @@ class JobWork:
 def what_if_set(parameters: dict[str, Any], now: datetime) -> JobWork:
     """Forecast many matches as of now: coming fixtures by their id, and pairings of any two teams.
 
-    Each item has a line of its own in the result, a forecast or an error.
+    Each item has its own line in the result, a forecast or an error.
 
     Raises
     ------
@@ -86,12 +86,12 @@ def what_if_set(parameters: dict[str, Any], now: datetime) -> JobWork:
 
 
 def season_simulation(parameters: dict[str, Any], now: datetime) -> JobWork:
-    """Simulate a season in which some of the remaining matches end as the client says.
+    """Simulate a season in which some of the remaining matches have results given by the client.
 
     Raises
     ------
     JobRefusedError
-        When there is no such competition, season, team or match left, or no champion.
+        When the competition, season, team or remaining match is unknown, or there is no champion.
     """
     slug, label = parameters["competition"], parameters.get("season", "")
     seasons = Season.objects.filter(competition__slug=slug).select_related("competition__region").order_by("-label")

@@ -22,7 +22,7 @@ from django.db.models import F, OuterRef, Subquery
 
 from apps.api.models import ApiKey, PredictionJob, PredictionJobResult
 from apps.api.services import job_kinds
-from apps.api.services.idempotency import delete_expired_responses, keep_response, kept_response
+from apps.api.services.idempotency import delete_expired_responses, store_response, stored_response
 from apps.api.services.job_kinds import JobRefusedError
 from apps.api.services.webhooks import announce_job
 from apps.matches import tracing
@@ -44,7 +44,7 @@ ATTEMPTS: Final = 3
 """Starts after which a job that kills its worker fails."""
 
 JOB_LIMIT: Final = timedelta(minutes=10)
-"""Longest time of one attempt, looked at between two chunks."""
+"""Longest time of one attempt, checked between two chunks."""
 
 RESULT_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of a result before it is compressed."""
@@ -53,7 +53,7 @@ RESULTS_KEPT: Final = timedelta(days=7)
 """After the end of a job."""
 
 SLICE: Final = 20.0
-"""Seconds after which a worker lets its other tasks have a turn before it takes up another job."""
+"""Seconds after which a worker lets its other tasks have a turn before it starts another job."""
 
 PROGRESS_EVERY: Final = 0.5
 """Shortest time in seconds between two writes of the progress."""
@@ -75,12 +75,12 @@ class _CancelledError(Exception):
 
 
 class _TakenOverError(Exception):
-    """Another worker has taken up the job: this process had lost its session, and with it the lock."""
+    """Another worker has started the job: this process had lost its session, and with it the lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedJob:
-    """A job that waits; `is_replayed` says whether an equal request made it before."""
+    """A job that waits; `is_replayed` is true when an earlier, equal request created it."""
 
     job: PredictionJob
     is_replayed: bool = False
@@ -112,7 +112,7 @@ def submit_job(
 
     @transaction.atomic
     def submit() -> SubmittedJob:
-        earlier = kept_response(**kept)
+        earlier = stored_response(**kept)
         if earlier is not None:
             return SubmittedJob(PredictionJob.objects.get(uuid=earlier.answer["job"]), is_replayed=True)
         delete_expired_responses(now)
@@ -122,7 +122,7 @@ def submit_job(
         job = PredictionJob.objects.create(
             api_key=api_key, kind=kind, parameters=orjson.loads(content)[1], created_at=now, trace=tracing.traceparent()
         )
-        keep_response(**kept, status=202, answer={"job": str(job.uuid)})
+        store_response(**kept, status=202, answer={"job": str(job.uuid)})
         start_tasks_after_commit("job_submitted")
         with logged_as(job=job.uuid):
             logger.info("%s is queued: %s", job, kind)
@@ -168,7 +168,7 @@ def retry_job(*, job: PredictionJob) -> bool:
 def run_jobs(*, clock: Callable[[], datetime], is_stopping: Callable[[], bool] = lambda: False) -> JobsReport:
     """Work on the jobs that wait, one after the other, for about `SLICE` seconds.
 
-    Several processes may do so at once: each takes up jobs that no other works on.
+    Several processes may do so at once: each starts jobs that no other works on.
     """
     ended: dict[str, int] = {}
     end = time.monotonic() + SLICE
@@ -226,7 +226,7 @@ def _unfinished() -> list[int]:
 def _taken_up(pk: int, now: datetime) -> PredictionJob | None:
     """Return a job that this process may work on, as running; or as failed, when it has killed its workers.
 
-    None when it has ended meanwhile. The caller holds its lock: if it is running all the same, its worker died.
+    None when it has ended meanwhile. The caller holds its lock: if it is running anyway, its worker died.
     """
     job = PredictionJob.objects.select_for_update(skip_locked=True).filter(pk=pk, state__in=UNFINISHED).first()
     if job is None:
@@ -260,7 +260,7 @@ def _work_on(job: PredictionJob, clock: Callable[[], datetime], is_stopping: Cal
         _tell_taken_over(job)
     except Exception as error:
         if is_lost(error):
-            # The lock went with the session: whoever takes up the job next begins anew.
+            # The lock went with the session: the next worker starts the job again.
             logger.warning("the connection to the database was lost while %s was worked on", job)
             return
         logger.exception("%s failed", job)
@@ -324,7 +324,7 @@ def _finish(
 
 
 def _tell_taken_over(job: PredictionJob) -> None:
-    logger.warning("%s was taken up by another worker; this attempt changes nothing", job)
+    logger.warning("%s was started by another worker; this attempt changes nothing", job)
 
 
 def _end(

@@ -46,7 +46,7 @@ class KeyFieldError(Exception):
 
 
 class KeyRefusedError(Exception):
-    """The key is unknown, expired or revoked; the message, which the client gets, says which."""
+    """The key is unknown, expired or revoked; the message, which the client gets, states which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def create_key(
     scopes : sequence of str
         Its rights.
     source : str
-        Name under which its records are stored; for the scope ingest alone.
+        Name under which its records are stored; only for the scope ingest.
     worlds : sequence of str
-        The worlds that it may write to; for the scope ingest alone.
+        The worlds that it may write to; only for the scope ingest.
     expires_at : datetime, optional
         Aware and later than `now`.
     requests_per_minute : int, optional

@@ -25,7 +25,7 @@ CHANNEL: Final = "spai_api_key"
 UNWATCHED_SECONDS: Final = 2.0
 """How long a key is kept while no thread listens; also how long the thread counts as listening since its last sign."""
 CHECK_SECONDS: Final = 0.5
-KEPT: Final = 10_000
+MOST_CACHED: Final = 10_000
 """Largest number of keys in memory; then all are forgotten."""
 
 _known: dict[str, tuple[ApiKey, float]] = {}
@@ -65,14 +65,14 @@ def read_key(token: str, *, now: datetime) -> ApiKey:
     generation, read_at = _generation, time.monotonic()
     row = find_key(token, now=now)
     if generation == _generation:
-        if len(_known) >= KEPT:
+        if len(_known) >= MOST_CACHED:
             _known.clear()
         _known[row.prefix] = (row, read_at)
     return row
 
 
 def forget_key(prefix: str = "") -> None:
-    """Read a key anew at its next use; without a prefix, all keys."""
+    """Read a key again at its next use; without a prefix, all keys."""
     global _generation
     _generation += 1
     if prefix:
@@ -107,7 +107,7 @@ def watch_keys(*, rounds: int | None = None) -> None:
 
 def _watch_until_fault(rounds: int | None) -> int | None:
     global _watched_until
-    # A connection of its own: those of a pool go to other threads afterwards, and would still listen.
+    # A separate connection: those of a pool go to other threads afterwards, and would still listen.
     with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listening:
         listening.execute(f"LISTEN {CHANNEL}")
         # What changed before is unknown.

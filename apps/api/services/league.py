@@ -19,7 +19,7 @@ from apps.matches.standings import Standing, one_sided_table, points_for_win
 from apps.ml import selectors as forecasts
 from apps.ml import services as ml_services
 
-KEPT_SEASONS: Final = 32
+MOST_CACHED_SEASONS: Final = 32
 """Seasons whose facts a process keeps; each needs about 200 KB."""
 
 LATEST: Final = 5
@@ -39,7 +39,7 @@ RESULTS_NAMED: Final = 3
 """Results that a note names."""
 
 LONGEST_BREAK: Final = timedelta(days=75)
-"""A season without fixtures may go on for so long after its latest match, as over a winter."""
+"""A season without fixtures may continue for so long after its latest match, as over a winter."""
 
 NUMBER: Final = re.compile(r"\d+")
 
@@ -84,7 +84,7 @@ class LeagueRow:
 
 @dataclass(frozen=True, slots=True)
 class LeagueRound:
-    """The matches of one round in the order of kick-off."""
+    """The matches of one round ordered by kick-off."""
 
     number: int
     matches: list[TableMatch]
@@ -96,8 +96,8 @@ class LeagueRound:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A match that ends as the reader says: 0 home win, 1 draw, 2 away win."""
+class GivenResult:
+    """A match with an outcome given by the reader: 0 home win, 1 draw, 2 away win."""
 
     match: TableMatch
     outcome: int
@@ -123,7 +123,7 @@ class ChanceMove:
 
 @dataclass(frozen=True, slots=True)
 class ChanceHistory:
-    """How the chances of some teams at one line moved; `moments` in the order of time, `moves` too."""
+    """How the chances of some teams at one line moved; `moments` in chronological order, `moves` too."""
 
     line: Line
     teams: list[Team]
@@ -238,7 +238,7 @@ def league_of(season: Season, now: datetime) -> League:
     )
 
 
-@lru_cache(maxsize=KEPT_SEASONS)
+@lru_cache(maxsize=MOST_CACHED_SEASONS)
 def facts_of(state: SeasonState) -> SeasonFacts:
     """Return the facts of a season in a state."""
     season = state.season
@@ -341,19 +341,21 @@ def view_of(league: League, view: View) -> list[Standing[Team]]:
     return [line.of(teams[line.team]) for line in lines]
 
 
-def given_of(league: League, outcomes: Mapping[int, int]) -> list[Given]:
-    """Return those of some given results that are of matches left, in the order of kick-off."""
+def given_of(league: League, outcomes: Mapping[int, int]) -> list[GivenResult]:
+    """Return those of some given results that are of matches left, ordered by kick-off."""
     return [
-        Given(match, outcomes[match.pk]) for match in league.matches if match.pk in outcomes and can_end(league, match)
+        GivenResult(match, outcomes[match.pk])
+        for match in league.matches
+        if match.pk in outcomes and can_end(league, match)
     ]
 
 
 def can_end(league: League, match: Match | TableMatch) -> bool:
-    """Whether a reader may say how a match ends: it was simulated, and has no result since then."""
+    """Whether a reader may give the outcome of a match: it was simulated, and has no result since then."""
     return match.pk in league.left and match.pk not in league.goals
 
 
-def rows_of(league: League, given: Sequence[Given]) -> list[LeagueRow]:
+def rows_of(league: League, given: Sequence[GivenResult]) -> list[LeagueRow]:
     """Return the rows of the table, with chances where the season was simulated; those with given results are changed.
 
     Before the first result the teams are in the order of their expected points.
@@ -447,7 +449,7 @@ def history_of(league: League, line: Line, followed: Sequence[int] = ()) -> Chan
 
 
 def _moves(league: League, teams: Sequence[Team], moments: Sequence[forecasts.SeasonMoment]) -> list[ChanceMove]:
-    """Return the biggest moves, at most one of each round, in the order of time."""
+    """Return the biggest moves, at most one of each round, in chronological order."""
     found = []
     for first, then in pairwise(moments):
         team = max(teams, key=lambda team: abs(then.chances[team.pk] - first.chances[team.pk]))

@@ -1,6 +1,6 @@
 """Chances of matches in play: part of a forecast's answer, and of the events that tell of a score.
 
-They follow from the forecast that stood at kick-off, the minute and the score alone, so that an event that is read
+They follow from the forecast at kick-off, the minute and the score only, so that an event that is read
 again later has the same ones.
 """
 

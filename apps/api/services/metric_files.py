@@ -22,7 +22,7 @@ from apps.matches import disk
 from apps.matches.services import Deletion, Retention
 
 SUMMED: Final = ("counter", "histogram", "summary")
-"""Kinds of metrics whose values of all processes are added up; gauges of ended processes say nothing."""
+"""Kinds of metrics whose values of all processes are added up; gauges of ended processes have no meaning."""
 
 JOURNAL: Final = "merging.json"
 """Names the files that are being merged, so that a merge that was cut short counts none of them twice."""

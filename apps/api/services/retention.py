@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from apps.api.models import PredictionJob, WebhookDelivery
 from apps.api.services.metric_files import merge_ended
-from apps.api.services.webhooks import told_until
+from apps.api.services.webhooks import delivered_until
 from apps.matches import disk
 from apps.matches import services as matches
 from apps.matches.connections import first_line
@@ -53,11 +53,11 @@ class RetentionReport:
 
 
 def _delete_events(run: Retention) -> Deletion:
-    return matches.delete_events(run, told_until=told_until(now=run.now))
+    return matches.delete_events(run, delivered_until=delivered_until(now=run.now))
 
 
 def _delete_rows(run: Retention, *, kind: str, model: type[Model], moment: str) -> Deletion:
-    """Delete the rows whose `moment`, a column, lies before the period of a kind."""
+    """Delete the rows whose `moment`, a column, is before the period of a kind."""
     before = run.before(kind)
     rows = model._default_manager
     return Deletion() if before is None else run.rows(rows.filter(**{f"{moment}__lt": before}))
@@ -80,7 +80,7 @@ def _merge_metric_files(run: Retention) -> Deletion:
 
 
 EXPECTED: Final = (ml.RunsBusyError, ml.CacheNotCleanedError, RegistryError, RoleMissingError)
-"""Errors whose text says what is the matter."""
+"""Errors whose text describes the problem."""
 
 OTHER_TABLES: Final = "other tables"
 PAGES_ON_DISK: Final = "raw pages"

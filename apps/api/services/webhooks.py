@@ -131,7 +131,7 @@ def check_url(url: str) -> None:
 
 
 def ping(*, webhook: Webhook, now: datetime) -> WebhookDelivery:
-    """Send a message that says nothing, to try a webhook."""
+    """Send a message without content, to test a webhook."""
     return _deliver(webhook, PING, {"webhook": str(webhook.uuid)}, now=now)
 
 
@@ -167,8 +167,8 @@ def deliver_due(*, clock: Callable[[], datetime], is_stopping: Callable[[], bool
     return DeliveriesReport(made, delivered, failed)
 
 
-def told_until(*, now: datetime) -> int | None:
-    """Return the number up to which every webhook in force has been told; None without any."""
+def delivered_until(*, now: datetime) -> int | None:
+    """Return the event number up to which each webhook in force has its messages; None without a webhook."""
     return _in_force(now).aggregate(oldest=Min("latest_number"))["oldest"]
 
 

@@ -51,7 +51,7 @@ def _strip(name: str, places: tuple[float, ...], marks: tuple[int, ...], languag
         count,
         label,
         count,
-        mark_safe(cells),  # noqa: S308 - numbers alone
+        mark_safe(cells),  # noqa: S308 - only numbers
         gaps,
         zones,
     )
@@ -80,7 +80,7 @@ def form_said(form: str) -> str:
 
 @register.filter
 def chance_said(share: float) -> str:
-    """Write a simulated probability within a sentence, where a dash says nothing: 0% for what never happened."""
+    """Write a simulated probability within a sentence, where a dash would be unclear: 0% for what never happened."""
     return spai.chance(share) if share > 0.0 else written.per_cent(0)
 
 

@@ -100,7 +100,7 @@ class ContradictionAdmin(CorrectingAdmin):
         dialog={
             "title": "Accept the reported result",
             "description": "The result of this source is stored as your decision: no source overrules it until the "
-            "correction is taken back. The history keeps the result before; forecasts of the match are graded anew.",
+            "correction is taken back. The history keeps the result before; forecasts of the match are graded again.",
             "form_class": ReasonForm,
             "form_submit_text": "Accept",
         },

@@ -22,7 +22,7 @@ from apps.matches.models import World
 LARGEST_ID: Final = 2**63 - 1
 
 PAGES: Final = 6
-"""Pages of a list: to show a page PostgreSQL reads those before it."""
+"""Most pages of a list: to show a page, PostgreSQL reads all pages before it."""
 
 
 class FactList(ChangeList):
@@ -33,9 +33,9 @@ class FactList(ChangeList):
 
 
 class FactPaginator(Paginator):
-    """The first pages of a list, however long it is: `count` ends there, and nothing behind is read or counted.
+    """The first pages of a list, however long it is: `count` ends there, and no later row is read or counted.
 
-    What lies behind is found by search and filters.
+    Later rows are found by search and filters.
     """
 
     template_name = "admin/first_pages.html"
@@ -56,7 +56,7 @@ class FactPaginator(Paginator):
         return self.count == self.limit
 
     def page(self, number: int | str) -> Page:
-        """Return a page; related rows are joined for the rows of the page alone, not for those before them."""
+        """Return a page; related rows are joined only for the rows of the page, not for those before them."""
         page = super().page(number)
         rows: Any = self.object_list
         ids = rows.values("pk")[page.start_index() - 1 : page.end_index()]
@@ -169,7 +169,7 @@ def number_of(text: str | int) -> int:
 
 
 class ReasonForm(BaseDialogForm):
-    """Why an operator decides so."""
+    """The reason of a decision by an operator."""
 
     reason = forms.CharField(
         max_length=400,

@@ -197,7 +197,7 @@ class MatchAdmin(CorrectingAdmin):
         dialog={
             "title": "Correct the result",
             "description": "No source overrules this result until the correction is taken back. The history keeps "
-            "what was there before; forecasts of the match are graded anew.",
+            "what was there before; forecasts of the match are graded again.",
             "form_class": ResultForm,
             "form_submit_text": "Correct",
         },

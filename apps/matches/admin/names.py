@@ -28,7 +28,7 @@ from apps.matches.suggestions import suggest
 
 @admin.register(Competition)
 class CompetitionAdmin(FactAdmin):
-    """Leagues and cups. Of their facts the position in the lists of pages alone is edited."""
+    """Leagues and cups. Only their position in the lists of pages is edited."""
 
     list_display = ("name", "region", "level", "is_simulated", "shown_position", "shown_seasons")
     fields = ("region", "name", "slug", "level", "is_simulated", "world", "position", "shown_default")
@@ -87,7 +87,7 @@ class TeamAdmin(FactAdmin):
 
 
 class ReviewFilter(TwoStatesFilter):
-    """Names that an operator has looked at, and those that wait."""
+    """Names that an operator has reviewed, and those that wait."""
 
     title = "review"
     parameter_name = "review"
@@ -224,7 +224,7 @@ class TeamAliasAdmin(FactAdmin):
         dialog={
             "title": "Split off as a team of its own",
             "description": "The system found the club of this name by its results. The name gets a team of its own, "
-            "with the matches that its source alone reports, and is never joined again. The next import of the "
+            "with the matches that only its source reports, and is never joined again. The next import of the "
             "source stores the other matches for it.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Split off",

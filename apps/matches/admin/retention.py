@@ -16,7 +16,7 @@ from apps.matches.admin.audited import AuditedAdmin
 from apps.matches.admin.facts import FactAdmin
 from apps.matches.models import RetentionPeriod, RetentionRun
 from apps.matches.retention import KINDS
-from apps.matches.services import Keeping
+from apps.matches.services import PeriodInForce
 
 
 def _in_words(days: int) -> str:
@@ -40,28 +40,28 @@ class RetentionPeriodAdmin(AuditedAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         services.ensure_periods()
-        self.keepings = services.keepings()
+        self.periods_in_force = services.periods_in_force()
         return super().changelist_view(request, extra_context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: RetentionPeriod | None = None) -> tuple[str, ...]:
         counted = obj is None or obj.kind not in KINDS or KINDS[obj.kind].newest is not None
         return self.readonly_fields if counted else (*self.readonly_fields, "newest")
 
-    def _keeping(self, period: RetentionPeriod) -> Keeping | None:
-        return self.keepings.get(period.kind)
+    def _in_force(self, period: RetentionPeriod) -> PeriodInForce | None:
+        return self.periods_in_force.get(period.kind)
 
     @display(description="kept")
     def shown_days(self, period: RetentionPeriod) -> str:
-        keeping = self._keeping(period)
-        if keeping is None:
+        in_force = self._in_force(period)
+        if in_force is None:
             return "no longer a kind"
-        kept = _in_words(keeping.days)
-        return kept if keeping.is_default else f"{kept} (changed)"
+        kept = _in_words(in_force.days)
+        return kept if in_force.is_default else f"{kept} (changed)"
 
     @display(description="newest that stay")
     def shown_newest(self, period: RetentionPeriod) -> str:
-        keeping = self._keeping(period)
-        return str(keeping.newest) if keeping and keeping.kind.newest is not None else "–"
+        in_force = self._in_force(period)
+        return str(in_force.newest) if in_force and in_force.kind.newest is not None else "–"
 
     @display(description="what is deleted")
     def shown_what(self, period: RetentionPeriod) -> str:

@@ -1,4 +1,4 @@
-"""The storing of records: `ingest()`, or an `Ingestion` that takes batches, is the only way in for sources."""
+"""Stores records of sources: by `ingest()`, or in batches by an `Ingestion`. Nothing else writes them."""
 
 from apps.matches.ingest.ingestion import BATCH, Ingestion, batches, ingest, is_full
 from apps.matches.ingest.names import WorldConflictError

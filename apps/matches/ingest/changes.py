@@ -16,8 +16,8 @@ QUIET_AFTER: Final = timedelta(days=15)
 """A change is published when the kick-off is at most so long ago or ahead, so that a bulk import publishes nothing."""
 
 
-def keep_history(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_id: int, now: datetime) -> None:
-    """Keep what matches were before they changed, each with its values before in the order of `COLUMNS`."""
+def record_changes(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_id: int, now: datetime) -> None:
+    """Store the changes of matches as `MatchChange` rows; the values before are in the order of `COLUMNS`."""
     rows = []
     for row, values in changes:
         before = dict(zip(COLUMNS, values, strict=True))

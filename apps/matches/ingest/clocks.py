@@ -49,7 +49,7 @@ class _Clock:
 
 
 class Clocks:
-    """The clocks of the sources in each season, for the length of one ingest."""
+    """The clocks of the sources in each season, during one ingest."""
 
     def __init__(self, *, source: str) -> None:
         self._source = source

@@ -57,7 +57,7 @@ class SourceResult(NamedTuple):
 
 
 class Contradictions:
-    """The open contradictions, for the length of one ingest or decision; `store` writes what differs."""
+    """The open contradictions, during one ingest or decision; `store` writes what differs."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -159,7 +159,7 @@ class Contradictions:
         assert standing.away_goals is not None
         row.standing_source, row.standing_status = standing.source, standing.status
         row.standing_home_goals, row.standing_away_goals = standing.home_goals, standing.away_goals
-        row.decided_by = decision(standing=standing.source, other=row.source)
+        row.decided_by = decision(stored=standing.source, other=row.source)
         self._touched[row.match_id, row.source] = row
 
     def _resolve(self, row: Contradiction, resolution: Contradiction.Resolution) -> None:

@@ -17,7 +17,7 @@ REPEATED_PAIRS: Final = 3
 
 
 class SeasonFormats:
-    """What is known of the formats of seasons, for the length of one ingest.
+    """What is known of the formats of seasons, during one ingest.
 
     Results are compared with results and fixtures with fixtures, because a fixture and a result on different days may
     be one match.

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from apps.matches.ingest.formats import SeasonFormats
-from apps.matches.ingest.identity import CONTRARY, SAME_DAY, Doubt, Formats, days_apart, identify, is_stale
+from apps.matches.ingest.identity import CONTRARY, SAME_DAY, Formats, UnclearMatch, days_apart, identify, is_stale
 from apps.matches.ingest.items import Identified, Pair, Rejected, Resolved
 from apps.matches.ingest.rows import PLAYED, MatchRow, results_differ
 from apps.matches.ingest.stored import StoredMatches
@@ -24,7 +24,7 @@ class Identification(NamedTuple):
 
 
 class Identifier:
-    """Finds the matches of records, for the length of one ingest.
+    """Finds the matches of records, during one ingest.
 
     What an input has reported already is remembered (`note`), so that a second record of the same pair is the same
     match on the same day; on another day the format of the season decides.
@@ -157,7 +157,7 @@ class Identifier:
                 stage_of=stage_of,
             )
             for item, answer in zip(of_kind, answers, strict=True):
-                if isinstance(answer, Doubt):
+                if isinstance(answer, UnclearMatch):
                     rejected.append(Rejected(item.position, item.record, answer.reason, answer.contradicts))
                     continue
                 found[item.position] = answer

@@ -67,7 +67,7 @@ _PLAY_OFFS: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class UnclearMatch:
     """A record that may or may not describe a stored match; `contradicts` is that match where the results differ."""
 
     reason: str
@@ -79,11 +79,11 @@ CONTRARY: Final = "the same match comes earlier in this input with another resul
 NEW: Final = None
 """The answer for a record of a match that is not stored."""
 
-Answer = MatchRow | Doubt | None
+Answer = MatchRow | UnclearMatch | None
 
 
 class Formats(NamedTuple):
-    """Whether pairs meet more than once at one ground: by this season alone, and by the season before too.
+    """Whether pairs meet more than once at one ground: by this season, and by the season before too.
 
     `pair_repeats` is whether two matches of the pair in question are stored.
     """
@@ -186,11 +186,11 @@ def _same_day(
         settled.add(index)
         equals = [other for other in pairs if other[2] == index and other[0] == days and other[3] in by_id]
         if len(equals) > 1:
-            answers[index] = Doubt("two stored matches of these teams lie equally near")
+            answers[index] = UnclearMatch("two stored matches of these teams lie equally near")
             continue
         row = by_id.pop(row_id)
         is_contrary = row_id in context.reported and results_differ(records[index], row)
-        answers[index] = Doubt(CONTRARY) if is_contrary else row
+        answers[index] = UnclearMatch(CONTRARY) if is_contrary else row
     free[:] = by_id.values()
     return [index for index in range(len(records)) if index not in settled]
 
@@ -213,7 +213,7 @@ def _moved(
         if not candidates:
             left.append(index)
         elif len(candidates) > 1 and candidates[1][0] < 2 * candidates[0][0]:
-            answers[index] = Doubt("it may be either of two unplayed matches of these teams")
+            answers[index] = UnclearMatch("it may be either of two unplayed matches of these teams")
         else:
             answers[index] = candidates[0][2]
             free.remove(candidates[0][2])
@@ -283,7 +283,7 @@ def _against_played(record: MatchRecord, row: MatchRow, context: _Context) -> An
         return NEW
     if row.id in context.reported:
         return row if is_stale(record, row, now=context.now) else NEW
-    return Doubt(f"it has no result, and may be another meeting or {_match_of(row)}")
+    return UnclearMatch(f"it has no result, and may be another meeting or {_match_of(row)}")
 
 
 def _result_against_played(record: MatchRecord, row: MatchRow, context: _Context) -> Answer:
@@ -292,15 +292,15 @@ def _result_against_played(record: MatchRecord, row: MatchRow, context: _Context
     if not differ and not is_reported and (days <= WRONG_DATE or context.has_wrong_day(record, row)):
         return row
     if days <= WRONG_DATE and not is_reported:
-        return Doubt(f"{_match_of(row)} is {days} days away and has another result", row)
+        return UnclearMatch(f"{_match_of(row)} is {days} days away and has another result", row)
     if days > CLOSE:
         is_doubtful = not (differ or is_reported or context.is_other_stage(record, row) or context.formats.repeats())
         known = "these teams are not known to meet twice at one ground"
-        return Doubt(f"{_match_of(row)} has the same result, and {known}") if is_doubtful else NEW
+        return UnclearMatch(f"{_match_of(row)} has the same result, and {known}") if is_doubtful else NEW
     if (differ or is_reported) and (context.is_other_stage(record, row) or context.formats.repeats_this_season()):
         return NEW
     result = "another" if differ else "the same"
-    return Doubt(
+    return UnclearMatch(
         f"{_match_of(row)}, {days} days away, has {result} result; one of them is wrong", row if differ else None
     )
 

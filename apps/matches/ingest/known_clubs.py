@@ -42,7 +42,7 @@ def find_proven(
     *,
     source_of_ids: str,
 ) -> dict[tuple[str, str], Team]:
-    """Return the clubs that new names mean, by region and name: where the results of one club alone prove it.
+    """Return the clubs that new names mean, by region and name: where the results of one club prove it.
 
     Parameters
     ----------

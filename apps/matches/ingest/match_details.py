@@ -17,7 +17,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class DetailsWriter:
-    """Stores the details that one source reports, for the length of one ingest.
+    """Stores the details that one source reports, during one ingest.
 
     Details have four parts: the line-up of either side, the incidents, the absences. A part that is reported and
     differs is replaced as a whole; a part that is empty erases nothing. What is reported again and is equal keeps the

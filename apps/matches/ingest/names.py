@@ -1,4 +1,4 @@
-"""The second step: the names that a source uses become rows."""
+"""The second step of an ingest: finds the rows that the names of a source mean, or creates them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class NameConflictError(Exception):
 
 
 class WorldConflictError(Exception):
-    """An input holds simulated and real competitions, or calls one of the other world by its name."""
+    """An input holds simulated and real competitions, or a competition whose name belongs to the other world."""
 
 
 class ReportedTeam(NamedTuple):
-    """What a record says of one of its teams: its region, name and id are as the source gives them, or empty."""
+    """One team of a record: its region, name and id are as the source gives them, or empty."""
 
     competition: CompetitionKey
     region: str
@@ -40,7 +40,7 @@ class ReportedTeam(NamedTuple):
 
 
 class Names:
-    """The rows behind names, for the length of one ingest; what is missing is created.
+    """Finds the rows that names mean, during one ingest, and creates missing ones.
 
     A team is found by the source's id of it, else by the source's name of it in its region, else by the name in the
     alias table, else by its own name, else by the name that an operator or another source has for it (the most trusted
@@ -102,7 +102,7 @@ class Names:
         return accepted, rejected
 
     def _admit(self, key: CompetitionKey) -> int:
-        """Return the id of a competition, and keep worlds apart."""
+        """Return the id of a competition; refuse one of another world."""
         admitted = self._admitted.get(key)
         if admitted is not None:
             return admitted
@@ -281,7 +281,7 @@ class Names:
         return team.pk
 
     def _rename(self, team: Team, region: str, name: str) -> None:
-        """Let a team go by the name that its most trusted source gives it, whichever source came first."""
+        """Rename a team to the name that its most trusted source uses."""
         names = {field: value for field, value in club_of(region, name)._asdict().items() if value}
         Team.objects.filter(pk=team.pk).update(name=name, slug=self._free_slug(name, region), **names)
         team.name = name
@@ -344,7 +344,7 @@ class Names:
 
 
 def reported_teams(record: MatchRecord) -> tuple[ReportedTeam, ReportedTeam]:
-    """Return what a record says of its home and away team."""
+    """Return the names and ids that a record has for its home and away team."""
     return (
         ReportedTeam(record.competition, record.home_region, record.home_team, record.home_team_id),
         ReportedTeam(record.competition, record.away_region, record.away_team, record.away_team_id),

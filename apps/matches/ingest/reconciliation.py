@@ -36,7 +36,7 @@ def reconcile(
 
     A record with another result than the stored one is rejected where its source is trusted no more than that of the
     stored result (`rows.merge`); `contradictions` collects both cases of different results. From a source that is read
-    for its statistics (`trust.UNDATED`) only the result is rejected: an awarded match was played all the same.
+    for its statistics (`trust.UNDATED`) only the result is rejected: even an awarded match was played.
     """
     new_rows = _new_rows([item for item in items if item.row is None], stored, names=names, source=source)
     accepted: list[Reconciled] = []

@@ -74,16 +74,16 @@ def _types(model: type[models.Model], columns: Sequence[str]) -> list[str]:
     return [by_column[column] for column in columns]
 
 
-def lock(*, patience: timedelta | None = None) -> None:
+def lock(*, timeout: timedelta | None = None) -> None:
     """Wait until no other ingest runs, and keep others out until the transaction ends.
 
     Raises
     ------
     StillBusyError
-        When another ingest does not end within `patience`, if that is given.
+        When another ingest does not end within `timeout`, if that is given.
     """
     # One at a time, so that the numbers of ingests are in the order of their commits.
-    wait_for(Lock.INGEST, patience=patience)
+    wait_for(Lock.INGEST, timeout=timeout)
     with connection.cursor() as cursor:
         # Checked at each statement, not all at the commit: an error then names its batch.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

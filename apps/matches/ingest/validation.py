@@ -40,7 +40,7 @@ from apps.matches.records import (
 )
 
 LARGEST_COUNT: Final = 32_767
-"""Of a small integer column."""
+"""Largest value of a small integer column."""
 
 LARGEST_ATTENDANCE: Final = 2_147_483_647
 
@@ -144,7 +144,7 @@ def _team_rejection(name: str) -> str:
     if not name.strip():
         return "a team's name is blank"
     if is_form_alone(name):
-        return f"the name {name} is a legal form alone, so that the club is not known; write the club's full name"
+        return f"the name {name} is only a legal form, so that the club is not known; write the club's full name"
     return ""
 
 

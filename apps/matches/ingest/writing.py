@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from apps.matches.ingest import tables
-from apps.matches.ingest.changes import keep_history, publish_matches
+from apps.matches.ingest.changes import publish_matches, record_changes
 from apps.matches.ingest.items import Reconciled
 from apps.matches.ingest.live_scores import store_live_scores
 from apps.matches.ingest.match_details import DetailsWriter
@@ -55,7 +55,7 @@ class Writer:
         tables.set_sources([row for _, row, before in changes if only_source_differs(row, before)], now)
         facts = [(row, before) for _, row, before in changes if not only_source_differs(row, before)]
         tables.update_matches([row for row, _ in facts], ingest_id=ingest_id, now=now)
-        keep_history(facts, ingest_id=ingest_id, now=now)
+        record_changes(facts, ingest_id=ingest_id, now=now)
         refs = (
             (item.row.id, source, item.record.source_id)
             for item in items
@@ -84,7 +84,7 @@ class Writer:
             return
         changed = [row for row, _ in rows]
         tables.update_matches(changed, ingest_id=self._ingest.pk, now=self._now)
-        keep_history([(row, before.values()) for row, before in rows], ingest_id=self._ingest.pk, now=self._now)
+        record_changes([(row, before.values()) for row, before in rows], ingest_id=self._ingest.pk, now=self._now)
         publish_matches(changed, now=self._now)
 
     def close(self) -> None:

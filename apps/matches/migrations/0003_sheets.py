@@ -1,4 +1,4 @@
-"""The people of matches: who told an incident, and who was reported missing."""
+"""The people of matches: the source of an incident, and who was reported missing."""
 
 import django.db.models.deletion
 from django.db import migrations, models

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name="told_by",
             field=models.CharField(
                 blank=True,
-                help_text="Whose word stands where two disagree: the most trusted who told the result, of equals the first.",
+                help_text="Whose result is stored where two disagree: the most trusted source, of equals the first.",
                 max_length=40,
             ),
         ),
@@ -64,13 +64,13 @@ class Migration(migrations.Migration):
                 (
                     "decided_by",
                     models.CharField(
-                        choices=[("trust", "order of trust"), ("first", "told first"), ("operator", "operator")],
+                        choices=[("trust", "order of trust"), ("first", "reported first"), ("operator", "operator")],
                         help_text="Why the standing result stands.",
                         max_length=8,
                     ),
                 ),
                 ("first_seen_at", models.DateTimeField()),
-                ("seen_at", models.DateTimeField(help_text="When it was told the latest time, to the day.")),
+                ("seen_at", models.DateTimeField(help_text="When it was last reported, to the day.")),
                 ("resolved_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "resolution",
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
             name="Correction",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("before", models.JSONField(help_text="Who told the result, and the result, as they were.")),
+                ("before", models.JSONField(help_text="The result and its source, as they were.")),
                 ("after", models.JSONField(help_text="The same, as they became.")),
                 ("decided_by", models.CharField(help_text="The user name.", max_length=150)),
                 ("reason", models.CharField(max_length=400)),

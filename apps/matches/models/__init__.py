@@ -1,7 +1,7 @@
 """Competitions, teams, matches, prices, and the history of every change.
 
 Facts (`MatchChange`, `Event`, `AuditEntry`) are append-only and PostgreSQL enforces it (migrations 0002, 0013). Rows of
-matches, references, statistics and odds are written by `ingest` alone. A trigger of PostgreSQL copies the competition
+matches, references, statistics and odds are written only by `ingest`. A trigger of PostgreSQL copies the competition
 and the world of a match from its season, and a foreign key over all three columns keeps them equal
 (migration 0006).
 """

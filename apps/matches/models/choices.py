@@ -6,5 +6,5 @@ from enum import StrEnum
 
 
 def choices_of(names: type[StrEnum]) -> list[tuple[str, str]]:
-    """Return the choices of a field that stores one of some names."""
+    """Return the values and labels of an enumeration, as choices of a field."""
     return [(each.value, each.name.replace("_", " ").title()) for each in names]

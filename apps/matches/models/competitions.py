@@ -73,7 +73,7 @@ class Season(models.Model):
 
 
 class Stage(models.Model):
-    """A part of a season with rules of its own, such as a group or the play-offs."""
+    """A part of a season with its own rules, such as a group or the play-offs."""
 
     season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="stages")
     name = models.CharField(max_length=80)

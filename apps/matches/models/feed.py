@@ -34,7 +34,7 @@ class Ingest(models.Model):
 
 
 class Topic(models.TextChoices):
-    """What an event of the push feed says; clients subscribe to these names."""
+    """The kinds of events of the push feed; clients subscribe to these names."""
 
     MATCH_CHANGED = "match.changed"
     PREDICTION_PUBLISHED = "prediction.published"

@@ -64,7 +64,7 @@ class LiveScore(models.Model):
         return f"{self.home_goals}–{self.away_goals} in minute {self.minute} of match {self.match_id}"
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether its source has said so within `FRESH_FOR`; an older score says nothing about the match now."""
+        """Whether its source reported it within `FRESH_FOR`; an older score does not describe the present match."""
         return now < self.read_at + FRESH_FOR
 
     def as_dict(self) -> dict[str, int]:

@@ -18,7 +18,7 @@ class Match(models.Model):
     Status = MatchStatus
     KickoffPrecision = KickoffPrecision
 
-    # Indexes of a column alone would double the indexes below, at a fifth of the cost of storing a match.
+    # Indexes of single columns would double the indexes below, at a fifth of the cost of storing a match.
     # The foreign key in the database covers season, competition and world.
     season = models.ForeignKey(
         Season, on_delete=models.PROTECT, related_name="matches", db_index=False, db_constraint=False
@@ -110,7 +110,7 @@ class Match(models.Model):
         ]
         # One for each list, in its order. The partial ones are small: nearly all matches are finished.
         indexes = [
-            # The admin lists both worlds, in an order of its own, so that PostgreSQL uses these two for no other list.
+            # The admin lists both worlds, in its own order, so that PostgreSQL uses these two for no other list.
             models.Index(fields=["-kickoff_at", "id"], name="match_by_kickoff"),
             models.Index(fields=["world", "kickoff_at", "id"], name="match_by_world"),
             models.Index(fields=["world", "status", "kickoff_at", "id"], name="match_by_status"),

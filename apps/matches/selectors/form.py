@@ -104,7 +104,7 @@ class EarlierMatches:
 def earlier_matches(match: Match, *, form: int, meetings: int) -> EarlierMatches:
     """Return the latest results of both teams of a match and of their meetings, newest first.
 
-    One statement written by hand: no page is asked for more often than that of a match, and it reads few columns.
+    One statement written by hand: no page is requested more often than that of a match, and it reads few columns.
     """
     home, away = match.home_team_id, match.away_team_id
     lists = [

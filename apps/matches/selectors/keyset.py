@@ -19,7 +19,7 @@ def merged(branches: Iterable[QuerySet[Match]], *order: str, limit: int) -> Quer
     """Return the first matches that any of some queries finds, in an order that is that of an index for each of them.
 
     Of each branch at most `limit` rows are read, where PostgreSQL reads an OR of two indexes in full and sorts what it
-    finds. Teams and competitions are looked up for the matches that are returned alone.
+    finds. Teams and competitions are looked up only for the matches that are returned.
     """
     found = [branch for branch in branches if not branch.query.is_empty()]
     if not found:

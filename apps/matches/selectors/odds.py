@@ -20,7 +20,7 @@ MARKET_ORDER: Final = (
     f"moment <> '{Moment.CLOSING.value}', "
     f"coalesce(array_position(ARRAY{list(MARKET_PREFERENCE)}::text[], bookmaker::text), 99), bookmaker"
 )
-"""Which prices may stand for the market of a match, and which of them come first: in SQL, of rows of `matches_odds`."""
+"""Which prices may represent the market of a match, and which of them come first: in SQL, of rows of `matches_odds`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_me
 from apps.matches.services.retention import (
     ROLE,
     Deletion,
-    Keeping,
+    PeriodInForce,
     Retention,
     RoleMissingError,
     as_retention,
@@ -31,8 +31,8 @@ from apps.matches.services.retention import (
     delete_events,
     delete_reports,
     ensure_periods,
-    keepings,
     may_delete,
+    periods_in_force,
 )
 from apps.matches.services.review import confirm_aliases
 from apps.matches.services.squad_values import SquadValueReport, store_squad_values
@@ -43,8 +43,8 @@ __all__ = [
     "CorrectionRefusedError",
     "DecisionRefusedError",
     "Deletion",
-    "Keeping",
     "MergeRefusedError",
+    "PeriodInForce",
     "ReferenceReport",
     "Retention",
     "RoleMissingError",
@@ -61,10 +61,10 @@ __all__ = [
     "ensure_periods",
     "ingestion",
     "join_clubs",
-    "keepings",
     "load_reference_data",
     "may_delete",
     "merge_teams",
+    "periods_in_force",
     "plan_merge",
     "record_action",
     "record_adjustment",

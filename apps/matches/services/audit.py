@@ -77,7 +77,7 @@ def command_user() -> str:
 
 @contextmanager
 def acting_from(address: str | None) -> Iterator[None]:
-    """Let the entries of this thread say which kind of address the request came from; the address is not kept."""
+    """Note in the entries of this thread the kind of address of the request; the address itself is not stored."""
     token = _address.set(address)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Teams that the system finds to be one club, and names that an operator splits off again."""
+"""Joins teams that are one club, and splits off names that were joined by mistake."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Club:
     own_sources : set of str
         The sources that use a name of it which the alias table does not hold as another spelling.
     waits : bool
-        Whether a name of it waits for review.
+        Whether one of its names waits for review.
     has_league : bool
         Whether it plays in a league of its region.
     """
@@ -61,8 +61,8 @@ def join_clubs(*, ingest_id: int | None, now: datetime) -> list[TeamMerge]:
     """Merge the teams of an ingest with the teams that are the same clubs; return the merges, which can be undone.
 
     Two teams of a region are one club where their results of a season prove it (`Evidence.proves`). They also are where
-    their names differ by legal form, year, punctuation and accents alone, they share no season, no third club has such
-    a name, and no source uses both forms in leagues. A club that is known from cups alone may play in a league of a
+    their names differ only by legal form, year, punctuation and accents, they share no season, no third club has such
+    a name, and no source uses both forms in leagues. A club that is known only from cups may play in a league of a
     neighbouring region. Teams that met, that an operator has separated or confirmed, or that both have a place in the
     alias table are never joined.
     """
@@ -78,7 +78,7 @@ def join_clubs(*, ingest_id: int | None, now: datetime) -> list[TeamMerge]:
     while touched:
         known = _load_clubs(touched)
         proven, others = _decide(known, touched)
-        # A merge may leave a name without rivals, or with more results: the rest is decided anew.
+        # A merge may leave only one candidate for a name, or add results: the remaining pairs are decided again.
         merged = _merge(proven, known, now=now) or _merge(others, known, now=now)
         done += merged
         touched = set(Team.objects.filter(pk__in=[merge.into_id for merge in merged]).values_list("pk", flat=True))
@@ -97,20 +97,20 @@ def _merge(verdicts: Iterable[_Verdict], known: Mapping[int, _Club], *, now: dat
         try:
             done.append(merge_teams(team_id=team, into_id=into, by=SYSTEM, reason=verdict.reason, now=now))
         except MergeRefusedError:
-            continue  # What stands in the way is shown to the operator who tries the suggestion.
+            continue  # The operator who tries the suggestion sees the reason.
         gone[team] = into
     return done
 
 
 def _now(team_id: int, gone: Mapping[int, int]) -> int:
-    """Return the team that a team has become."""
+    """Return the team into which a team was merged; the team itself if it was not."""
     while team_id in gone:
         team_id = gone[team_id]
     return team_id
 
 
 def _preferred(one: _Club, other: _Club) -> int:
-    """Return which of two teams stays: the one whose region has its league, else the one of the better name."""
+    """Return the team to merge into: the one whose league is in its region, else the one with the preferred name."""
     if one.region != other.region:
         return one.pk if one.has_league else other.pk
     sources = {club.name: club.sources.get(club.name, set()) for club in (one, other)}
@@ -165,12 +165,12 @@ def _alike(known: Mapping[int, _Club], touched: Iterable[int]) -> dict[Pair, boo
 
 
 def _words(club: _Club) -> set[str]:
-    """Return what two teams of similar names have in common: a word, or all letters."""
+    """Return the words of all names of a club, and its names as letters only."""
     return {word for name in club.names for word in (*bare(name).words, letters(name))}
 
 
 def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> tuple[list[_Verdict], list[_Verdict]]:
-    """Return the pairs of teams that are one club: by their results, and by their names alone."""
+    """Return the pairs of teams that are one club: by their results, and only by their names."""
     alike = _alike(known, touched)
     seasons = load_seasons({team_id for pair in alike for team_id in pair})
     for team_id in seasons:
@@ -194,19 +194,19 @@ def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> tuple[list[_V
             proven.append(_Verdict(pair, f"{evidence.agreeing} matches on the same days with the same results"))
         elif is_same and not results.common[pair] and named_alike[one.pk] == named_alike[other.pk] == 1:
             labels = [{season.label for season in seasons[pk].values() if season.level} for pk in pair]
-            # A source may change accents, and write a club otherwise in cups, but has one form of its name in leagues.
-            is_told_apart = (
+            # A source may change accents and spell a club differently in cups, but has one form of its name in leagues.
+            is_distinguished = (
                 one.has_league == other.has_league
                 and one.own_sources & other.own_sources
                 and not {letters(name) for name in one.names} & {letters(name) for name in other.names}
             )
-            if one.region != other.region or not (labels[0] & labels[1] or is_told_apart):
+            if one.region != other.region or not (labels[0] & labels[1] or is_distinguished):
                 unproven.append(_Verdict(pair, "the same name but for its form, and no season in which both play"))
     return proven, unproven
 
 
 def _may_be_joined(one: _Club, other: _Club) -> bool:
-    """Whether nothing that is known keeps two teams apart."""
+    """Whether no decision or fact speaks against joining two teams."""
     return (
         (one.waits or other.waits)
         and not (one.is_listed and other.is_listed and one.region == other.region)
@@ -216,10 +216,10 @@ def _may_be_joined(one: _Club, other: _Club) -> bool:
 
 
 def split_off(*, alias_id: int, by: str, now: datetime) -> Team:
-    """Give a name a team of its own, which the system had taken for another name of a club; never join it again.
+    """Create a team for a name that the system had joined to a club; the two are never joined again.
 
-    Matches whose result is its source's go with it, unless that source has more names for the club. All others stay
-    where they are: the next import of the source stores them for the new team.
+    Matches whose stored result is from the source of the name move to the new team, unless that source has more names
+    for the club. The next import of the source stores the others for the new team.
 
     Raises
     ------

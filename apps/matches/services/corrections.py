@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from apps.matches.ingest import tables
-from apps.matches.ingest.changes import keep_history, publish_matches
+from apps.matches.ingest.changes import publish_matches, record_changes
 from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.models import Contradiction, Correction, Ingest, Match, World
@@ -18,7 +18,7 @@ from apps.matches.services.audit import record_action
 from apps.matches.services.decisions import acquire_ingest_lock, checked_reason, operator_ingest
 from apps.matches.trust import OPERATOR
 
-KEPT: Final = ("result_source", "status", *GOALS)
+RECORDED_COLUMNS: Final = ("result_source", "status", *GOALS)
 """What a correction may change, kept as it was and as it became."""
 
 DECISIVE: Final = ("result_source", "status", "home_goals", "away_goals")
@@ -77,13 +77,13 @@ def correct_result(
         result = {"result_source": OPERATOR, "status": status, "home_goals": home_goals, "away_goals": away_goals}
         if all(getattr(row, name) == value for name, value in result.items()):
             raise CorrectionRefusedError("an operator has set this result already")
-        before = {name: getattr(row, name) for name in KEPT}
+        before = {name: getattr(row, name) for name in RECORDED_COLUMNS}
         _set(row, result, ingest=ingest, now=now, resolution=Contradiction.Resolution.CORRECTED)
         correction = Correction.objects.create(
             match_id=match_id,
             ingest=ingest,
             before=before,
-            after={name: getattr(row, name) for name in KEPT},
+            after={name: getattr(row, name) for name in RECORDED_COLUMNS},
             decided_by=by,
             reason=reason,
             decided_at=now,
@@ -202,7 +202,7 @@ def _set(
     if row.result != result_before:
         row.revision += 1
     tables.update_matches([row], ingest_id=ingest.pk, now=now)
-    keep_history([(row, columns_before)], ingest_id=ingest.pk, now=now)
+    record_changes([(row, columns_before)], ingest_id=ingest.pk, now=now)
     contradictions = Contradictions(now)
     contradictions.replaced(row, before=before, resolution=resolution)
     if resolution != Contradiction.Resolution.CORRECTED:

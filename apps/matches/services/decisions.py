@@ -21,7 +21,7 @@ REASON_LIMIT: Final = 400
 SYSTEM: Final = "SPAI"
 """Who joins teams, in merges that no operator asked for."""
 
-PATIENCE: Final = timedelta(seconds=5)
+TIMEOUT: Final = timedelta(seconds=5)
 """Longest wait of an operator for another ingest, such as an import: meanwhile a thread of the admin is occupied."""
 
 
@@ -36,9 +36,9 @@ def checked_reason(reason: str, error: type[Exception]) -> str:
 
 
 def acquire_ingest_lock(error: type[Exception]) -> None:
-    """Keep other ingests out until the transaction ends; raise `error` where one does not end within `PATIENCE`."""
+    """Keep other ingests out until the transaction ends; raise `error` where one does not end within `TIMEOUT`."""
     try:
-        tables.lock(patience=PATIENCE)
+        tables.lock(timeout=TIMEOUT)
     except StillBusyError as busy:
         raise error("matches are being stored; try again in a moment") from busy
 
@@ -48,7 +48,7 @@ def operator_ingest(*, world: World, now: datetime, error: type[Exception]) -> I
     """Yield the ingest that a decision belongs to, in one transaction and with the lock of ingests.
 
     The data snapshot of the world moves with it, and the tasks that use facts start after the commit. `error` is raised
-    where another ingest does not end within `PATIENCE`.
+    where another ingest does not end within `TIMEOUT`.
     """
     with transaction.atomic():
         acquire_ingest_lock(error)

@@ -152,7 +152,7 @@ def record_awarded_result(
 def undo_league_decision(
     model: type[PointsAdjustment] | type[AwardedResult], *, decision_id: int, by: str, reason: str, now: datetime
 ) -> None:
-    """Take a decision back: no table counts it any more, whatever the list that comes with SPAI says.
+    """Take a decision back: no table counts it any more, even if the list that comes with SPAI has it.
 
     Raises
     ------

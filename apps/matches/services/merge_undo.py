@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from apps.matches.clubs import club_of
 from apps.matches.ingest import tables
-from apps.matches.ingest.changes import keep_history, publish_matches
+from apps.matches.ingest.changes import publish_matches, record_changes
 from apps.matches.ingest.rows import COLUMNS, MatchRow
 from apps.matches.models import Match, SquadValue, Team, TeamAlias, TeamMerge, World
 from apps.matches.services import joins
@@ -178,7 +178,7 @@ def _split(kept: dict[str, Any], *, ingest_id: int, now: datetime) -> list[Match
     joins.split_matches(survivors, kept["before"], {int(key): ids for key, ids in kept["changes"].items()})
     gone = [gone for _, gone in kept["joins"]]
     tables.mark_changed(set(gone), ingest_id=ingest_id, now=now)
-    keep_history(changes, ingest_id=ingest_id, now=now)
+    record_changes(changes, ingest_id=ingest_id, now=now)
     return list(before.values())
 
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.matches.ingest import tables
-from apps.matches.ingest.changes import keep_history, publish_matches
+from apps.matches.ingest.changes import publish_matches, record_changes
 from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.formats import SeasonFormats
-from apps.matches.ingest.identity import Doubt, identify
+from apps.matches.ingest.identity import UnclearMatch, identify
 from apps.matches.ingest.rows import GOALS, ContradictionError, MatchRow, merge
 from apps.matches.models import (
     Competition,
@@ -99,7 +99,7 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
         )
         occurrence = max((row.occurrence for row in stored), default=0)
         for row, answer in zip(group, answers, strict=True):
-            if isinstance(answer, Doubt):
+            if isinstance(answer, UnclearMatch):
                 raise MergeRefusedError(f"the match of {row.kickoff_at:%Y-%m-%d}: {answer.reason}")
             if answer is None:
                 occurrence += 1
@@ -125,7 +125,7 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
 
     Where both have a row of one match the rows become one, with the references, prices, statistics, people and history
     of both; of two results the order of trust chooses, and the other is kept as a contradiction. The name that goes
-    leads to `into` in every source from now on. The data snapshot moves, so that features are made anew.
+    leads to `into` in every source from now on. The data snapshot moves, so that features are made again.
 
     Parameters
     ----------
@@ -300,7 +300,7 @@ def _join(joined: Sequence[Join], *, ingest_id: int, now: datetime, kept: dict[s
     kept["changes"] = {str(match_id): ids for match_id, ids in joins.absorb(joined).items()} if joined else {}
     rows = [row for row, *_ in merged]
     tables.update_matches(rows, ingest_id=ingest_id, now=now)
-    keep_history(list(before.values()), ingest_id=ingest_id, now=now)
+    record_changes(list(before.values()), ingest_id=ingest_id, now=now)
     contradictions = Contradictions(now)
     for row, record, standing, source, refused in merged:
         contradictions.replaced(row, before=standing)

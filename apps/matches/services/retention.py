@@ -1,6 +1,6 @@
 """Deletion of what is old, in small batches, by the one database role that may delete facts.
 
-A batch is one transaction. Whoever is killed between two batches has deleted what it has, and the next run goes on;
+A batch is one transaction. If a run is killed, the batches before that are deleted, and the next run continues;
 two at once find the same rows, of which each deletes some.
 """
 
@@ -36,7 +36,7 @@ class RoleMissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What one kind lost, or would lose; `bytes` counts files alone."""
+    """What one kind lost, or would lose; `bytes` counts only files."""
 
     rows: int = 0
     files: int = 0
@@ -47,8 +47,8 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
-    """How long a kind is kept: the operator's decision, or the default."""
+class PeriodInForce:
+    """How long data of a kind is stored: the operator's decision, or the default."""
 
     kind: RetentionKind
     days: int  # 0 for ever
@@ -61,20 +61,20 @@ class Keeping:
 
 
 def default_days(kind: RetentionKind) -> int:
-    """Return how long a kind is kept by default; 0 for ever. `SPAI_KEEP_DAYS` says it for pages of real sources."""
-    kept: timedelta | None = settings.SPAI_KEEP
-    return (kept.days if kept else 0) if kind.name == PAGES else kind.days
+    """Return for how many days a kind is stored by default; 0 for ever. For raw pages `SPAI_KEEP_DAYS` sets it."""
+    period: timedelta | None = settings.SPAI_KEEP
+    return (period.days if period else 0) if kind.name == PAGES else kind.days
 
 
-def keepings() -> dict[str, Keeping]:
-    """Return how long each kind is kept."""
+def periods_in_force() -> dict[str, PeriodInForce]:
+    """Return how long each kind is stored, by its name."""
     decided = {row.kind: row for row in RetentionPeriod.objects.all()}
     found = {}
     for name, kind in KINDS.items():
         row = decided.get(name)
         days = row.days if row is not None and row.days is not None else default_days(kind)
         newest = row.newest if row is not None and row.newest is not None else kind.newest
-        found[name] = Keeping(kind, days, newest or 0)
+        found[name] = PeriodInForce(kind, days, newest or 0)
     return found
 
 
@@ -93,22 +93,22 @@ class Retention:
     is_dry : bool, optional
         Count, and delete nothing.
     is_stopping : callable, optional
-        Whether to end after the batch at hand.
+        Whether to end after the current batch.
     """
 
     now: datetime
     is_dry: bool = False
     is_stopping: Callable[[], bool] = lambda: False
-    keepings: dict[str, Keeping] = field(default_factory=keepings)
+    periods_in_force: dict[str, PeriodInForce] = field(default_factory=periods_in_force)
 
     def before(self, kind: str) -> datetime | None:
         """Return the moment before which a kind is old; None where it is kept for ever."""
-        days = self.keepings[kind].days
+        days = self.periods_in_force[kind].days
         return self.now - timedelta(days=days) if days else None
 
     def newest(self, kind: str) -> int:
         """Return how many of each world stay whatever their age."""
-        return self.keepings[kind].newest
+        return self.periods_in_force[kind].newest
 
     def rows(
         self,
@@ -189,19 +189,19 @@ def as_retention() -> Iterator[None]:
             cursor.execute("RESET ROLE")
 
 
-def delete_events(run: Retention, *, told_until: int | None = None) -> Deletion:
+def delete_events(run: Retention, *, delivered_until: int | None = None) -> Deletion:
     """Delete the oldest events up to the first that is to stay, so that the numbers that are left have no gap.
 
     Parameters
     ----------
     run : Retention
-    told_until : int, optional
-        Number up to which every webhook has been told; without it there is no webhook that waits.
+    delivered_until : int, optional
+        Number up to which every webhook has its messages; None without a webhook.
     """
     before = run.before("events")
     if before is None:
         return Deletion()
-    bounds = [newest_event_number() - EVENTS_IN_MEMORY, *([] if told_until is None else [told_until])]
+    bounds = [newest_event_number() - EVENTS_IN_MEMORY, *([] if delivered_until is None else [delivered_until])]
     # Numbers follow the order of commits, times the clocks of processes: the first young event ends it.
     young = Event.objects.filter(number__isnull=False, created_at__gte=before).order_by("number")
     bounds += [number - 1 for number in young.values_list("number", flat=True)[:1] if number is not None]

@@ -59,11 +59,11 @@ class PromotionAdmin(FactAdmin):
 
     def offers_roll_back_sandbox(self) -> bool:
         """Return whether the sandbox has an earlier champion."""
-        return selectors.champion_before(World.SANDBOX) is not None
+        return selectors.previous_champion(World.SANDBOX) is not None
 
     def offers_roll_back_real(self) -> bool:
         """Return whether the real world has an earlier champion."""
-        return selectors.champion_before(World.REAL) is not None
+        return selectors.previous_champion(World.REAL) is not None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Promotion]:
         rows = super().get_queryset(request).select_related("version", "previous")

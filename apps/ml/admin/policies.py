@@ -1,4 +1,4 @@
-"""Admin of the policy of promotion and retraining, and of the decisions that were taken by it."""
+"""Admin of the policy for promotion and retraining, and of the decisions that the system made by it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from apps.ml.models import PolicyRevision, RetrainingDecision, ShadowForecast
 TITLES = {
     "compare": "When a version may take over",
     "promote": "What happens then",
-    "fall_back": "When the champion before returns",
+    "fall_back": "When the previous champion returns",
     "retrain": "When a world is trained again",
 }
 """Headings of the sections of the policy."""
@@ -41,7 +41,7 @@ def _field_of(name: str) -> str:
 
 
 class PolicyForm(forms.ModelForm):
-    """All values of the policy of one world, why they change, and the newest change when the form was opened."""
+    """All values of the policy of one world, the reason of the change, and the revision that the form started from."""
 
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
@@ -79,11 +79,11 @@ class PolicyForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """Refuse a form that was opened before the newest change, which it would undo."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
-        present = selectors.policy_revision(World(given["world"])) if "world" in given else None
-        if present is not None and given.get("seen") != present.pk:
+        newest = selectors.policy_revision(World(given["world"])) if "world" in given else None
+        if newest is not None and given.get("seen") != newest.pk:
             raise forms.ValidationError(
-                f"{present.decided_by} changed this policy at {present.decided_at:%Y-%m-%d %H:%M} UTC, after you "
-                "opened the form. Open it anew, so that the change is not undone."
+                f"{newest.decided_by} changed this policy at {newest.decided_at:%Y-%m-%d %H:%M} UTC, after you "
+                "opened the form. Open it again, so that the change is not undone."
             )
         return given
 
@@ -97,7 +97,7 @@ class PolicyForm(forms.ModelForm):
 
 @admin.register(PolicyRevision)
 class PolicyRevisionAdmin(FactAdmin):
-    """Changes of the policy; the newest of each world holds."""
+    """Changes of the policy; the newest of each world is in force."""
 
     list_display = ("decided_at", "world", "shown_changes", "decided_by", "reason")
     list_filter = ("world",)
@@ -130,23 +130,23 @@ class PolicyRevisionAdmin(FactAdmin):
         return PolicyForm if obj is None else super().get_form(request, obj, change, **more)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Begin with the policy that holds for the world in the address."""
+        """Begin with the policy that is in force for the world in the address."""
         world = self._world_of(request)
-        present = selectors.policy_revision(world)
-        return {"world": world.value, "seen": present.pk if present else None} | {
+        newest = selectors.policy_revision(world)
+        return {"world": world.value, "seen": newest.pk if newest else None} | {
             _field_of(name): value for name, value in selectors.policy(world).flat().items()
         }
 
     @staticmethod
     def _world_of(request: HttpRequest) -> World:
-        asked = request.POST.get("world") or request.GET.get("world")
-        return World(asked) if asked in World.values else selectors.served_world()
+        requested = request.POST.get("world") or request.GET.get("world")
+        return World(requested) if requested in World.values else selectors.served_world()
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        """Leave the entry to the service."""
+        """Write no entry: the service writes it."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Change the policy; the object becomes the row that was made."""
+        """Change the policy; the object takes the values of the new row."""
         made = services.change_policy(
             world=World(form.cleaned_data["world"]),
             changes=form.values,

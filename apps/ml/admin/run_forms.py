@@ -164,7 +164,7 @@ class RetryForm(BaseDialogForm):
 
     stage = forms.ChoiceField(
         widget=UnfoldAdminSelectWidget,
-        help_text="This stage and those after it are made anew; what earlier stages made is kept, as are the "
+        help_text="This stage and those after it are made again; what earlier stages made is kept, as are the "
         "parameters. An earlier stage is repeated only when its code has changed.",
     )
 

@@ -49,7 +49,7 @@ class VersionPagesAdmin(SideBySideAdmin):
             newest = selectors.model_versions(world).values_list("profile", flat=True).first()
             profile = newest or selectors.PROFILES[0]
         scored = selectors.version_scores(world, profile)
-        reigns = selectors.reigns(world)
+        reigns = selectors.champion_periods(world)
         drawn = [
             (title, trend_line([(version, scores.get(name)) for version, scores in scored]))
             for name, title in CHARTED.items()

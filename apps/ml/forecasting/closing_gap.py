@@ -1,4 +1,4 @@
-"""The gap of forecasts to the closing line, live beside back-tested, and how many matches tell the two apart.
+"""The gaps of live and of back-tested forecasts to the closing line, and how many matches show a difference.
 
 A gap is the mean score of the forecasts less that of the closing prices on the same matches: above 0 the prices were
 better. Matches that kick off at the same moment count as correlated.
@@ -25,9 +25,9 @@ SCORES: Final = ("log_loss", "rps")
 class GapTest:
     """What a difference of two gaps is tested for."""
 
-    difference: float  # nats that are to be seen
-    power: float  # probability that such a difference is seen
-    level: float  # of the interval that must not hold 0
+    difference: float  # nats, the size to detect
+    power: float  # probability that such a difference is detected
+    level: float  # of the interval that must not contain 0
 
     @property
     def z(self) -> float:
@@ -36,7 +36,7 @@ class GapTest:
 
     @property
     def reach(self) -> float:
-        """Standard errors that a difference must have for the wanted power."""
+        """The difference that is detected with the tested power, in standard errors."""
         return self.z + NormalDist().inv_cdf(self.power)
 
 
@@ -69,7 +69,7 @@ class Gaps:
 
 
 def comparison(live: Records, back_tested: Records, test: GapTest) -> dict[str, Any]:
-    """Return both gaps, their difference, and what it takes to see one, as JSON can hold it.
+    """Return both gaps, their difference, and the power to detect one, as values that JSON can hold.
 
     Parameters
     ----------
@@ -95,15 +95,15 @@ def comparison(live: Records, back_tested: Records, test: GapTest) -> dict[str, 
 
 
 def power(live: Gaps, back_tested: Gaps, test: GapTest) -> dict[str, Any] | None:
-    """Return how many matches it takes to see a difference of the size that is tested for.
+    """Return how many matches are needed to detect a difference of the tested size.
 
     Returns
     -------
     dict or None
         ``difference``, ``power`` and ``level`` as tested; ``points``: the difference in percentage points; ``needed``:
-        live matches in all, None where the back-tested ones are too few for any number; ``more``: those still missing;
-        ``seen``: the smallest difference, in nats, that the present matches show with this power, None without live
-        ones; ``limit``: the smallest that any number of live matches would show. None without a back-test that has an
+        live matches in total, None when the back-tested ones are too few for any number; ``more``: those still missing;
+        ``seen``: the smallest difference, in nats, that the present matches detect with this power, None without live
+        ones; ``limit``: the smallest that any number of live matches would detect. None without a back-test that has an
         interval.
     """
     _, error = mean_with_error(back_tested.log_loss, back_tested.kickoffs) if len(back_tested) else (0.0, None)
@@ -125,22 +125,22 @@ def power(live: Gaps, back_tested: Gaps, test: GapTest) -> dict[str, Any] | None
 
 
 def matches_needed(*, spread: float, other_error: float, test: GapTest) -> int | None:
-    """Return how many matches show a difference of the size that is tested for, with the wanted power.
+    """Return how many matches are needed to detect a difference of the tested size with the tested power.
 
-    The standard error of the difference is ``sqrt(spread ** 2 / n + other_error ** 2)``, and it has to fit
-    `GapTest.reach` times into the difference.
+    The standard error of the difference is ``sqrt(spread ** 2 / n + other_error ** 2)``, which
+    may be at most the difference divided by `GapTest.reach`.
 
     Parameters
     ----------
     spread : float
         Standard deviation of the differences of one match.
     other_error : float
-        Standard error of the mean that theirs is compared with.
+        Standard error of the other mean.
 
     Returns
     -------
     int or None
-        None where no number suffices, because the other mean is too uncertain.
+        None when no number is enough, because the other mean is too uncertain.
     """
     room = (test.difference / test.reach) ** 2 - other_error**2
     return None if room <= 0.0 else max(1, math.ceil(spread**2 / room))
@@ -149,8 +149,8 @@ def matches_needed(*, spread: float, other_error: float, test: GapTest) -> int |
 def difference_error(own: Floats, own_groups: Integers, other: Floats, other_groups: Integers) -> float:
     """Return the standard error of the difference of two means over groups of correlated values.
 
-    A group that is in both counts with both: values for the same match move the means together. There are at least two
-    groups.
+    A group that occurs in both means contributes to both, because values of the same match are correlated. There must
+    be at least two groups.
     """
     groups, codes = np.unique(np.concatenate([own_groups, other_groups]), return_inverse=True)
     parts = np.concatenate([(own - own.mean()) / own.size, -(other - other.mean()) / other.size])
@@ -167,27 +167,27 @@ def in_points(nats: float, market: float) -> float:
 
 
 def _spread(live: Gaps, back_tested: Gaps) -> float:
-    """Return the standard deviation of one match, from all matches of both; that of few live ones would be noise."""
+    """Return the standard deviation of one match, from the matches of both: few live ones give a poor estimate."""
     found = [
         (len(gaps), error)
         for gaps in (live, back_tested)
         if len(gaps) and (error := mean_with_error(gaps.log_loss, gaps.kickoffs)[1]) is not None
     ]
-    # The error of a mean times the root of its number of values: it has the correlation of simultaneous matches in it.
+    # The error of a mean times the square root of its n, which includes the correlation of simultaneous matches.
     return math.sqrt(sum(n * n * error**2 for n, error in found) / sum(n for n, _ in found))
 
 
 def _gap(gaps: Gaps, of: int, test: GapTest) -> dict[str, Any] | None:
     if not of:
         return None
-    found: dict[str, Any] = {"n": len(gaps), "of": of}
+    gap: dict[str, Any] = {"n": len(gaps), "of": of}
     for name in SCORES:
-        found[name] = None
+        gap[name] = None
         if len(gaps):
             mean, error = mean_with_error(getattr(gaps, name), gaps.kickoffs)
-            found[name] = _interval(mean, error, test)
-    found["points"] = in_points(found["log_loss"]["mean"], gaps.market) if len(gaps) else None
-    return found
+            gap[name] = _interval(mean, error, test)
+    gap["points"] = in_points(gap["log_loss"]["mean"], gaps.market) if len(gaps) else None
+    return gap
 
 
 def _difference(own: Gaps, other: Gaps, test: GapTest) -> dict[str, Any] | None:

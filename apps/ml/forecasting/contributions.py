@@ -101,7 +101,7 @@ def in_points(p: Sequence[float], contributions: Mapping[str, float]) -> Points:
     """Return what each group of a forecast adds to the chance of a home win.
 
     Between the two, the log-odds of home against away grow from 0 to those of the forecast while the draw keeps its
-    weight against the geometric mean of both wins. The chance then depends on the sum of the contributions alone, and
+    weight against the geometric mean of both wins. The chance then depends only on the sum of the contributions, and
     each has its share of the way (Aumann and Shapley 1974): a result that no order of the groups decides.
 
     Parameters

@@ -17,7 +17,7 @@ The method, for data and predictions:
   number of matches, on the number of columns and on how they hang together, and needs no assumption about their
   distribution. Textbook thresholds do: a population stability index of 0.1 raises an alarm in a third or more of the
   undrifted windows of 100 matches.
-- *Units.* A distance says little of a column whose past windows lie far apart. So a column has drifted too when its
+- *Units.* A distance means little for a column whose past windows differ much. So a column has drifted too when its
   values are larger or smaller than in any past window by more than a factor, see `units`.
 
 Concept drift is the excess of the log loss of graded forecasts over their entropy, which is what a calibrated
@@ -42,7 +42,7 @@ WEEK: Final = 7
 """Days that share a false alarm: the test is made every day, and its level holds for all days of a week together."""
 
 TESTS: Final = 3
-"""Of the data, of the predictions and of the concept; they share the level alike."""
+"""Number of tests: of the data, of the predictions and of the concept. Each gets an equal part of the level."""
 
 SHRINKAGE: Final = 20.0
 """Matches that all strata together count for in the distribution of one, so that a new competition has one too."""
@@ -79,7 +79,7 @@ class MeasuredDrift:
 
 @dataclass(frozen=True, slots=True)
 class DriftTest:
-    """What a test of drift found; without measures where there was too little to test, and the note says so."""
+    """The result of a test of drift; with too little data it has no measures, and the note gives the reason."""
 
     measured: tuple[MeasuredDrift, ...] = ()  # those that have drifted farthest first
     n: int = 0  # matches in the window
@@ -100,12 +100,12 @@ class DriftTest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Windows of a history of rows in the order of time: the current one is the last, past ones lie before it."""
+    """Windows of a history of rows in chronological order: the current one is the last, past ones lie before it."""
 
     n: int  # rows of a window
     lag: int  # rows between a window and the rows that it is compared with
     reference: int  # rows that the current window is compared with: the first ones
-    starts: Integers  # of the past windows, in the order of time
+    starts: Integers  # of the past windows, in chronological order
     weeks: Integers  # of the last day of each past window, numbered by any rising numbers
 
     @property
@@ -133,7 +133,8 @@ def strata(competitions: ArrayLike, played: ArrayLike, phases: Sequence[int]) ->
 
 
 def matches_played(seasons: Integers, home: Integers, away: Integers) -> Integers:
-    """Return how many matches of its season each home club had played before, by ids in the order of time; shape (n,).
+    """Return how many matches of its season each home club had played before, by ids in chronological order; shape
+    (n,).
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def compare(values: Floats, of: Integers, names: Sequence[str], made: Plan, leve
     made : Plan
         The windows.
     level : float
-        Share of undrifted weeks in which any column may be said to have drifted on any day.
+        Share of undrifted weeks in which any column is reported as drifted on any day.
     """
     codes, bins = _binned(values, made.reference)
     found = _distances(codes, of, bins, made)
@@ -241,7 +242,7 @@ def concept(
     section : dict
         The section ``drift`` of the parameters.
     level : float
-        Share of undrifted weeks on any day of which the log loss may be said to be too high.
+        Share of undrifted weeks on any day of which the log loss is reported as too high.
     """
     graded, evaluated = len(np.asarray(live[1])), len(days)
     n = min(graded, section["matches"], evaluated // section["least_windows"])
@@ -277,7 +278,7 @@ class _Distances:
 
 
 def _past_windows(days: Integers, n: int, first: int, section: dict[str, Any]) -> tuple[Integers, Integers]:
-    """Return where the past windows of n rows after a first row end, in the order of time, and their weeks.
+    """Return where the past windows of n rows after a first row end, in chronological order, and their weeks.
 
     One ends with each day. A history of too few weeks, such as that of the sandbox, in which a season lasts for days,
     has windows without a row in common instead, each of which counts as a week.
@@ -324,7 +325,7 @@ def _binned(values: Floats, reference: int) -> tuple[NDArray[np.uint8], int]:
 
 
 def _distances(codes: NDArray[np.uint8], of: Integers, bins: int, made: Plan) -> _Distances:
-    """Walk over the windows in the order of time, each compared with what lies before it and the lag."""
+    """Compare the windows in chronological order, each compared with what is before it and the lag."""
     columns = codes.shape[1]
     cells = columns * bins
     strata_count = int(of.max()) + 1

@@ -142,7 +142,7 @@ def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
 
 
 def expected_goals(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -> tuple[float, float]:
-    """Return the expected goals of home and away in the grid that `grid` returns, within rounding, but sooner.
+    """Return the expected goals of home and away in the grid that `grid` returns, within rounding, but faster.
 
     They differ from `mu_home` and `mu_away`, because the grid is scaled to the probabilities `p`.
     """
@@ -219,7 +219,7 @@ def split_total(p: Floats, total: Floats) -> Floats:
     ndarray, shape (n, 2)
         Goals of home and away; found by bisection to 1e-9 of a share.
     """
-    # Loads numba, which a web process does in its warm-up and not at its start.
+    # Imported here because it loads numba, which a web process does in its warm-up.
     from apps.ml.forecasting.goal_shares import shares
 
     share = shares(p[:, 0] - p[:, 2], np.ascontiguousarray(total, dtype=np.float64), LIMIT)

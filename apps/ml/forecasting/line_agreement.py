@@ -1,6 +1,6 @@
 """Which lines of prices agree with the others: a line takes part only while it does.
 
-A source can go on quoting a bookmaker whose column has become something else. Two signs are looked at for each line and
+The column of a bookmaker can become something else without notice. Two signs are checked for each line and
 month: the mean distance of its probabilities to those of the other bookmakers, and the share of matches in which a
 price lies above the maximum of all bookmakers, which cannot be. A month is judged by the earlier months of the same
 line: it disagrees when a sign lies more than `deviations` standard deviations above their mean, and above a floor.

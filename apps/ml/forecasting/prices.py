@@ -35,7 +35,7 @@ def with_prices(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping[str,
     The section has ``lines``, pairs of bookmaker and moment, the preferred first, and ``devig``, the method.
     """
     p = probabilities(matches, odds, section["lines"], section["devig"])
-    return matches.assign(**{name: p[:, place] for place, name in enumerate(EARLIER)})
+    return matches.assign(**{name: p[:, index] for index, name in enumerate(EARLIER)})
 
 
 def before_the_match(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:

@@ -191,7 +191,7 @@ def mean_with_error(values: Floats, together: Integers) -> tuple[float, float | 
 def _calibration(p: Floats, y: Integers) -> list[dict[str, Any]]:
     """Return, for forecasts around 10 %, 20 % and so on, how often they came true, and the range of a perfect one.
 
-    The range has 95 % of what chance makes of as many forecasts that mean exactly what they say.
+    The range contains 95 % of the results of as many perfectly calibrated forecasts.
     """
     said, happened = p.ravel(), (y[:, None] == np.arange(3)).ravel()
     tenth = np.rint(10.0 * said).astype(np.int64)

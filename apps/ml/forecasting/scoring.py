@@ -150,7 +150,7 @@ def bins_of(p: Floats) -> Integers:
 
 
 def binned_error(p: Floats, hit: NDArray[Any], place: Integers) -> float:
-    """Return the calibration error of probabilities in their bins; `hit` says which of them came true."""
+    """Return the calibration error of probabilities in their bins; `hit` marks those whose outcome happened."""
     gap = np.bincount(place, weights=p - hit, minlength=BINS)
     return float(np.abs(gap).sum() / p.size)
 

@@ -25,10 +25,10 @@ SPREAD: Final = 0.25
 """… times this power of the ratio of these two: where they lie far apart, the next may lie beyond them by more."""
 
 LEAST_VALUES: Final = 20
-"""Values other than zero from which on a window has a size."""
+"""Values other than zero from which a window has a size."""
 
 LEAST_WINDOWS: Final = 20
-"""Earlier windows with a size from which on a column is compared."""
+"""Earlier windows with a size from which a column is compared."""
 
 
 def sizes(values: NDArray[Any], windows: Iterable[slice | NDArray[np.int64]]) -> Floats:
@@ -73,7 +73,7 @@ def size_change(past: Floats, current: Floats) -> SizeChange:
     past : ndarray, shape (windows, columns)
         Sizes of earlier windows, see `sizes`.
     current : ndarray, shape (columns,)
-        Sizes of the window that is looked at.
+        Sizes of the window that is checked.
     """
     known = np.isfinite(past)
     compared = (known.sum(axis=0) >= LEAST_WINDOWS) & np.isfinite(current)

@@ -1,4 +1,4 @@
-"""Why a forecast is less sure than usual: what its features say of how much was known of both sides.
+"""Why a forecast is less sure than usual, by features that show how much is known about both sides.
 
 The codes are stored with every prediction and are part of the public API. Pages and the API have the sentences.
 """
@@ -72,7 +72,7 @@ def weaknesses(names: Sequence[str], values: Floats) -> list[list[Weakness]]:
     values : ndarray, shape (n, features)
         Features as `FeatureState.describe` gives them.
     """
-    places = {name: place for place, name in enumerate(names)}
+    places = {name: index for index, name in enumerate(names)}
     unknown = np.full(len(values), np.nan)
     columns = [values[:, places[name]] if name in places else unknown for name in COLUMNS]
     return [_of_one(row) for row in np.column_stack(columns).tolist()]
@@ -80,7 +80,7 @@ def weaknesses(names: Sequence[str], values: Floats) -> list[list[Weakness]]:
 
 def _of_one(row: list[float]) -> list[Weakness]:
     """Return the weaknesses of one forecast; a comparison with NaN is false and names none."""
-    played, counted, moved, rest = (row[2 * place : 2 * place + 2] for place in range(len(_PAIRS)))
+    played, counted, moved, rest = (row[2 * index : 2 * index + 2] for index in range(len(_PAIRS)))
     progress, level = row[-2:]
     is_start = level >= 1 and progress < START
     found = [Weakness(NEW_CLUB, side, int(played[i])) for i, side in enumerate(SIDES) if played[i] < FEW_MATCHES]

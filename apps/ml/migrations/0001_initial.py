@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveIntegerField(help_text='The version in the MLflow registry.')),
                 ('mlflow_run_id', models.CharField(max_length=64)),
                 ('estimator', models.CharField(help_text='Name in the registry of estimators.', max_length=40)),
-                ('inputs', models.CharField(default='no odds', help_text='What the model may look at.', max_length=40)),
+                ('inputs', models.CharField(default='no odds', help_text='The inputs of the model.', max_length=40)),
                 ('profile', models.CharField(max_length=12)),
                 ('key', models.CharField(help_text='sha256 of data, params and code: the same three give one version.', max_length=64)),
                 ('data_sha256', models.CharField(max_length=64)),

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("world", models.CharField(choices=[("real", "real"), ("sandbox", "sandbox")], max_length=7)),
                 ("day", models.DateField()),
-                ("data_snapshot", models.BigIntegerField(help_text="The data snapshot that was looked at.")),
+                ("data_snapshot", models.BigIntegerField(help_text="The data snapshot that was checked.")),
                 ("is_drifted", models.BooleanField(help_text="Whether any test found drift.")),
                 (
                     "score",

@@ -49,7 +49,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="pipelinerun",
             name="tags",
-            field=models.JSONField(blank=True, default=list, help_text="Words to find it by."),
+            field=models.JSONField(
+                blank=True, default=list, help_text="Words by which the list of runs can be filtered."
+            ),
         ),
         migrations.AlterField(
             model_name="pipelinerun",

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
                 choices=[("training", "Training"), ("back-test", "Back-test")],
                 db_default="training",
                 default="training",
-                help_text="Whether it makes versions, or forecasts the latest finished seasons anew.",
+                help_text="Training makes versions; a back-test forecasts the latest finished seasons again.",
                 max_length=9,
             ),
         ),

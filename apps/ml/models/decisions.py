@@ -97,7 +97,7 @@ class ServedWorld(models.Model):
 
 
 class DriftReport(models.Model):
-    """Drift of data, forecasts and scores, looked at once a day for the champion of a world.
+    """Drift of data, forecasts and scores, checked once a day for the champion of a world.
 
     `features`, `predictions` and `concept` are the fields of `forecasting.drift.DriftTest`.
     """
@@ -105,7 +105,7 @@ class DriftReport(models.Model):
     world = models.CharField(max_length=7, choices=World)
     day = models.DateField()
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="drift_reports")
-    data_snapshot = models.BigIntegerField(help_text="The data snapshot that was looked at.")
+    data_snapshot = models.BigIntegerField(help_text="The data snapshot that was checked.")
     is_drifted = models.BooleanField(help_text="Whether any test found drift.")
     score = models.FloatField(help_text="Largest statistic over its threshold: 1 and more is drift.")
     features = models.JSONField(help_text="Recent matches against those that the model was trained on.")

@@ -30,7 +30,7 @@ class PipelineRun(models.Model):
         choices=RunKind,
         default=RunKind.TRAINING,
         db_default=RunKind.TRAINING,
-        help_text="Whether it makes versions, or forecasts the latest finished seasons anew.",
+        help_text="Training makes versions; a back-test forecasts the latest finished seasons again.",
     )
     status = models.CharField(max_length=11, choices=RunStatus, default=RunStatus.QUEUED)
     as_of = models.DateTimeField(help_text="Facts known before it, fixtures after it.")
@@ -40,7 +40,7 @@ class PipelineRun(models.Model):
         default=dict, blank=True, help_text="{dotted name: value}: what was chosen in place of params.yaml."
     )
     notes = models.TextField(max_length=4000, blank=True)
-    tags = models.JSONField(default=list, blank=True, help_text="Words to find it by.")
+    tags = models.JSONField(default=list, blank=True, help_text="Words by which the list of runs can be filtered.")
     back_test_of = models.ForeignKey(
         "ml.ModelVersion",
         on_delete=models.PROTECT,

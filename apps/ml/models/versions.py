@@ -28,7 +28,7 @@ class ModelVersion(models.Model):
     number = models.PositiveIntegerField(help_text="The version in the MLflow registry.")
     mlflow_run_id = models.CharField(max_length=64)
     estimator = models.CharField(max_length=40, help_text="Name in the registry of estimators.")
-    inputs = models.CharField(max_length=40, default=NO_ODDS, help_text="What the model may look at.")
+    inputs = models.CharField(max_length=40, default=NO_ODDS, help_text="The inputs of the model.")
     profile = models.CharField(max_length=12)
     key = models.CharField(max_length=64, help_text="sha256 of data, params and code: the same three give one version.")
     data_sha256 = models.CharField(max_length=64)

@@ -1,7 +1,7 @@
 """Checks of exported matches against the other matches of the export: faults that no row shows by itself.
 
-Each check returns the rows at fault. Most look at the latest matches alone: what is older went through a gate when it
-was new, and history has oddities of its own. Their limits are far outside what real seasons do:
+Each check returns the rows at fault. Most check only the latest matches: what is older went through a gate when it
+was new, and history has its own oddities. Their limits are far outside what real seasons do:
 `benchmarks/clean_batches.py` counts how often they stop exports of real days.
 """
 
@@ -25,7 +25,7 @@ AT_ONCE: Final = pd.Timedelta(hours=20)
 """Two clubs that have met do not meet again so soon: two rows are one match, in two sources or time zones."""
 
 RECENT: Final = 400 * DAY
-"""Matches that kicked off in this time before the export, or come, are looked at."""
+"""Matches that kicked off in this time before the export, or will, are checked."""
 
 LATELY: Final = 28 * DAY
 """Results of this time are compared with earlier ones."""
@@ -48,10 +48,10 @@ YEAR: Final = 364 * DAY
 
 LEAST_LATELY: Final = 20
 LEAST_BEFORE: Final = 200
-"""Matches of a competition, lately and before, from which on its counts are compared."""
+"""Matches of a competition, recently and before, from which its counts are compared."""
 
 LEAST_COUNTED: Final = 8
-"""Latest matches of a competition from which on the height of its counts is compared: few are enough for that."""
+"""Latest matches of a competition from which the height of its counts is compared: few are enough for that."""
 
 FACTOR: Final = 2.5
 """Largest plausible ratio of the mean of a count to that of earlier years, or of that to it …"""
@@ -60,7 +60,7 @@ ERRORS: Final = 6.0
 """… when it also lies so many standard errors away."""
 
 ONE_FORMAT: Final = 0.95
-"""Share of the pairs of a season that meet once at each ground, from which on all should."""
+"""Share of the pairs of a season that meet once at each ground, from which all should."""
 
 _OFF: Final = {status.value for status in (MatchStatus.POSTPONED, MatchStatus.CANCELLED, MatchStatus.ABANDONED)}
 
@@ -150,7 +150,7 @@ def without_results(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
 def silent_competitions(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     """Return the last match of each competition that has none now, but had some at this time of the last three years.
 
-    Several that fall silent at once are named together, unless hardly any other one goes on.
+    Several that fall silent at once are named together, unless hardly any other one continues.
     """
 
     def playing(years: int) -> set[int]:

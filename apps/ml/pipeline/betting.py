@@ -24,7 +24,7 @@ EVERYTHING: Final = "every outcome"
 
 @dataclass(frozen=True, slots=True)
 class Bets:
-    """Bets in the order of time, at most one on a match."""
+    """Bets in chronological order, at most one on a match."""
 
     rows: Integers  # positions of the matches, shape (n,)
     outcome: Integers  # that is bet on: 0 home, 1 draw, 2 away, shape (n,)

@@ -98,7 +98,7 @@ def rating_gaps(difference: pd.Series, edges: Sequence[float]) -> pd.Series:
 
 
 def season_parts(progress: pd.Series) -> pd.Series:
-    """Return the part of the season of every match, in the order of time."""
+    """Return the part of the season of every match, in chronological order."""
     ends = np.array([end for end, _ in PARTS])
     names = [name for _, name in PARTS]
     return _ordered(np.searchsorted(ends, progress.to_numpy(), side="right"), [*names, END], progress.index)

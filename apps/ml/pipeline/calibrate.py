@@ -31,8 +31,8 @@ from apps.ml.pipeline.columns import CALIBRATED, ENDS, RAW
 def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any], starts: Mapping[int, datetime]) -> Floats:
     """Return the calibrated forecasts of one estimator, each step calibrated on the steps before it.
 
-    `starts` says when the model of each step was fitted. A step with fewer than ``least_past`` earlier forecasts is not
-    calibrated. A match that was forecast before the start of a step but ended after it is not used.
+    `starts` has the time at which the model of each step was fitted. A step with fewer than ``least_past`` earlier
+    forecasts is not calibrated. A match that was forecast before the start of a step but ended after it is not used.
     """
     found = rows[RAW].to_numpy(copy=True)
     fold = rows["fold"].to_numpy()
@@ -132,7 +132,7 @@ def main(root: Path = Path()) -> None:
         p = calibrated_steps(rows, section, starts)
         ends = intervals_of_steps(rows, p, *own, section["intervals"], starts)
         found = np.concatenate([p, ends.reshape(-1, 6)], axis=1)
-        out.append(rows.assign(**{name: found[:, place] for place, name in enumerate([*CALIBRATED, *ENDS])}))
+        out.append(rows.assign(**{name: found[:, index] for index, name in enumerate([*CALIBRATED, *ENDS])}))
         if plan.get("back_test"):
             continue
         estimator = load(root / files.TRAINED / str(name))

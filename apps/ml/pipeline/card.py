@@ -26,7 +26,7 @@ SOURCES: Final = {
 
 LABELLED: Final = (
     "It uses {inputs}. It is labelled so wherever it is shown, never becomes champion, and makes forecasts only where "
-    "it is asked for by name."
+    "it is requested by name."
 )
 
 SMOKE: Final = (

@@ -1,4 +1,4 @@
-"""The report of Evidently on drift, as one HTML file; run in a process of its own by `services.drift`.
+"""The report of Evidently on drift, as one HTML file; run in its own process by `services.drift`.
 
 It shows the distributions. What counts as drift is decided in `forecasting.drift`: each column gets the statistic and
 the threshold that were found there.

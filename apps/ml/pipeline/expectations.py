@@ -97,7 +97,7 @@ INVERSE: Final = "sum of inverse prices"
 """A column that `odds` adds."""
 
 MOST_WRONG_LINES: Final = 0.0002
-"""Largest share, among the lines of a bookmaker at a moment, of those that `prices.are_lines` says are none.
+"""Largest share, among the lines of a bookmaker at a moment, of those that are no lines by `prices.are_lines`.
 
 Old files have a few typing errors, which models leave out; more than that is a column in other units.
 """
@@ -177,7 +177,7 @@ def _of_raw_matches(manifest: files.RawManifest) -> list[Check]:
             )
             for side in SIDES
         ),
-        Check("a fixture lies after as_of", _between("kickoff_at", as_of.isoformat(), None, row_condition=scheduled)),
+        Check("a fixture is after as_of", _between("kickoff_at", as_of.isoformat(), None, row_condition=scheduled)),
         *(
             Check(f"{side} goals lie between 0 and {GOALS_LIMIT}", _between(f"{side}_goals", 0, GOALS_LIMIT))
             for side in SIDES
@@ -269,7 +269,7 @@ def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
     checks = [
         Check("each fixture is there once", _once("match_id")),
         Check("only scheduled matches", _one_of("status", [MatchStatus.SCHEDULED.value])),
-        Check("a fixture lies after the export's as_of", _between("kickoff_at", as_of.isoformat(), None)),
+        Check("a fixture is after the export's as_of", _between("kickoff_at", as_of.isoformat(), None)),
         Check("a fixture is forecast not before the export's as_of", _between("as_of", as_of.isoformat(), None)),
         Check("a fixture is forecast not later than its kick-off", _after("kickoff_at", "as_of", or_equal=True)),
         *(Check(f"a fixture has no {name}", gxe.ExpectColumnValuesToBeNull(column=name)) for name in nothing),
@@ -361,7 +361,7 @@ def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]], *, not_compared: 
 
 
 def _windows(keys: pd.DataFrame) -> tuple[list[Integers], list[Integers]]:
-    """Return the rows of earlier windows, and of those that are looked at: the latest results, the first fixtures."""
+    """Return the rows of earlier windows, and of those that are checked: the latest results, the first fixtures."""
     order = np.lexsort((keys["match_id"], keys["as_of"]))
     has_ended = keys["outcome"].notna().to_numpy()[order]
     results, fixtures = order[has_ended], order[~has_ended]

@@ -1,6 +1,6 @@
 """Compute the features of every match from what was known before its `as_of`, and save the final state for serving.
 
-Features made of prices go into a file of their own, and so does their state, for the models that are labelled with
+Features made of prices go into their own file, and so does their state, for the models that are labelled with
 them: neither the features of other models nor the state of the champion contain any.
 """
 

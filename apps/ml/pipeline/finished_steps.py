@@ -69,7 +69,7 @@ class FinishedSteps:
         others = sorted(self._folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in others[:-KEYS_KEPT]:
             shutil.rmtree(path, ignore_errors=True)
-        # A stage that was killed leaves its matrices, hundreds of megabytes; it writes them anew.
+        # A stage that was killed leaves its matrices, hundreds of megabytes; it writes them again.
         for path in self._folder.parent.glob("*/*.npy"):
             path.unlink(missing_ok=True)
 

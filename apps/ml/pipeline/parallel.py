@@ -22,12 +22,12 @@ SCHEDULER: Final = "SPAI_DASK_SCHEDULER"
 """Environment variable with the address of a Dask scheduler, such as ``tcp://scheduler:8786``; none: this machine."""
 
 LEAST_ROWS: Final = 30_000
-"""Rows from which on a fit takes longer than the start of a process."""
+"""Rows from which a fit takes longer than the start of a process."""
 
 WAIT_SECONDS: Final = 60
 """Longest wait for the first worker of a cluster."""
 
-LOOK_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.0
 """Time between two looks whether the process that started a worker still lives."""
 
 RETRIES: Final = 3
@@ -67,7 +67,7 @@ def results(
         A large array should be a `numpy.memmap`: processes of this machine share its file, and a cluster gets it once.
     at_once : int
         Number of processes of this machine, see `processes`. With one, tasks run in this process, each when its result
-        is asked for. A cluster runs as many at once as it has threads.
+        is requested. A cluster runs as many at once as it has threads.
     """
     if address := scheduler():
         yield from _on_cluster(address, function, arguments)
@@ -116,7 +116,7 @@ def _begin(parent: int) -> None:
 
     def end_with_parent() -> None:
         while os.getppid() == parent:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=end_with_parent, daemon=True).start()

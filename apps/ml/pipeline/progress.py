@@ -128,7 +128,7 @@ class Progress:
             self.unstored.add(about)
 
     def _take(self, line: str, now: datetime) -> str | None:
-        """Change the stages as a line says; return the name of the stage that it is about."""
+        """Change the stages by a line of output; return the name of the stage that it is about."""
         if found := _RUNNING.match(line):
             self._end_running(DONE, now)
             stage = self._stage(found[1])

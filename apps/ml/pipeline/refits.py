@@ -15,12 +15,12 @@ from apps.ml.forecasting.estimators import REGISTRY, Estimator, create
 from apps.ml.forecasting.estimators.base import chosen
 
 LOGIT: Final = "logit"
-"""Estimator that measures a family of features alone."""
+"""Estimator that is fitted to each family of features separately."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefitData:
-    """Training matches and later test matches, both in the order of time."""
+    """Training matches and later test matches, both in chronological order."""
 
     names: tuple[str, ...]  # of the columns
     X_train: Floats  # matches known at the time of the fit, shape (n, k)
@@ -153,7 +153,7 @@ def without_families(
 
 
 def family_alone(data: RefitData, names: Sequence[str], l2: float) -> dict[str, Any]:
-    """Return the scores of a logit on these columns alone on the test matches."""
+    """Return the scores of a logit on only these columns on the test matches."""
     narrow = data.only(names)
     p = narrow.fitted(LOGIT, {"columns": list(names), "l2": l2}).predict_proba(narrow.X_test)
     return {"columns": len(names), "log_loss": scoring.log_loss(p, data.y_test), "rps": scoring.rps(p, data.y_test)}

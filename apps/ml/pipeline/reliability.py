@@ -17,9 +17,9 @@ from apps.ml.pipeline.columns import CALIBRATED, RAW
 def by_outcome(rows: pd.DataFrame, section: dict[str, Any]) -> list[dict[str, Any]]:
     """Return, for each outcome, the bins of its calibrated forecasts and its error before and after calibration."""
     found = []
-    for place, outcome in enumerate(OUTCOMES):
-        hit = (rows["outcome"] == place).to_numpy()
-        raw, own = rows[RAW[place]].to_numpy(), rows[CALIBRATED[place]].to_numpy()
+    for index, outcome in enumerate(OUTCOMES):
+        hit = (rows["outcome"] == index).to_numpy()
+        raw, own = rows[RAW[index]].to_numpy(), rows[CALIBRATED[index]].to_numpy()
         found.append(
             {
                 "outcome": outcome,

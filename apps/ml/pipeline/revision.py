@@ -29,7 +29,7 @@ RUN_CODE: Final = (CODE, CODE.parent / "matches")
 
 
 SHOWN: Final = ("back_test",)
-"""Sections of the parameters that decide what pages say, and nothing of a model."""
+"""Sections of the parameters that change pages only, and no model."""
 
 
 def sources_sha256() -> str:
@@ -43,7 +43,7 @@ def run_code_sha256() -> str:
 
 
 def params_sha256(params: Mapping[str, Any], profile: str) -> str:
-    """Return the hash over the profile and the parameters of a version, without the policy and what pages say."""
+    """Return the hash over the profile and the parameters of a version, without the policy and the page sections."""
     made_of = {name: section for name, section in params.items() if name not in (*SECTIONS, *SHOWN)}
     return hashlib.sha256(json.dumps([made_of, profile], sort_keys=True).encode()).hexdigest()
 

@@ -21,7 +21,7 @@ class TooLittleHistoryError(ValueError):
 
 
 def folds(matches: pd.DataFrame, params: dict[str, Any], profile: str = "production") -> list[dict[str, Any]]:
-    """Return the steps in the order of time.
+    """Return the steps in chronological order.
 
     Each has the time of its fit (`start`), the end of its forecasts (`end`, None for the last), the first time of its
     training rows (`train_from`), numbers of rows, and its purpose: test, or only calibration of later steps.
@@ -43,7 +43,7 @@ def folds(matches: pd.DataFrame, params: dict[str, Any], profile: str = "product
 def folds_of(matches: pd.DataFrame, tested: pd.Series, params: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the steps that forecast some of the matches, and those before them that only calibrate.
 
-    `tested` says of each row whether it is to be forecast; those before the first step are not.
+    `tested` is true for the rows to be forecast; those before the first step are not.
 
     Raises
     ------

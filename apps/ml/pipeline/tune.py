@@ -139,7 +139,7 @@ def search(
     seconds: float,
     trials: int | None,
     *,
-    say: Callable[[str], None] = files.log_line,
+    log: Callable[[str], None] = files.log_line,
 ) -> dict[str, Any]:
     """Try parameters until the time is over; return the best ones of the study.
 
@@ -169,7 +169,7 @@ def search(
 
     def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         ended = f"log loss {trial.value:.5f}" if trial.state == optuna.trial.TrialState.COMPLETE else "pruned"
-        say(f"trial {trial.number}: {ended}; best so far {study.best_value:.5f} by trial {study.best_trial.number}")
+        log(f"trial {trial.number}: {ended}; best so far {study.best_value:.5f} by trial {study.best_trial.number}")
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = opened(storage)
@@ -185,7 +185,7 @@ def search(
         if BEFORE not in study.user_attrs:
             *_, current = losses(kind, section, seed, matrix, steps)
             study.set_user_attr(BEFORE, current)
-            say(f"log loss {current:.5f} with the current parameters")
+            log(f"log loss {current:.5f} with the current parameters")
         study.optimize(objective, n_trials=trials, timeout=seconds, callbacks=[report])
         complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
         before = study.user_attrs[BEFORE]

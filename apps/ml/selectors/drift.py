@@ -16,7 +16,7 @@ from apps.ml.models import DriftReport
 
 @dataclass(frozen=True, slots=True)
 class LatestDrift:
-    """Whether matches, forecasts or scores of the champion of a world have drifted, as last looked at."""
+    """Whether matches, forecasts or scores of the champion of a world have drifted, as of the latest check."""
 
     world: World
     version_number: int
@@ -30,7 +30,7 @@ class LatestDrift:
 
     @property
     def tests(self) -> dict[str, DriftTest]:
-        """The three tests by what they look at."""
+        """The three tests by the kind of their data."""
         return {"features": self.features, "predictions": self.predictions, "concept": self.concept}
 
 

@@ -84,7 +84,7 @@ def _with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
 
 
 def prediction_history(match_id: int, *, latest: int) -> list[Prediction]:
-    """Return the latest predictions of a match in the order of time."""
+    """Return the latest predictions of a match in chronological order."""
     return _prediction_history(match_id, latest)[::-1]
 
 
@@ -130,7 +130,7 @@ class SeasonMoment:
 
 
 def season_history(season: Season, line: str, *, per_round: int) -> list[SeasonMoment]:
-    """Return how the chances at a line of the table moved: the latest simulation of each round, in the order of time.
+    """Return how the chances at a line of the table moved: the latest simulation of each round, in chronological order.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ class LiveRecord:
 
 
 def live_record(champion: Promotion) -> LiveRecord | None:
-    """Return the record of a champion on the latest `RECENT` matches graded in its reign; None before the first."""
+    """Return the record of a champion on the latest `RECENT` matches graded under it; None before the first."""
     rows = (
         valid_scores(World(champion.world))
         .filter(prediction__version=champion.version_id, settled_at__gte=champion.decided_at)

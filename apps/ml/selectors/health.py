@@ -1,4 +1,4 @@
-"""What an operator watches: fixtures without a forecast, results without a grade, runs, gates and live scores."""
+"""Selectors for monitoring: fixtures without a forecast, results without a grade, runs, gates and live scores."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ GRADED_AFTER: Final = timedelta(hours=1)
 LOOKED_BACK_FOR_GRADES: Final = timedelta(days=7)
 
 RECENT: Final = 500
-"""Graded forecasts, the latest, over which live scores are means."""
+"""Latest graded forecasts over which live scores are averaged."""
 ENOUGH: Final = 200
-"""Fewest of them from which on a difference of means says something: its standard error is about 0.02 nats then."""
+"""Fewest of them for a difference of means to be shown: its standard error is then about 0.02 nats."""
 
 
 def fixtures_without_forecast(world: World, now: datetime) -> int:
@@ -52,9 +52,10 @@ def matches_not_graded(world: World, now: datetime) -> int:
 def forecasts_at_kickoff(
     since: datetime, until: datetime, *, champions_since: dict[World, datetime]
 ) -> tuple[int, int]:
-    """Return how many matches kicked off in a period without a forecast published before, and how many did in all.
+    """Return how many matches kicked off in a period without a forecast published before it, and how many kicked off in
+    total.
 
-    Matches count that were known an hour before they kicked off, in a world that had its first champion by then.
+    A match counts if it was known an hour before its kick-off and its world had a champion by then.
     """
     without = total = 0
     for world, first in champions_since.items():
@@ -77,7 +78,7 @@ def gates_failed(world: World) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RunHealth:
-    """The latest ended training of a world, and the oldest sign of life of all runs under way."""
+    """The latest ended training of a world, and the oldest heartbeat of all unfinished runs."""
 
     latest_failed: bool
     latest_seconds: float | None
@@ -85,7 +86,7 @@ class RunHealth:
 
 
 def run_health(world: World) -> RunHealth:
-    """Return how the pipeline runs of a world go."""
+    """Return the health of the pipeline runs of a world."""
     status = PipelineRun.RunStatus
     training = PipelineRun.RunKind.TRAINING
     ended = PipelineRun.objects.filter(world=world, kind=training, finished_at__isnull=False)

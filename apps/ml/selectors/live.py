@@ -20,13 +20,13 @@ from apps.ml.selectors.policies import policy
 from apps.ml.selectors.registered_versions import (
     VersionStage,
     VersionStages,
-    champion_before,
     model_versions,
+    previous_champion,
     stages,
 )
 
 SHOWN: Final = 1000
-"""Latest graded matches of each version that live comparisons look at."""
+"""Latest graded matches of each version that live comparisons use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ def challengers(world: World) -> list[ModelVersion]:
 
 
 def shadow_versions(world: World) -> list[ModelVersion]:
-    """Return the versions that forecast in shadow: the champion before, and the newest challengers."""
+    """Return the versions that forecast in shadow: the previous champion, and the newest challengers."""
     return [version for version, _ in _in_shadow(world, stages(world))]
 
 
 def _in_shadow(world: World, found: VersionStages) -> list[tuple[ModelVersion, bool]]:
-    """Return the versions in shadow, and whether each is the champion before."""
-    before = champion_before(world)
+    """Return the versions in shadow, and whether each is the previous champion."""
+    before = previous_champion(world)
     rows = _versions_with_ids(world, [before or 0, *found.favoured])
     rivals = [version for version in rows if found.of(version) == VersionStage.CHALLENGER]
     return [
@@ -88,8 +88,8 @@ def graded_pairs(
     latest : int, optional
         Only so many pairs, those of the latest kick-offs.
     """
-    asked = World(promotion.world), promotion.version_id, promotion.decided_at, list(version_ids)
-    rows = _graded_pairs(*asked) if latest is None else _latest_pairs(*asked, latest)
+    arguments = World(promotion.world), promotion.version_id, promotion.decided_at, list(version_ids)
+    rows = _graded_pairs(*arguments) if latest is None else _latest_pairs(*arguments, latest)
     by_version: dict[int, list[tuple[Any, ...]]] = {version_id: [] for version_id in version_ids}
     for kickoff_at, outcome, log_loss, rps, version_id, *p in rows:
         by_version[version_id].append((int(kickoff_at.timestamp()), outcome, log_loss, rps, *p))

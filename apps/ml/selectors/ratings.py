@@ -53,7 +53,7 @@ class RatingThen(NamedTuple):
 
 
 def rating_history(team_id: int) -> list[RatingThen]:
-    """Return the ratings of a club in the order of time, at most 260.
+    """Return the ratings of a club in chronological order, at most 260.
 
     They are one of each week, in the simulated world of each two hours, where there were results. Early ones are not
     what was known then but what the present model makes of the results that were.

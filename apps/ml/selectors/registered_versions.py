@@ -74,7 +74,7 @@ class VersionStages:
         if version.number < champion.number:
             return VersionStage.PASSED_OVER
         # A version trained with less work than the champion never takes over.
-        if thoroughness(version.profile) < thoroughness(champion.profile):
+        if profile_rank(version.profile) < profile_rank(champion.profile):
             return VersionStage.SMOKE
         if version.declined_at is not None:
             return VersionStage.DECLINED
@@ -86,8 +86,8 @@ def may_be_champion(world: World, profile: str) -> bool:
     return world != World.REAL or profile != PROFILES[0]
 
 
-def thoroughness(profile: str) -> int:
-    """Return the place of a profile in `PROFILES`; −1 for an unknown one."""
+def profile_rank(profile: str) -> int:
+    """Return the rank of a profile by how much work it does, from 0; −1 for an unknown one."""
     return PROFILES.index(profile) if profile in PROFILES else -1
 
 
@@ -107,7 +107,7 @@ def champion(world: World) -> Promotion | None:
 
 
 def champion_shown(world: World) -> Promotion | None:
-    """Return the newest promotion of a world with the number of its version alone, for pages that name the champion."""
+    """Return the newest promotion of a world with only the number of its version, for pages that name the champion."""
     return _champion_shown.first(world)
 
 
@@ -127,7 +127,7 @@ def _champion(world: World) -> QuerySet[Promotion]:
     return rows.order_by("-id")[:1]
 
 
-def champion_before(world: World) -> int | None:
+def previous_champion(world: World) -> int | None:
     """Return the id of the version that a rollback would restore; None where there is none."""
     line: list[int] = []
     for kind, version_id in _decisions(world):
@@ -148,8 +148,8 @@ def _decisions(world: World) -> QuerySet[Promotion, tuple[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reign:
-    """The time in which a version was champion: its first promotion until the promotion after its latest one."""
+class ChampionPeriod:
+    """The time in which a version was champion, from its first promotion to the one that replaced it last."""
 
     version_id: int
     number: int
@@ -162,15 +162,15 @@ def first_promotion_at(world: World) -> datetime | None:
     return Promotion.objects.filter(world=world).order_by("id").values_list("decided_at", flat=True).first()
 
 
-def reigns(world: World) -> dict[int, Reign]:
+def champion_periods(world: World) -> dict[int, ChampionPeriod]:
     """Return the champions of a world, past and present, by their numbers."""
     rows = list(
         Promotion.objects.filter(world=world).order_by("id").values_list("version_id", "version__number", "decided_at")
     )
-    found: dict[int, Reign] = {}
+    found: dict[int, ChampionPeriod] = {}
     ends = [*(row[2] for row in rows[1:]), None]
     for (version_id, number, since), until in zip(rows, ends[: len(rows)], strict=True):
-        found[number] = Reign(version_id, number, found[number].since if number in found else since, until)
+        found[number] = ChampionPeriod(version_id, number, found[number].since if number in found else since, until)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the system decides by itself within the policy: promoting a challenger, and returning to the champion before."""
+"""Automatic decisions within the policy: promotions of challengers, and returns to the previous champion."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def promote_due(*, now: datetime) -> list[Promotion]:
         if policy.mode != AUTOMATIC:
             continue
         with transaction.atomic():
-            # So that what is judged below is judged against the champion that it would replace.
+            # The lock makes sure that the challenger is compared with the champion that it would replace.
             wait_for(Lock.PROMOTION)
             for version in selectors.challengers(world):
                 if why_not := why_not_by_itself(version, policy=policy, now=now):
@@ -54,13 +54,13 @@ def why_not_by_itself(version: ModelVersion, *, policy: Policy, now: datetime) -
         return "It has not been compared with the champion by the present policy yet."
     if against := selectors.promotion_warnings(version):
         return "; ".join(against)
-    asked = policy.promote["shadow_matches"]
-    if not asked:
+    required = policy.promote["shadow_matches"]
+    if not required:
         return ""
     pairs = selectors.graded_pairs(present, [version.pk])[version.pk]
     n = len(pairs.kickoffs)
-    if n < asked:
-        return f"It has forecast {n} graded matches in shadow; the policy asks for {asked}."
+    if n < required:
+        return f"It has forecast {n} graded matches in shadow; the policy requires {required}."
     section = policy.compare
     live = scoring.paired_bootstrap(
         pairs.shadow[:, 0] - pairs.champion[:, 0],
@@ -77,13 +77,13 @@ def why_not_by_itself(version: ModelVersion, *, policy: Policy, now: datetime) -
 
 
 def fall_back_due(*, now: datetime) -> list[Promotion]:
-    """Let the champion before return in each world where the champion's live log loss has left its control limit."""
+    """Roll back to the previous champion in each world where the champion's live log loss exceeds its control limit."""
     made = []
     for world in World:
         policy = selectors.policy(world)
         if not policy.fall_back["is_on"]:
             continue
-        present, before = selectors.champion(world), selectors.champion_before(world)
+        present, before = selectors.champion(world), selectors.previous_champion(world)
         if present is None or before is None:
             continue
         reason = _why_fall_back(present, before, policy)
@@ -92,18 +92,18 @@ def fall_back_due(*, now: datetime) -> list[Promotion]:
         try:
             made.append(rollback(world=world, user=None, reason=reason, now=now, seen=present.pk))
         except PromotionRefusedError as refusal:
-            # Another process decided meanwhile, or the champion before cannot be loaded.
+            # Another process has decided, or the previous champion cannot be loaded.
             logger.error("the %s world does not fall back, although %s: %s", world, reason, refusal)
     return made
 
 
 def _why_fall_back(present: Promotion, before: int, policy: Policy) -> str:
-    """Return in what the champion is worse than the one before; empty within the control limit."""
+    """Return why the champion is replaced by the previous one; empty while it is within the control limit."""
     section = policy.fall_back
     pairs = selectors.graded_pairs(present, [before], latest=section["latest_matches"])[before]
     difference = pairs.champion[:, 0] - pairs.shadow[:, 0]
     n, kickoffs = len(difference), len(set(pairs.kickoffs.tolist()))
-    # Of few kick-offs a bootstrap over kick-offs says little. The lower end of the interval lies below the mean.
+    # A bootstrap over few kick-offs is unreliable. The lower end of the interval is below the mean.
     enough = n >= section["least_matches"] and kickoffs >= section["least_kickoffs"]
     if not enough or difference.mean() <= section["allowance"]:
         return ""

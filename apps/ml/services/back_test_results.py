@@ -1,4 +1,4 @@
-"""What a back-test leaves when its stages have ended: its forecasts, and its result in words."""
+"""The result of a back-test whose stages have ended: its forecasts, and a line for its log."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from apps.ml.pipeline import files
 
 
 @dataclass(frozen=True, slots=True)
-class KeptForecasts:
-    """What a finished back-test keeps: `BackTestForecasts`."""
+class BackTestResult:
+    """The content of a `BackTestForecasts` row."""
 
     forecasts: bytes
     seasons: dict[str, str]
     data_snapshot: int
 
 
-def read(folder: Path) -> KeptForecasts:
-    """Read what a finished back-test keeps from its folder."""
+def read(folder: Path) -> BackTestResult:
+    """Read the result of a finished back-test from the folder of its run."""
     # Loads pandas: only at the end of a run.
     from apps.ml.pipeline import comparison
 
     plan = files.read_json(folder / files.FOLDS)
     snapshot = int(files.read_json(folder / files.SNAPSHOT)["data_snapshot"])
-    return KeptForecasts(comparison.stored_forecasts(folder, plan["back_test"]), plan["seasons"], snapshot)
+    return BackTestResult(comparison.stored_forecasts(folder, plan["back_test"]), plan["seasons"], snapshot)
 
 
-def keep(run: PipelineRun, kept: KeptForecasts, *, now: datetime) -> None:
-    """Store what a back-test forecast; a run that was interrupted at its end stores it once."""
-    values = {"forecasts": kept.forecasts, "seasons": kept.seasons, "data_snapshot": kept.data_snapshot}
+def store(run: PipelineRun, result: BackTestResult, *, now: datetime) -> None:
+    """Store the forecasts of a back-test; a run that repeats its end after an interruption stores them once."""
+    values = {"forecasts": result.forecasts, "seasons": result.seasons, "data_snapshot": result.data_snapshot}
     BackTestForecasts.objects.get_or_create(run_id=run.pk, defaults=values | {"created_at": now})
 
 

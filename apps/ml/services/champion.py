@@ -47,7 +47,7 @@ def why_not_champion(version: ModelVersion) -> str:
     if version.is_labelled:
         return (
             f"{version} uses {version.inputs}, and the champion must need none. It stays a labelled version, which "
-            "is compared with others and makes forecasts where it is asked for by name."
+            "is compared with others and makes forecasts where it is requested by name."
         )
     if version.files_deleted_at is not None:
         return f"{version} {FILES_DELETED}"
@@ -188,13 +188,13 @@ def rollback(
 ) -> Promotion:
     """Undo the newest promotion: the champion before it becomes champion again, or any version that is named.
 
-    A second rollback goes one step further back; it does not undo the first. No comparison is asked for, because a
+    A second rollback goes one step further back; it does not undo the first. No comparison is requested, because a
     rollback is for emergencies.
 
     Parameters
     ----------
     to
-        The version to return to; the champion before by default.
+        The version to return to; the previous champion by default.
     seen
         Id of the newest promotion that the user saw. When it is no longer the newest, because of a double click or of
         another user's decision, the rollback is refused.
@@ -211,14 +211,14 @@ def rollback(
         raise PromotionRefusedError(
             f"The champion changed meanwhile: it is now {present.version}. Reload the page, then decide."
         )
-    before = to.pk if to is not None else selectors.champion_before(world)
+    before = to.pk if to is not None else selectors.previous_champion(world)
     if before is None or present is None:
         raise PromotionRefusedError("There is no earlier champion to roll back to.")
     previous = selectors.versions().get(pk=before, world=world)
-    if not previous.passed_gates and previous.number not in selectors.reigns(world):
+    if not previous.passed_gates and previous.number not in selectors.champion_periods(world):
         raise PromotionRefusedError(
             f"{previous} has not passed its gates and has never been champion. Promote it instead: that names what "
-            "speaks against it and asks whether you want it all the same."
+            "speaks against it and asks whether you want it anyway."
         )
     _check_bundle(previous)
     return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Action.ROLLBACK)

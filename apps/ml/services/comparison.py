@@ -1,4 +1,4 @@
-"""Comparisons of candidates with the champion, by the policy of the world; stored with their reasons."""
+"""Compares candidates with the champion by the policy of the world, and stores the comparisons with their reasons."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def why_not_compared(version: ModelVersion) -> str:
 def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     """Compare a version with the champion of its world on the matches that both forecast out of sample.
 
-    If the same files were compared under the same rules before, that row is returned.
+    Return the existing row when the same files have already been compared under the same rules.
 
     Raises
     ------
@@ -50,43 +50,43 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     """
     if not selectors.may_be_champion(World(version.world), version.profile):
         raise NothingToCompareError(f"{version} {SMOKE_IS_NO_CHAMPION}")
-    # Loads pandas and the estimators: only when a comparison is made.
+    # Imported here because it loads pandas and the estimators.
     from apps.ml.pipeline import comparison as pure
 
     promotion = selectors.champion(World(version.world))
     if promotion is None or promotion.version_id == version.pk or version.files_deleted_at is not None:
         raise NothingToCompareError(why_not_compared(version))
     rules = dict(selectors.policy(World(version.world)).compare)
-    kept = dict(
+    forecast_hashes = dict(
         EvaluationArtifacts.objects.filter(version_id__in=[version.pk, promotion.version_id]).values_list(
             "version_id", "forecasts_sha256"
         )
     )
     champion = ModelVersion.objects.defer("bundle").get(pk=promotion.version_id)
-    entered = [(each.bundle_sha256, kept.get(each.pk)) for each in (version, champion)]
-    key = files.json_sha256([entered, rules])
-    present = Comparison.objects.filter(candidate=version, champion=champion).order_by("-id").first()
-    if present is not None and present.key == key:
-        return present
-    found = pure.compare(_contender(version), _contender(champion), rules)
-    verdict = Comparison.Verdict.CHALLENGER if found.may_take_over else Comparison.Verdict.CANDIDATE
+    compared = [(each.bundle_sha256, forecast_hashes.get(each.pk)) for each in (version, champion)]
+    key = files.json_sha256([compared, rules])
+    existing = Comparison.objects.filter(candidate=version, champion=champion).order_by("-id").first()
+    if existing is not None and existing.key == key:
+        return existing
+    result = pure.compare(_contender(version), _contender(champion), rules)
+    verdict = Comparison.Verdict.CHALLENGER if result.may_take_over else Comparison.Verdict.CANDIDATE
     with transaction.atomic():
         # Otherwise two simultaneous comparisons would store two equal rows.
         wait_for(Lock.PROMOTION)
         version.refresh_from_db(fields=["files_deleted_at"])
         if version.files_deleted_at is not None:
             raise NothingToCompareError(why_not_compared(version))
-        present = Comparison.objects.filter(candidate=version, champion=champion).order_by("-id").first()
-        if present is not None and present.key == key:
-            return present
+        existing = Comparison.objects.filter(candidate=version, champion=champion).order_by("-id").first()
+        if existing is not None and existing.key == key:
+            return existing
         made = Comparison.objects.create(
             world=version.world,
             candidate=version,
             champion=champion,
             verdict=verdict,
-            reason=found.sentence,
-            criteria=[asdict(criterion) for criterion in found.criteria],
-            n=found.n,
+            reason=result.sentence,
+            criteria=[asdict(criterion) for criterion in result.criteria],
+            n=result.n,
             rules=rules,
             key=key,
             decided_at=now,
@@ -103,7 +103,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
 
 
 def compare_due(*, now: datetime) -> list[Comparison]:
-    """Compare the newest candidate of each world, unless it was compared with the champion by the same rules before."""
+    """Compare the newest candidate of each world, unless it has been compared with the champion by the same rules."""
     made = []
     for world in World:
         version = selectors.to_compare(world)
@@ -112,7 +112,7 @@ def compare_due(*, now: datetime) -> list[Comparison]:
         try:
             made.append(compare(version=version, now=now))
         except NothingToCompareError as nothing:
-            # It was promoted meanwhile.
+            # It has been promoted since it was selected.
             logger.info("compare_due: %s", nothing)
         except (DatabaseError, ValueError) as error:
             # An error in one world must stop neither the other world nor a run that has finished.

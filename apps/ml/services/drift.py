@@ -1,6 +1,6 @@
 """Drift: once a day the recent matches, forecasts and scores of each champion are compared with what it learnt from.
 
-Everything is computed from stored facts: the features of the whole history are folded anew, as in a pipeline run, so
+Everything is computed from stored facts: the features of the whole history are folded again, as in a pipeline run, so
 that past weeks, which give the thresholds, are described by the same code as the latest one.
 """
 
@@ -60,7 +60,7 @@ class DriftRound:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The matches of a world that its champion was trained on, and those since, in the order of time."""
+    """The matches of a world that its champion was trained on, and those since, in chronological order."""
 
     matches: pd.DataFrame  # finished, with `as_of`
     values: Any  # features that the champion reads, shape (matches, columns), in 32 bits
@@ -69,7 +69,7 @@ class History:
 
 
 def drift_due(*, now: datetime) -> DriftRound:
-    """Look at the champion of each world that was not looked at today (UTC)."""
+    """Measure the drift of each champion that was not measured today (UTC)."""
     with try_lock(Lock.DRIFT) as ours:
         if not ours:
             return DriftRound({}, busy=True)
@@ -251,7 +251,7 @@ def _page(history: History, of: Integers, made: drift.Plan, test: drift.DriftTes
         (Path(folder) / "verdicts.json").write_text(json.dumps(verdicts))
         command = [sys.executable, "-m", "apps.ml.pipeline.drift_page", folder]
         try:
-            # In a process of its own: its libraries would stay in the memory of the worker.
+            # In its own process: its libraries would stay in the memory of the worker.
             subprocess.run(  # noqa: S603  our own interpreter and module
                 command,
                 cwd=settings.BASE_DIR,

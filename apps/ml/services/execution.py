@@ -204,7 +204,7 @@ class Execution:
     def _succeed(self, folder: Path, handle: int) -> None:
         """Store the result, then copy the files to the remote, which may take long.
 
-        Those of a back-test are not copied: nothing is served from them, and the next night makes them anew.
+        Those of a back-test are not copied: nothing is served from them, and the next night makes them again.
         """
         if self.run.is_back_test:
             run_outcomes.succeed_back_test(self.row, folder)

@@ -123,7 +123,7 @@ def forecast(match_id: int, *, now: datetime) -> LiveForecast:
 
 
 def forecast_by(version: ModelVersion, match: Match, *, now: datetime) -> LiveForecast:
-    """Forecast one fixture by a version that was asked for by name; nothing is stored.
+    """Forecast one fixture by a version that was requested by name; nothing is stored.
 
     Raises
     ------

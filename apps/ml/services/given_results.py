@@ -1,4 +1,4 @@
-"""The end of a running season if some of the remaining matches end as a reader says."""
+"""The final table of a running season under results that a reader gives to some of the remaining matches."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from apps.ml.forecasting.season import DrawnSeasons, SeasonOutcome
 
 GIVEN_SIMULATIONS: Final = 2_000
-"""Seasons that are simulated again: a change of a chance by ten points is then uncertain by less than one."""
+"""Simulated seasons: with so many, a change of a chance by ten points is uncertain by less than one point."""
 
-KEPT_INPUTS: Final = 32
-KEPT_SEASONS: Final = 4
-KEPT_ENDS: Final = 128
-"""Inputs, drawn seasons and their ends that a process keeps; each drawn season needs up to 4 MB."""
+CACHED_INPUTS: Final = 32
+CACHED_SEASONS: Final = 4
+CACHED_ENDS: Final = 128
+"""Sizes of the caches of inputs, drawn seasons and final tables; each drawn season takes up to 4 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeasonToRepeat:
-    """Drawn seasons without given results: what is the same for all that a reader may say."""
+    """The drawn seasons of one forecast, which any given results reuse."""
 
     teams: list[int]
     played: Integers
@@ -41,7 +41,7 @@ class SeasonToRepeat:
 def matches_left(forecast: SeasonForecast) -> dict[int, tuple[float, float, float]]:
     """Return the matches that were simulated, by id, with their probabilities of home, draw and away.
 
-    There are none where another simulation has replaced this one in the meantime.
+    The mapping is empty when a newer simulation has replaced this one.
     """
     try:
         content = _content(forecast.pk)
@@ -51,11 +51,11 @@ def matches_left(forecast: SeasonForecast) -> dict[int, tuple[float, float, floa
 
 
 def season_given(forecast: SeasonForecast, outcomes: Mapping[int, int]) -> list[dict[str, Any]]:
-    """Return the clubs of a forecast, as in its table, if some matches end as given.
+    """Return the clubs of a forecast, as in its table, under the given outcomes of some matches.
 
-    The strengths of the clubs follow the given results as far as their doubt allows, see `DrawnSeasons.given`. What is
-    added to the numbers of the forecast is the change between the same seasons with the given results and without, so
-    that it is known better than the numbers themselves.
+    The given results also change the strengths of the clubs, see `DrawnSeasons.given`. The same seasons are tabulated
+    with and without the given results, and the difference is added to the numbers of the forecast. Its random error is
+    smaller than that of the numbers themselves.
 
     Parameters
     ----------
@@ -86,11 +86,14 @@ def _changed(
     }
 
 
-@lru_cache(maxsize=KEPT_ENDS)
+@lru_cache(maxsize=CACHED_ENDS)
 def _changes(
     forecast_id: int, region: str, doubt: float, outcomes: tuple[tuple[int, int], ...]
 ) -> dict[int, tuple[float, int, int, Floats]]:
-    """Return by team what some results change: expected points, their bounds, and the chance of each place."""
+    """Return the changes that some outcomes cause, by team.
+
+    Each has the changes of the expected points, of their lower and upper bound, and of the chance of each place.
+    """
     from apps.ml.forecasting import season as season_simulation
 
     season = _to_repeat(forecast_id, region, doubt)
@@ -115,9 +118,9 @@ def _changes(
     }
 
 
-@lru_cache(maxsize=KEPT_SEASONS)
+@lru_cache(maxsize=CACHED_SEASONS)
 def _to_repeat(forecast_id: int, region: str, doubt: float) -> SeasonToRepeat:
-    # Loads numba: only where it is used.
+    # Imported here because it loads numba.
     from apps.ml.forecasting import season as season_simulation
 
     content = _content(forecast_id)
@@ -139,10 +142,10 @@ def _to_repeat(forecast_id: int, region: str, doubt: float) -> SeasonToRepeat:
     end = season_simulation.tabulate(
         drawn, clubs=len(teams), played=played, rule=rule_of(region), win=content["win"], deductions=deductions
     )
-    number = {match: place for place, (match, *_) in enumerate(content["fixtures"]) if match}
+    number = {match: index for index, (match, *_) in enumerate(content["fixtures"]) if match}
     return SeasonToRepeat(teams, played, deductions, content["win"], drawn, number, end)
 
 
-@lru_cache(maxsize=KEPT_INPUTS)
+@lru_cache(maxsize=CACHED_INPUTS)
 def _content(forecast_id: int) -> dict[str, Any]:
     return SeasonInputs.objects.values_list("content", flat=True).get(pk=forecast_id)

@@ -1,4 +1,4 @@
-"""Closes the days of the ledger: writes what was forecast on a day down, so that nobody can change it unnoticed."""
+"""Closes the days of the ledger: stores the hash of all forecasts of a day, so that a later change is noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ratings of clubs: by the champion's feature state now, and by a walk over earlier results for each new champion."""
+"""Ratings of clubs by the champion's feature state; for each new champion also those after earlier results."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _rate_history(served: serving.ServedModel, *, now: datetime) -> int:
     from apps.ml import dataset
     from apps.ml.forecasting.features import FeatureState
 
-    # The family reads no xG, whose events would have an order of their own.
+    # The family reads no xG, whose events would have their own order.
     results = dataset.results_between(served.world, after=None, before=now).drop(columns="xg_known_at")
     if results.empty:
         return 0

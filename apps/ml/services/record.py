@@ -151,8 +151,8 @@ def _copy(version_id: int, trained: bytes | None, newest: BackTestForecasts | No
     found = [] if newest is None else [(newest.run_id, comparison.forecasts_in(bytes(newest.forecasts)))]
     if trained is not None:
         rows = comparison.forecasts_in(trained)
-        for _, anew in found:
-            rows = rows[~rows["match_id"].isin(anew["match_id"])]
+        for _, renewed in found:
+            rows = rows[~rows["match_id"].isin(renewed["match_id"])]
         found = [(None, rows), *found]
     columns = "match_id, version_id, run_id, as_of, p_home, p_draw, p_away"
     with connection.cursor() as cursor, cursor.copy(f"COPY ml_backtest ({columns}) FROM STDIN") as copy:

@@ -140,7 +140,7 @@ def _no(world: World, cause: str, reason: str, triggers: list[Trigger], now: dat
 def _profile(promotion: Promotion | None) -> str:
     """Return the profile of a run: that of this installation, or of the champion where it is more thorough."""
     profiles = [settings.SPAI_PROFILE, *([promotion.version.profile] if promotion else [])]
-    return max(profiles, key=selectors.thoroughness)
+    return max(profiles, key=selectors.profile_rank)
 
 
 def _first_champion(world: World) -> Trigger:
@@ -173,7 +173,7 @@ def _trainings(world: World) -> QuerySet[PipelineRun]:
 
 def _newest_training(world: World, profile: str) -> Training | None:
     """Return the newest training of at least a profile that neither failed nor was cancelled, queued ones included."""
-    thorough = selectors.PROFILES[selectors.thoroughness(profile) :]
+    thorough = selectors.PROFILES[selectors.profile_rank(profile) :]
     trainings = _trainings(world).filter(profile__in=thorough)
     runs = trainings.exclude(status__in=(FAILED, CANCELLED)).values_list("created_at", "as_of")
     made = _versions(world).filter(profile__in=thorough).values_list("created_at", "as_of")
@@ -191,20 +191,19 @@ def _versions(world: World) -> QuerySet[ModelVersion]:
 
 def _by_time(newest: Training, days: int, now: datetime) -> Trigger:
     age = (now - newest.began_at) / timedelta(days=1)
-    reason = f"the newest training began {age:.1f} days ago ({days} days ask for another)"
+    reason = f"the newest training began {age:.1f} days ago ({days} days require another)"
     return Trigger("time", age >= days, reason, age, days)
 
 
-def _by_results(world: World, newest: Training, asked: int, now: datetime) -> Trigger:
+def _by_results(world: World, newest: Training, required: int, now: datetime) -> Trigger:
     before = Ingest.objects.filter(started_at__lt=newest.as_of).order_by("-id").values_list("id", flat=True).first()
     results = Match.objects.filter(world=world, status=Match.Status.FINISHED, known_at__lt=now)
-    # No more than asked for are counted: a first import stores hundreds of thousands.
-    found = results.filter(ingest_id__gt=before or 0)[:asked].count()
-    count = f"{found} or more" if found >= asked else str(found)
-    reason = (
-        f"{count} results were stored or changed since {newest.as_of:%Y-%m-%d %H:%M} UTC ({asked} ask for a training)"
-    )
-    return Trigger("new results", found >= asked, reason, found, asked)
+    # No more than required are counted: a first import stores hundreds of thousands.
+    found = results.filter(ingest_id__gt=before or 0)[:required].count()
+    count = f"{found} or more" if found >= required else str(found)
+    since = f"{newest.as_of:%Y-%m-%d %H:%M} UTC"
+    reason = f"{count} results were stored or changed since {since} ({required} require a training)"
+    return Trigger("new results", found >= required, reason, found, required)
 
 
 def _by_drift(found: Drift | None, promotion: Promotion, newest: Training) -> Trigger:
@@ -225,7 +224,7 @@ def _by_drift(found: Drift | None, promotion: Promotion, newest: Training) -> Tr
 
 def _by_live_quality(promotion: Promotion, newest: Training, section: Mapping[str, Any]) -> Trigger:
     """Return whether the champion has lost its lead over the base rates on matches that were graded since."""
-    name, asked = "live quality", section["live_matches"]
+    name, required = "live quality", section["live_matches"]
     measured = promotion.version.metrics.get("models", {})
     own, base = measured.get(promotion.version.estimator), measured.get("base_rates")
     if not own or not base:
@@ -234,11 +233,11 @@ def _by_live_quality(promotion: Promotion, newest: Training, section: Mapping[st
         selectors.valid_scores(World(promotion.world))
         .filter(prediction__version=promotion.version_id, prediction__published_at__gt=newest.began_at)
         .order_by("-match__kickoff_at", "-match_id")
-        .values_list("match__kickoff_at", "base_log_loss", "log_loss")[:asked]
+        .values_list("match__kickoff_at", "base_log_loss", "log_loss")[:required]
     )
     rows = list(scores)
-    if len(rows) < asked:
-        return Trigger(name, False, f"{len(rows)} of {asked} matches are graded since the newest training")
+    if len(rows) < required:
+        return Trigger(name, False, f"{len(rows)} of {required} matches are graded since the newest training")
     lead = np.array([row[1] - row[2] for row in rows])
     expected = base["log_loss"] - own["log_loss"]
     bound = section["live_share"] * expected

@@ -73,7 +73,7 @@ def succeed_back_test(row: RunRow, folder: Path) -> None:
     kept = back_test_results.read(folder)
     # First, so that a run that was cancelled meanwhile leaves nothing.
     row.confirm()
-    row.persist(lambda: back_test_results.keep(run, kept, now=row.clock()))
+    row.persist(lambda: back_test_results.store(run, kept, now=row.clock()))
     row.log(back_test_results.result_in_words(metrics))
     run.metrics, run.dvc_lock = metrics, lock_file
     is_new = row.progress.changed

@@ -55,7 +55,7 @@ def queue_run(
     tags: Sequence[str] = (),
     now: datetime,
 ) -> PipelineRun:
-    """Queue a run, unless one with the same world, `as_of`, profile and overrides is queued already; return it.
+    """Queue a run, unless one with the same world, `as_of`, profile and overrides is already queued; return it.
 
     Parameters
     ----------
@@ -73,12 +73,12 @@ def queue_run(
     ParametersRefusedError
         When an override does not fit `params_schema.yaml`.
     """
-    as_of, chosen = as_of or latest_midnight(now), dict(overrides or {})
-    params = params_schema.overridden(workspaces.read_params(), chosen)
+    as_of, overrides = as_of or latest_midnight(now), dict(overrides or {})
+    params = params_schema.overridden(workspaces.read_params(), overrides)
     refuse_impossible(world=World(world), as_of=as_of, params=params, now=now)
     wanted = {"world": World(world).value, "as_of": as_of, "profile": profile or settings.SPAI_PROFILE}
     described = {"requested_by": requested_by, "reason": reason, "notes": notes, "tags": list(tags)}
-    return queue_once(wanted | {"overrides": chosen}, described | {"params": params}, now)
+    return queue_once(wanted | {"overrides": overrides}, described | {"params": params}, now)
 
 
 def latest_midnight(now: datetime) -> datetime:
@@ -138,7 +138,7 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
 @transaction.atomic
 def queue_once(wanted: Mapping[str, Any], described: Mapping[str, Any], now: datetime) -> PipelineRun:
     """Queue a run with the fields `wanted` and `described`, unless one that has `wanted` is queued; return it."""
-    wait_for(Lock.RUN_REQUEST)  # so that of two simultaneous requests the second sees the run of the first
+    wait_for(Lock.RUN_REQUEST)  # of two simultaneous requests the second then finds the run of the first
     wanted = {"kind": PipelineRun.RunKind.TRAINING, "back_test_of": None, "retry_of": None, "first_stage": "", **wanted}
     waiting = PipelineRun.objects.filter(status=PipelineRun.RunStatus.QUEUED, **wanted).first()
     run = waiting or PipelineRun.objects.create(**wanted, **described, created_at=now, trace=tracing.traceparent())
@@ -159,7 +159,7 @@ def queue_once(wanted: Mapping[str, Any], described: Mapping[str, Any], now: dat
 
 
 def _next(now: datetime) -> PipelineRun | None:
-    """Return the oldest unfinished run; None while its executor may be alive, because runs keep their order."""
+    """Return the oldest unfinished run; None while its executor may still run, because runs are executed in order."""
     for run in PipelineRun.objects.filter(status__in=selectors.UNFINISHED).order_by("id"):
         if run.status != PipelineRun.RunStatus.RUNNING:
             return run
@@ -181,7 +181,7 @@ def _next(now: datetime) -> PipelineRun | None:
 
 
 def _deaths(run: PipelineRun) -> int:
-    """Return how often in a row, this time included, a worker died in the running stage."""
+    """Return how many consecutive workers died in the running stage, this one included."""
     count = 1
     for noted in reversed(run.interruptions):
         if (noted["kind"], noted["stage"]) != ("died", running_stage(run)):

@@ -1,4 +1,4 @@
-"""Forecasts in shadow: what challengers and the champion before would have published in place of the champion."""
+"""Forecasts in shadow: what challengers and the previous champion would have published in place of the champion."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _shadow_world(world: World, *, now: datetime) -> int:
     made = 0
     for served in serving.shadows(world, [version.pk for version in versions], now=now):
         if served.data_snapshot != snapshot:
-            # An ingest came in between: the champion publishes anew, and the next round follows it.
+            # An ingest came in between: the champion publishes again, and the next round follows it.
             continue
         due = predictions.exclude(shadows__version=served.version_id).order_by("match__kickoff_at", "id")
         made += _forecast(served, list(due.only("id", "match_id", "as_of")), now=now)

@@ -1,4 +1,4 @@
-"""What the next matches of a season can change in it, from the simulation of the season."""
+"""How the next matches of a season can change the chances of their teams, by the simulation of the season."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from apps.ml.forecasting.season import SeasonOutcome
 
 AHEAD: Final = timedelta(days=15)
-"""How far ahead matches have stakes: as far as forecasts are published."""
+"""Matches that kick off within this time have stakes; it is the time for which forecasts are published."""
 
 AT_MOST: Final = 60
-"""Matches of one season that have stakes at once; the seasons of the sandbox take hours."""
+"""Most matches of one season that have stakes; a whole season of the sandbox lasts only hours."""
 
 DIGITS: Final = 4
 
 
 def watched(fixtures: Sequence[Match], now: datetime) -> list[int]:
-    """Return the positions of the matches that kick off next, of a list in the order of kick-off."""
-    places = [
-        place
-        for place, match in enumerate(fixtures)
+    """Return the indexes of the matches that kick off next in a list that is ordered by kick-off."""
+    indexes = [
+        index
+        for index, match in enumerate(fixtures)
         if match.status == Match.Status.SCHEDULED and now < match.kickoff_at <= now + AHEAD
     ]
-    return places[:AT_MOST]
+    return indexes[:AT_MOST]
 
 
 def stakes_of(
@@ -48,9 +48,9 @@ def stakes_of(
     number : mapping of int to int
         Id of a team → its number in the simulation.
     given : ndarray, shape (3, 2, clubs)
-        Of `SeasonOutcome.given`, that of the match.
+        The row of the match in `SeasonOutcome.given`.
     lines : sequence of mapping
-        Of the table of a `SeasonForecast`.
+        The lines of the table of a `SeasonForecast`.
     """
     chances = []
     for side, team_id in enumerate((match.home_team_id, match.away_team_id)):
@@ -63,7 +63,7 @@ def stakes_of(
                     **line,
                     "side": ("home", "away")[side],
                     "before": round(float(before), DIGITS),
-                    # An outcome that no simulated season had is not a number, which JSON lacks.
+                    # NaN, which JSON lacks, for an outcome that no simulated season had.
                     "given": [round(float(chance), DIGITS) if chance >= 0.0 else None for chance in by_outcome],
                 }
             )
@@ -71,6 +71,6 @@ def stakes_of(
 
 
 def store_stakes(stakes: Sequence[Stakes]) -> None:
-    """Store stakes in place of the earlier ones of the same matches."""
+    """Store stakes, replacing earlier ones of the same matches."""
     fields = ["as_of", "simulations", "chances"]
     Stakes.objects.bulk_create(stakes, update_conflicts=True, unique_fields=["match"], update_fields=fields)

@@ -37,7 +37,7 @@ QUIET: Final = {
 LAST_OF_BACK_TEST: Final = "evaluate"
 """The stage that a back-test ends with."""
 
-PATIENCE: Final = 20.0
+TIMEOUT: Final = 20.0
 """Seconds to wait for the processes of an earlier executor."""
 
 CONFIG: Final = """[core]
@@ -66,7 +66,7 @@ def locked(run: PipelineRun) -> Iterator[int | None]:
     """
     folder_of(run).mkdir(parents=True, exist_ok=True)
     with (folder_of(run) / ".held").open("w") as file:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

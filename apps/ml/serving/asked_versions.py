@@ -29,7 +29,7 @@ ASKED_SECONDS: Final = 600.0
 
 @from_primary()
 def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
-    """Return a version that was asked for by name, which `keep_current` loads where it runs.
+    """Return a version that was requested by name, which `keep_current` loads where it runs.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
 
 
 def load_asked(*, now: datetime) -> None:
-    """Load the versions that were asked for lately, bring their states up to date, and drop the others."""
+    """Load the versions that were requested lately, bring their states up to date, and drop the others."""
     lately = sorted(loaded_models.asked_at.items(), key=lambda item: -item[1])[:ASKED_LIMIT]
     wanted = {version_id for version_id, at in lately if at > time.monotonic() - ASKED_SECONDS}
     for version_id in set(loaded_models.asked_at) - wanted:

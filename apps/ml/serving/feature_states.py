@@ -109,7 +109,7 @@ def _observe(
 
 
 def _rebuilt(served: ServedModel, *, now: datetime) -> tuple[FeatureState, FeatureState | None]:
-    """Return the states of a version made anew from all results."""
+    """Return the states of a version made again from all results."""
     from apps.ml.forecasting.features import FeatureState
 
     began = time.perf_counter()

@@ -1,6 +1,6 @@
 """The thread of a web process that keeps its champions current.
 
-It looks for a new promotion when it is told of a change, and every few seconds.
+It looks for a new promotion when it is notified of a change, and every few seconds.
 """
 
 from __future__ import annotations

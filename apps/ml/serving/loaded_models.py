@@ -17,10 +17,10 @@ refused: dict[World, tuple[int, float]] = {}
 """Champion of a world that could not be loaded, and when to try again, monotonic clock."""
 
 asked_at: dict[int, float] = {}
-"""Version that was asked for by name → when it was last asked for, monotonic clock."""
+"""Version that was requested by name → when it was last asked for, monotonic clock."""
 
 asked_versions: dict[int, ServedModel | NotServedError] = {}
-"""Version that was asked for by name → what came of loading it."""
+"""Version that was requested by name → what came of loading it."""
 
 shadows: dict[int, ServedModel | float] = {}
 """Version that forecasts in shadow → its loaded copy, or when to try again to load it, monotonic clock."""

@@ -130,7 +130,7 @@ class Browser:
 
 
 class Unit:
-    """A unit of work in a context of its own.
+    """A unit of work in its own context.
 
     If the browser crashes during a call, the call raises `FetchError` with `FAILED`. It is not retried here, since a
     second request would ignore the delay of the host; the next `open` uses a new browser and a new context. A browser

@@ -1,7 +1,7 @@
 """One running browser: its processes, and the only thread that may use it.
 
 Playwright's synchronous interface may only be used by the thread that started it, leaves an event loop there (in which
-Django refuses to use the database), and can wait for ever. So it runs in a thread of its own: a caller passes a
+Django refuses to use the database), and can wait for ever. So it runs in its own thread: a caller passes a
 function and waits up to a time limit. When that is over, the processes are killed, which ends every wait inside.
 
 Playwright's driver is a child of this process, and the browser a child of the driver in its own process group. When
@@ -171,7 +171,7 @@ class Engine:
         if self._main is not None:
             _kill_group(self._main)
         if self._found.origin is not Origin.REMOTE:
-            # A remote browser goes on, so that no wait inside ends before its driver, which has no files.
+            # A remote browser continues, so that no wait inside ends before its driver, which has no files.
             self._thread.join(KILL_LIMIT)
         self.processes()
         for process in self._known:

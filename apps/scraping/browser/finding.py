@@ -128,7 +128,7 @@ def _candidates(folder: Path) -> Iterator[tuple[Origin, str, str]]:
 
 
 def _playwrights_own() -> str:
-    """Return where Playwright would put a browser; in a thread of its own, since this one may have an event loop."""
+    """Return where Playwright would put a browser; in its own thread, since this one may have an event loop."""
     paths: list[str] = []
 
     def find_path() -> None:

@@ -1,4 +1,4 @@
-"""One page in a context of its own: what it may load, how much, and the response.
+"""One page in its own context: what it may load, how much, and the response.
 
 Everything here runs in the thread of the engine.
 """
@@ -20,7 +20,7 @@ from playwright.sync_api import Response as PlaywrightResponse
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from apps.scraping.politeness import host_of, judge
-from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, LeadsOnError, kept_headers
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, LeadsOnError, stored_headers
 
 MAX_DOCUMENTS: Final = 9
 """Documents per call: the first one and eight redirects of any kind."""
@@ -247,7 +247,7 @@ class Tab:
             status=answer.status if answer else 0,
             body=body,
             fetched_at=datetime.now(UTC),
-            headers=kept_headers(answer.headers.items()) if answer else {},
+            headers=stored_headers(answer.headers.items()) if answer else {},
             seconds=time.monotonic() - began,
         )
 
@@ -413,7 +413,7 @@ def _fetched(url: str, came: Any, limit: int, seconds: float) -> FetchResponse:
         body = base64.b64decode(came["body"], validate=True)
         host_of(came["url"])
         return FetchResponse(
-            str(came["url"]), int(came["status"]), body, datetime.now(UTC), kept_headers(pairs), seconds
+            str(came["url"]), int(came["status"]), body, datetime.now(UTC), stored_headers(pairs), seconds
         )
     except (KeyError, TypeError, ValueError) as error:
         raise FetchError(FetchOutcome.INVALID, f"{url}: the page reported an invalid response: {error}") from error

@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="scraperun",
             name="records",
-            field=models.PositiveIntegerField(default=0, help_text="Matches that the pages told of."),
+            field=models.PositiveIntegerField(default=0, help_text="Matches on the pages."),
         ),
         migrations.AddField(
             model_name="scraperun",
@@ -431,7 +431,7 @@ class Migration(migrations.Migration):
                 (
                     "counts",
                     models.JSONField(
-                        default=list, help_text="Matches told in each of the latest eight visits, oldest first."
+                        default=list, help_text="Matches in each of the latest eight visits, oldest first."
                     ),
                 ),
                 (

@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="scraperun",
             name="worked_at",
-            field=models.DateTimeField(blank=True, help_text="Latest sign of life of its worker.", null=True),
+            field=models.DateTimeField(blank=True, help_text="Latest heartbeat of its worker.", null=True),
         ),
         migrations.AlterField(
             model_name="snapshot",

@@ -1,4 +1,4 @@
-"""One season played: fixtures, true probabilities, scores, final places."""
+"""One simulated season: fixtures, true probabilities, scores, final places."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _double_round_robin() -> Ints:
     first_half = []
     for number in range(ROUNDS // 2):
         pairs = [(circle[i], circle[-1 - i]) for i in range(MATCHES_PER_ROUND)]
-        # The fixed club and every second pair change ends, so that home and away alternate.
+        # The fixed club and every second pair swap home and away, so that home and away alternate.
         first_half.append([(b, a) if (i + number * (i == 0)) % 2 else (a, b) for i, (a, b) in enumerate(pairs)])
         circle = [circle[0], circle[-1], *circle[1:-1]]
     rounds = np.array(first_half)

@@ -12,11 +12,11 @@ import numpy as np
 from apps.matches.records import MatchRecord, MatchStatus, Moment, StatsRecord
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
 from apps.scraping.sandbox.counts import SimulatedCounts, draw_half_time
+from apps.scraping.sandbox.details import SimulatedDetails, SimulatedScore, draw_details
 from apps.scraping.sandbox.market import SimulatedMarket, View
 from apps.scraping.sandbox.play import Play, expected_goals, opening_rounds
 from apps.scraping.sandbox.scores import outcome_probabilities, over_probability, score_grid
 from apps.scraping.sandbox.squads import Squad
-from apps.scraping.sandbox.story import SimulatedScore, Story, draw_story
 from apps.scraping.sandbox.strengths import WorldState
 from apps.scraping.sandbox.timetable import (
     CALLED_OFF_BEFORE,
@@ -57,7 +57,7 @@ class SeasonRecords:
     habits : tuple of two arrays
         See `counts.draw_habits`.
     stories_key : str
-        Key of the random streams from which the stories of the matches are drawn.
+        Key of the random streams from which the details of the matches are drawn.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class SeasonRecords:
         self._made: dict[tuple[int, Phase], MatchRecord] = {}
 
     def records(self, now: datetime, since: datetime | None = None) -> Iterator[MatchRecord]:
-        """Yield the records at `now` in the order of kick-off, without results that were known at `since`."""
+        """Yield the records at `now` ordered by kick-off, without results that were known at `since`."""
         if now < self.season.announced_at:
             return
         for match in self._order:
@@ -107,10 +107,10 @@ class SeasonRecords:
             made = self._made[match, phase] = self._make(match, phase)
         return made
 
-    def story(self, match: int) -> Story:
+    def details(self, match: int) -> SimulatedDetails:
         """Return line-ups, absences and incidents of one match, whether they are published yet or not."""
         clubs = int(self.play.home[match]), int(self.play.away[match])
-        return draw_story(
+        return draw_details(
             f"{self._stories_key} {match}",
             (self._squads[clubs[0]], self._squads[clubs[1]]),
             SimulatedScore(*(column[match] for column in self._goals)),

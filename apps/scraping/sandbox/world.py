@@ -67,7 +67,7 @@ class SimulatedWorld:
         self._records: OrderedDict[int, SeasonRecords] = OrderedDict()
 
     def records(self, now: datetime, since: datetime | None = None) -> Iterator[MatchRecord]:
-        """Yield all records that are known at `now`, season by season in the order of kick-off.
+        """Yield all records that are known at `now`, season by season ordered by kick-off.
 
         Finished matches have result, statistics and odds; matches in play have the status `LIVE` and no goals; coming
         ones are `SCHEDULED` with opening odds, and with closing odds from ten minutes before kick-off.

@@ -63,7 +63,7 @@ class CrawlResult:
     records : list of (datetime, MatchRecord)
         In the order of their pages, each with the moment at which its page was fetched.
     origins : list of Request
-        The page of each record; of a chain alone.
+        The page of each record; only for a chain.
     counts : dict of str to int
         Number of matches by address.
     refusals : list of dict
@@ -107,8 +107,8 @@ class CrawlResult:
 class Fetcher(Protocol):
     """Sends the requests of a crawl: `fetching.SourceFetcher`, or a test's own."""
 
-    def get(self, request: Request, *, kept: Snapshot | None) -> FetchResponse:
-        """Fetch a page; `kept` is the stored one that may still be current. Raises FetchError."""
+    def get(self, request: Request, *, stored: Snapshot | None) -> FetchResponse:
+        """Fetch a page; `stored` is the stored one that may still be current. Raises FetchError."""
         ...
 
 
@@ -246,22 +246,22 @@ class Crawl:
             raise
         if response.status == NOT_MODIFIED and known is not None and kept is not None:
             return replace(kept, fetched_at=response.fetched_at), known.snapshot, True
-        snapshot = snapshots.keep(run=self.run, request=request, response=response, outcome=FetchOutcome.STORED)
+        snapshot = snapshots.store(run=self.run, request=request, response=response, outcome=FetchOutcome.STORED)
         content_type = response.headers.get("content-type", "")
         return Page(response.url, response.body, response.fetched_at, content_type), snapshot, True
 
-    def _fetch(self, request: Request, kept: Snapshot | None) -> FetchResponse:
+    def _fetch(self, request: Request, stored: Snapshot | None) -> FetchResponse:
         """Send a request; the response of a failed one is stored too."""
         self.result.requested += 1
         try:
-            return self.fetcher.get(request, kept=kept)
+            return self.fetcher.get(request, stored=stored)
         except FetchError as error:
             response = error.response
             if response is None:
                 raise
             if error.outcome is FetchOutcome.CHANGED_LAYOUT and self._is_stand_in(response.body):
                 error = self._blocked(request.url, response)
-            snapshots.keep(run=self.run, request=request, response=response, outcome=error.outcome)
+            snapshots.store(run=self.run, request=request, response=response, outcome=error.outcome)
             raise error
 
     def _note_missing(self, request: Request, chain: CrawlResult) -> list[Request]:
@@ -364,7 +364,7 @@ class Crawl:
 
 
 def objection(request: Request, reading: Reading) -> FetchError | None:
-    """Return why a page cannot be believed, from the page alone."""
+    """Return why a page cannot be believed, only from the page."""
     for row in reading.refused:
         if row.is_contradiction:
             return FetchError(FetchOutcome.INVALID, f"{request.url}: {row.reason} | {row.row}")

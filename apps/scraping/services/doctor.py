@@ -94,7 +94,7 @@ def _host(state: HostState) -> Finding:
 
 def _site(name: str, base_url: str, fetcher: SourceFetcher) -> Finding:
     try:
-        response = fetcher.get(Request(f"{base_url}/", "home", FetchMethod.HTTP), kept=None)
+        response = fetcher.get(Request(f"{base_url}/", "home", FetchMethod.HTTP), stored=None)
     except FetchError as error:
         return Finding(f"site {name}", False, error.reason, "`manage.py stack status` shows whether its process runs.")
     return Finding(f"site {name}", True, f"{base_url} answers {response.status}")

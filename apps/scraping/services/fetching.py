@@ -64,13 +64,13 @@ class SourceFetcher:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def get(self, request: Request, *, kept: Snapshot | None) -> FetchResponse:
+    def get(self, request: Request, *, stored: Snapshot | None) -> FetchResponse:
         """Fetch a page by its method as soon as its host may get a request.
 
         Parameters
         ----------
         request : Request
-        kept : Snapshot or None
+        stored : Snapshot or None
             The stored page of this address; over plain HTTP the request is conditional on it.
 
         Raises
@@ -81,8 +81,8 @@ class SourceFetcher:
         self._refuse_if_off()
         request = replace(request, method=self._method(request))
         headers = dict(request.headers)
-        if kept is not None:
-            headers |= politeness.conditional_headers(kept.headers)
+        if stored is not None:
+            headers |= politeness.conditional_headers(stored.headers)
         self._leave_worn_browser(request)
         for _ in range(http.MAX_REDIRECTS + 1):
             try:

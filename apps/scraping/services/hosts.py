@@ -29,7 +29,7 @@ from apps.scraping.responses import NO_SUCH_PAGE, FetchError, FetchOutcome, Fetc
 
 logger = logging.getLogger(__name__)
 
-PATIENCE: Final = 90.0
+TIMEOUT: Final = 90.0
 """Longest wait in seconds for another process that holds the lock of the host."""
 
 JITTER: Final = 0.5
@@ -86,9 +86,9 @@ def fetch_politely(url: str, send: Send, *, policy: FetchPolicy, fetch_robots: F
         When the host is halted, its robots.txt forbids the page or demands too long a delay, or no response came.
     """
     host = host_of(url)
-    with try_lock_of(LockClass.HOST, _lock_number(host), patience=PATIENCE) as is_ours:
+    with try_lock_of(LockClass.HOST, _lock_number(host), timeout=TIMEOUT) as is_ours:
         if not is_ours:
-            raise FetchError(FetchOutcome.TIMEOUT, f"another process has held {host} for {PATIENCE:.0f} s")
+            raise FetchError(FetchOutcome.TIMEOUT, f"another process has held {host} for {TIMEOUT:.0f} s")
         state, _ = HostState.objects.get_or_create(host=host)
         _refuse_if_halted(state, policy.clock())
         robots = _robots(state, url, policy, fetch_robots)
@@ -225,7 +225,7 @@ def _robots(state: HostState, url: str, policy: FetchPolicy, fetch_robots: Fetch
         robots_url = urljoin(url, "/robots.txt")
         response = _wait_and_send(state, lambda: fetch_robots(robots_url), policy.delay, policy, _judge_robots)
     except NotSentError:
-        # Our own decision: it says nothing about the host.
+        # Our own decision, which does not depend on the host.
         raise
     except FetchError as error:
         response = error.response

@@ -88,7 +88,7 @@ def import_files(
 ) -> ImportReport:
     """Read files and store their matches, all in one ingest.
 
-    A file that cannot be read is reported, and the others are stored all the same. Files are read while the ones before
+    A file that cannot be read is reported, and the others are stored anyway. Files are read while the ones before
     them are stored.
 
     Parameters

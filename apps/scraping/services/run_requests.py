@@ -24,7 +24,7 @@ RESULTS_BACK: Final = timedelta(days=3)
 """Days before today whose results are read again: corrections come late."""
 
 CATCH_UP: Final = timedelta(days=62)
-"""Furthest back that a run for results reaches after an outage; a back-fill covers what lies before."""
+"""Furthest back that a run for results reaches after an outage; a back-fill covers what is before."""
 
 FIXTURES_AHEAD: Final = timedelta(days=15)
 ODDS_AHEAD: Final = timedelta(days=1)
@@ -118,11 +118,11 @@ def request_backfill(*, source: Source, start: date, end: date, by: str, now: da
     ------
     SourceIsOffError
     WindowError
-        When the last day lies before the first, or the period is longer than any source reaches back.
+        When the last day is before the first, or the period is longer than any source reaches back.
     """
     _refuse_if_off(source)
     if end < start:
-        raise WindowError(f"The last day, {end}, lies before the first, {start}.")
+        raise WindowError(f"The last day, {end}, is before the first, {start}.")
     if end - start > LONGEST_BACKFILL or end > (now + FIXTURES_AHEAD).date():
         raise WindowError(
             f"No source has matches for all of {start} to {end}. Choose at most forty years, and a last day that is at "

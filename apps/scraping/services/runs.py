@@ -1,7 +1,7 @@
-"""Scrape runs: taken up from their rows, worked on in slices, stored as a whole, ended with an outcome.
+"""Scrape runs: started from their rows, worked on in slices, stored as a whole, ended with an outcome.
 
 A slice takes some seconds, so that a slow source does not keep the others waiting; the next one continues after the
-pages that are stored by then. So does a worker that takes up a run whose worker was lost.
+pages that are stored by then. So does a worker that starts a run whose worker was lost.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SIGN_OF_LIFE: Final = 0.5
 """Shortest time in seconds between two writes of a run's progress."""
 
 ATTEMPTS: Final = 3
-"""How often a run is taken up; one whose worker is lost each time ends as failed."""
+"""How often a run is started; one whose worker is lost each time ends as failed."""
 
 DETAIL_LIMIT: Final = 4_000
 REFUSALS_KEPT: Final = 100
@@ -193,7 +193,7 @@ def _work(
         return _end(run, FetchOutcome.FAILED, clock(), detail=f"No request was sent: {reason}")
     if not _take_up(run, clock()):
         reason = (
-            f"Its worker was lost, or spent its time on stored pages alone, {ATTEMPTS} times, latest at {run.doing}."
+            f"Its worker was lost, or spent its time on stored pages only, {ATTEMPTS} times, latest at {run.doing}."
         )
         return _end(run, FetchOutcome.FAILED, clock(), detail=f"{reason}\nRequest fewer days: they have fewer pages.")
     try:

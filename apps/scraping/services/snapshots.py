@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 
 from apps.scraping.models import LONGEST_URL, ScrapeRun, Snapshot
-from apps.scraping.responses import FetchOutcome, FetchResponse, kept_headers
+from apps.scraping.responses import FetchOutcome, FetchResponse, stored_headers
 from apps.scraping.sources import Page, Request
 
 
@@ -23,7 +23,7 @@ class LostPageError(OSError):
     """The bytes of a stored page are missing or damaged."""
 
 
-def keep(*, run: ScrapeRun, request: Request, response: FetchResponse, outcome: FetchOutcome) -> Snapshot:
+def store(*, run: ScrapeRun, request: Request, response: FetchResponse, outcome: FetchOutcome) -> Snapshot:
     """Store a response and return its row: a new one, or the latest of the address when the page is the same.
 
     `outcome` is the judgement of status and body, before the page is parsed.
@@ -43,7 +43,7 @@ def keep(*, run: ScrapeRun, request: Request, response: FetchResponse, outcome: 
         kind=request.kind,
         fetched_at=response.fetched_at,
         status=response.status,
-        headers=kept_headers(response.headers.items()),
+        headers=stored_headers(response.headers.items()),
         outcome=outcome,
         sha256=digest,
         size=len(response.body),

@@ -149,7 +149,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.end < self.start:
-            raise ValueError(f"window: {self.end} lies before {self.start}")
+            raise ValueError(f"window: {self.end} is before {self.start}")
 
     def __contains__(self, moment: date) -> bool:
         day = moment.date() if isinstance(moment, datetime) else moment
@@ -272,7 +272,7 @@ class Site(Protocol):
         ...
 
 
-def age_that_serves(job: CrawlJob) -> timedelta | None:
+def usable_age(job: CrawlJob) -> timedelta | None:
     """Return the age up to which a stored file is used in a back-fill; None for any other job."""
     return BACKFILL_AGE if job.scope is ScrapeScope.BACKFILL else None
 

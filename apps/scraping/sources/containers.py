@@ -64,7 +64,7 @@ SAVE_ANEW: Final = "save it as .xlsx or .csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class ContainedFile:
     """A file in a container, or why it cannot be read."""
 
     name: str
@@ -72,7 +72,7 @@ class Inside:
     error: str = ""
 
 
-class _Room:
+class _Limits:
     """How much of an archive has been unpacked."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ def is_container(head: bytes) -> bool:
     return head.startswith((*ZIP, *COMPRESSED, OLE))
 
 
-def files_in(name: str, file: BinaryIO) -> Iterator[Inside]:
+def files_in(name: str, file: BinaryIO) -> Iterator[ContainedFile]:
     """Yield the files in a container, in the order of their names, and the sheets of workbooks.
 
     Parameters
@@ -104,86 +104,92 @@ def files_in(name: str, file: BinaryIO) -> Iterator[Inside]:
     file : BinaryIO
         It must be seekable.
     """
-    return _files_in(name, file, _Room(), DEEPEST)
+    return _files_in(name, file, _Limits(), DEEPEST)
 
 
-def _files_in(name: str, file: BinaryIO, room: _Room, levels: int) -> Iterator[Inside]:
+def _files_in(name: str, file: BinaryIO, limits: _Limits, levels: int) -> Iterator[ContainedFile]:
     head = file.read(len(OLE))
     if head == OLE:
         problem = _old_workbook(OLE + file.read(LARGEST_FILE))
         if problem:
-            yield Inside(name, error=problem)
+            yield ContainedFile(name, error=problem)
         return
     for magic, opened in COMPRESSED.items():
         if head.startswith(magic):
             file.seek(0)
-            yield from _compressed(name, opened(file), room, levels)
+            yield from _compressed(name, opened(file), limits, levels)
             return
     try:
         with zipfile.ZipFile(file) as archive:
             entries = sorted((entry for entry in archive.infolist() if not entry.is_dir()), key=lambda e: e.filename)
             names = {entry.filename for entry in entries}
             size = sum(entry.file_size for entry in entries)
-            if (problem := room.take(len(entries), size)) or not levels:
-                yield Inside(name, error=problem or f"it is inside more than {DEEPEST} archives; unpack the outer ones")
+            if (problem := limits.take(len(entries), size)) or not levels:
+                yield ContainedFile(
+                    name, error=problem or f"it is inside more than {DEEPEST} archives; unpack the outer ones"
+                )
             elif "xl/workbook.xml" in names:
                 yield from _workbook(name, file, size)
             elif "xl/workbook.bin" in names or (
                 "mimetype" in names and b"spreadsheet" in archive.open("mimetype").read(100)
             ):
-                yield Inside(name, error=f"a workbook in another format than .xlsx; {SAVE_ANEW}")
+                yield ContainedFile(name, error=f"a workbook in another format than .xlsx; {SAVE_ANEW}")
             elif "[Content_Types].xml" in names or "mimetype" in names:
                 return  # a document of another program
             else:
                 for entry in entries:
-                    yield from _entry(name, archive, entry, room, levels)
+                    yield from _entry(name, archive, entry, limits, levels)
     except DAMAGED as error:
-        yield Inside(name, error=f"the archive is damaged ({error}); fetch it again")
+        yield ContainedFile(name, error=f"the archive is damaged ({error}); fetch it again")
 
 
-def _entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: _Room, levels: int) -> Iterator[Inside]:
+def _entry(
+    name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: _Limits, levels: int
+) -> Iterator[ContainedFile]:
     """Yield one file of an archive, or those inside it."""
     path = entry.filename.replace("\\", "/").lstrip("/")
     inside = readable(f"{name}/{path}")
     if entry.flag_bits & ENCRYPTED:
-        yield Inside(inside, error="it is encrypted; unpack the archive with its password, and import the folder")
+        yield ContainedFile(
+            inside, error="it is encrypted; unpack the archive with its password, and import the folder"
+        )
         return
     try:
         with archive.open(entry) as opened:
             content = opened.read(LARGEST_FILE + 1)
     except NotImplementedError:
-        yield Inside(inside, error="it is compressed in a way that is not supported; unpack the archive")
+        yield ContainedFile(inside, error="it is compressed in a way that is not supported; unpack the archive")
     except DAMAGED as error:
-        yield Inside(inside, error=f"it is damaged ({error}); fetch the archive again")
+        yield ContainedFile(inside, error=f"it is damaged ({error}); fetch the archive again")
     else:
         if is_container(content):
-            yield from _files_in(inside, io.BytesIO(content), room, levels - 1)
+            yield from _files_in(inside, io.BytesIO(content), limits, levels - 1)
         else:
-            yield Inside(inside, content)
+            yield ContainedFile(inside, content)
 
 
-def _compressed(name: str, file: io.BufferedIOBase, room: _Room, levels: int) -> Iterator[Inside]:
+def _compressed(name: str, file: io.BufferedIOBase, limits: _Limits, levels: int) -> Iterator[ContainedFile]:
     """Yield what a compressed file holds, or the files in that."""
     try:
         with file:
             content = file.read(LARGEST_FILE + 1)
     except DAMAGED as error:
-        yield Inside(name, error=f"it is damaged ({error}); fetch it again")
+        yield ContainedFile(name, error=f"it is damaged ({error}); fetch it again")
         return
     inside = f"{name}/{PurePosixPath(name).stem}"
-    if (problem := room.take(1, len(content))) or not levels:
-        yield Inside(name, error=problem or f"it is inside more than {DEEPEST} archives; unpack the outer ones")
+    if (problem := limits.take(1, len(content))) or not levels:
+        yield ContainedFile(name, error=problem or f"it is inside more than {DEEPEST} archives; unpack the outer ones")
     elif content[TAR] == b"ustar":
-        yield Inside(name, error="a tar archive; unpack it, and import the folder")
+        yield ContainedFile(name, error="a tar archive; unpack it, and import the folder")
     elif is_container(content):
-        yield from _files_in(inside, io.BytesIO(content), room, levels - 1)
+        yield from _files_in(inside, io.BytesIO(content), limits, levels - 1)
     else:
-        yield Inside(inside, content)
+        yield ContainedFile(inside, content)
 
 
-def _workbook(name: str, file: BinaryIO, size: int) -> Iterator[Inside]:
+def _workbook(name: str, file: BinaryIO, size: int) -> Iterator[ContainedFile]:
     if size > LARGEST_WORKBOOK:
-        yield Inside(name, error=f"unpacked it has more than {LARGEST_WORKBOOK // 2**20:,} MB; {SAVE_ANEW}")
+        yield ContainedFile(name, error=f"unpacked it has more than {LARGEST_WORKBOOK // 2**20:,} MB; {SAVE_ANEW}")
         return
     from openpyxl import load_workbook  # here, since web processes never read one
 
@@ -194,10 +200,10 @@ def _workbook(name: str, file: BinaryIO, size: int) -> Iterator[Inside]:
             sheets = [(sheet.title, _as_csv(sheet)) for sheet in workbook.worksheets]
     except Exception as error:
         # The library raises whatever its XML parser and its own lookups do.
-        yield Inside(name, error=f"the workbook is damaged ({type(error).__name__}: {error}); {SAVE_ANEW}")
+        yield ContainedFile(name, error=f"the workbook is damaged ({type(error).__name__}: {error}); {SAVE_ANEW}")
         return
     for title, content in sheets:
-        yield Inside(f"{name}/{title}", content)
+        yield ContainedFile(f"{name}/{title}", content)
 
 
 def _as_csv(sheet: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Files that no reader accepts: which of them may hold matches all the same."""
+"""Files that no reader accepts: which of them may hold matches anyway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKED: Final = {
 
 HOME: Final = re.compile(r"(?:home|host)(?:team|teamname|name|club)?|team1|ht")
 AWAY: Final = re.compile(r"(?:away|visitor|visiting|guest)(?:team|teamname|name|club)?|team2|at")
-"""Columns with the two teams, in lower case, letters and digits alone."""
+"""Columns with the two teams, in lower case, only letters and digits."""
 
 JSON_TEAMS: Final = re.compile(r'"(?:home\w*|team1)"\s*:.*"(?:away\w*|team2)"\s*:', re.DOTALL | re.IGNORECASE)
 

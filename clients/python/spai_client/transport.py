@@ -11,8 +11,8 @@ import httpx
 
 from spai_client.problems import retry_after
 
-KEPT_ANSWERS = 256
-"""Answers that are kept with their ETags; the ones used longest ago go first."""
+MOST_CACHED = 256
+"""Answers that are cached with their ETags; the ones used longest ago go first."""
 
 LONGEST_WAIT = 60.0
 """Seconds of `Retry-After` beyond which the caller is told instead of waiting."""
@@ -21,7 +21,7 @@ _SAFE = frozenset({"GET", "HEAD"})
 
 
 class Transport(httpx.BaseTransport):
-    """Repeats requests that a busy server refused, and asks for kept answers by their ETags.
+    """Repeats requests that a busy server refused, and asks for cached answers by their ETags.
 
     429 is repeated for every request. 503 is repeated for reads and for requests with an `Idempotency-Key`: of another
     one nobody knows whether it was carried out.
@@ -31,22 +31,22 @@ class Transport(httpx.BaseTransport):
         self._inner = inner
         self._retries = retries
         self._sleep = sleep
-        self._kept: OrderedDict[tuple[str, str], httpx.Response] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str], httpx.Response] = OrderedDict()
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the answer of the server, or the kept one where the server says that it is still valid."""
+        """Return the answer of the server, or the cached one where the server says that it is still valid."""
         key = (str(request.url), request.headers.get("Accept", ""))
-        kept = None
+        cached = None
         if request.method == "GET" and "If-None-Match" not in request.headers:
             with self._lock:
-                kept = self._kept.get(key)
-        if kept is not None:
-            request.headers["If-None-Match"] = kept.headers["ETag"]
+                cached = self._cache.get(key)
+        if cached is not None:
+            request.headers["If-None-Match"] = cached.headers["ETag"]
         response = self._patient(request)
-        if kept is not None and response.status_code == httpx.codes.NOT_MODIFIED:
+        if cached is not None and response.status_code == httpx.codes.NOT_MODIFIED:
             response.close()
-            return self._keep(key, kept)
+            return self._keep(key, cached)
         if request.method != "GET" or response.status_code != httpx.codes.OK or "ETag" not in response.headers:
             return response
         if "no-store" in response.headers.get("Cache-Control", ""):
@@ -80,8 +80,8 @@ class Transport(httpx.BaseTransport):
 
     def _keep(self, key: tuple[str, str], answer: httpx.Response) -> httpx.Response:
         with self._lock:
-            self._kept[key] = answer
-            self._kept.move_to_end(key)
-            if len(self._kept) > KEPT_ANSWERS:
-                self._kept.popitem(last=False)
+            self._cache[key] = answer
+            self._cache.move_to_end(key)
+            if len(self._cache) > MOST_CACHED:
+                self._cache.popitem(last=False)
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)

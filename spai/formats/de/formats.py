@@ -1,4 +1,4 @@
-"""Numbers without a filter stand in attributes of SVG, which know the decimal point alone."""
+"""Numbers without a filter are in attributes of SVG, which accept only the decimal point."""
 
 DECIMAL_SEPARATOR = "."
 THOUSAND_SEPARATOR = ""

@@ -1,3 +1,3 @@
-"""English dates are those of Great Britain, with the day before the month: the admin writes and reads them so."""
+"""British formats for English: the admin shows and reads dates with the day before the month."""
 
 from django.conf.locale.en_GB.formats import *  # type: ignore[import-untyped]  # noqa: F403

@@ -73,6 +73,6 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"There is no user {options['name']!r}; `manage.py staff list` shows all.")
         if second_factor.remove(user=user, by=command_user(), now=timezone.now()):
-            self.stdout.write(f"The second factor of {user} is removed; a login needs the password alone.")
+            self.stdout.write(f"The second factor of {user} is removed; a login needs only the password.")
         else:
             self.stdout.write(f"{user} has no second factor.")

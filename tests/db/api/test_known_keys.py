@@ -74,7 +74,7 @@ def test_a_key_that_is_revoked_while_it_is_read_is_not_kept(make_key, monkeypatc
 
 
 def test_not_more_keys_are_kept_than_memory_is_for(make_key, monkeypatch):
-    monkeypatch.setattr(known_keys, "KEPT", 2)
+    monkeypatch.setattr(known_keys, "MOST_CACHED", 2)
     made = [make_key(f"feed-{n}") for n in range(5)]
     for each in made:
         services.read_key(each.token, now=NOW)

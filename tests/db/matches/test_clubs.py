@@ -270,6 +270,6 @@ def test_a_club_that_was_stored_under_its_country_joins_that_of_its_league(take)
 def test_a_legal_form_alone_is_refused(take, name):
     report = take([record("2024-03-02", "2-1", home_team=name)], source="feed")
     assert report.refusals[0].reason == (
-        f"the name {name} is a legal form alone, so that the club is not known; write the club's full name"
+        f"the name {name} is only a legal form, so that the club is not known; write the club's full name"
     )
     assert not Team.objects.exists()

@@ -41,7 +41,7 @@ def test_work_is_repeated_when_the_connection_was_lost_and_that_is_said(by):
             cursor.execute("SELECT 42")
             return int(cursor.fetchone()[0])
 
-    assert connections.repeat_when_lost(work, report=said.append, patience=30) == 42
+    assert connections.repeat_when_lost(work, report=said.append, timeout=30) == 42
     assert len(tries) == 2
     (line,) = said
     assert line.startswith("The connection to the database was lost (")
@@ -54,7 +54,7 @@ def test_what_has_another_cause_is_raised_at_once():
             cursor.execute("SELECT nothing FROM nowhere")
 
     with pytest.raises(ProgrammingError):
-        connections.repeat_when_lost(work, report=pytest.fail, patience=30)
+        connections.repeat_when_lost(work, report=pytest.fail, timeout=30)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -70,4 +70,4 @@ def test_a_database_that_stays_away_is_given_up_after_the_patience(monkeypatch):
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
     with pytest.raises(OperationalError, match="connection refused"):
-        connections.repeat_when_lost(work, report=lambda line: None, patience=0.05)
+        connections.repeat_when_lost(work, report=lambda line: None, timeout=0.05)

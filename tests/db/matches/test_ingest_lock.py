@@ -37,7 +37,7 @@ def import_under_way() -> AbstractContextManager[None]:
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch):
-    monkeypatch.setattr(decisions, "PATIENCE", timedelta(milliseconds=100))
+    monkeypatch.setattr(decisions, "TIMEOUT", timedelta(milliseconds=100))
 
 
 @pytest.fixture

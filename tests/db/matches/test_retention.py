@@ -97,7 +97,7 @@ def test_a_young_event_among_old_ones_ends_it(events, now):
 
 def test_the_newest_stay_whatever_their_age_and_so_do_those_that_a_webhook_waits_for(events, now):
     events(20)
-    assert services.delete_events(Retention(now), told_until=5) == Deletion(5)
+    assert services.delete_events(Retention(now), delivered_until=5) == Deletion(5)
     assert services.delete_events(Retention(now)) == Deletion(13)
     assert numbers() == [19, 20]
 

@@ -167,7 +167,7 @@ def test_a_challenger_waits_for_its_graded_matches_in_shadow_where_the_policy_as
     services.compare_due(now=now)
     assert services.promote_due(now=now) == []
     why = services.why_not_by_itself(version, policy=selectors.policy(SANDBOX), now=now)
-    assert why == "It has forecast 0 graded matches in shadow; the policy asks for 50."
+    assert why == "It has forecast 0 graded matches in shadow; the policy requires 50."
     page = admin.get(reverse("admin:ml_modelversion_change", args=[version.pk])).content.decode()
     assert f"Not promoted by itself: {why}" in page
 
@@ -196,9 +196,9 @@ def test_any_version_can_be_returned_to_in_one_step(make_version, champion, oper
         services.promote(version=make_version(number), user=None, reason="newer", now=now)
     promotion = services.rollback(world=SANDBOX, to=champion, user=operator, reason="back to the start", now=now)
     assert (promotion.kind, promotion.version_id) == ("rollback", champion.pk)
-    assert selectors.champion_before(SANDBOX) is None
+    assert selectors.previous_champion(SANDBOX) is None
     services.rollback(world=SANDBOX, to=never, user=operator, reason="one that never served", now=now)
-    assert selectors.champion_before(SANDBOX) is None  # nothing but the champion that was given up
+    assert selectors.previous_champion(SANDBOX) is None  # nothing but the champion that was given up
     with pytest.raises(services.PromotionRefusedError, match="has been champion since"):
         services.rollback(world=SANDBOX, to=never, user=operator, reason="double click", now=now)
     with pytest.raises(services.PromotionRefusedError, match="cannot be served"):

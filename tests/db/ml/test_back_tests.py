@@ -14,7 +14,7 @@ from apps.matches.models import AuditEntry, Ingest, Match, World
 from apps.ml import selectors, services
 from apps.ml.models import BackTest, BackTestForecasts, ClosingGap, ModelVersion, PipelineRun, RetrainingDecision
 from apps.ml.services import back_tests, retention, runs, workspaces
-from apps.ml.services.back_test_results import KeptForecasts, keep
+from apps.ml.services.back_test_results import BackTestResult, store
 from tests.db.ml.test_record import back_test as trained_forecasts
 
 SANDBOX = World.SANDBOX
@@ -50,8 +50,8 @@ def forecasts_of(ids: list[int], home: float) -> bytes:
 
 def ended(run: PipelineRun, ids: list[int], now, *, home: float = 0.7, status: str = "succeeded") -> PipelineRun:
     """End a back-test that forecast some matches."""
-    kept = KeptForecasts(forecasts_of(ids, home), {"league": "2026"}, back_tests.data_snapshot(SANDBOX))
-    keep(run, kept, now=now)
+    kept = BackTestResult(forecasts_of(ids, home), {"league": "2026"}, back_tests.data_snapshot(SANDBOX))
+    store(run, kept, now=now)
     run.status, run.finished_at = status, now
     run.save()
     return run

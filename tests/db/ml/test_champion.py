@@ -67,7 +67,7 @@ def test_a_champion_given_up_for_a_version_that_never_served_is_not_the_one_befo
     for version in (first, bad):
         services.promote(version=version, user=operator, reason="newer", despite=True, now=now)
     services.rollback(world=World.SANDBOX, user=operator, reason="both are worse", now=now, to=spare)
-    assert selectors.champion_before(World.SANDBOX) == first.pk
+    assert selectors.previous_champion(World.SANDBOX) == first.pk
 
 
 def test_a_rollback_to_a_version_with_a_failed_gate_that_never_served_is_refused(make_version, operator, now):

@@ -64,7 +64,7 @@ def test_a_promotion_names_who_decided_and_why(make_version, champion, ada):
 
 def test_a_promotion_in_spite_of_warnings_needs_a_yes(make_version, champion, ada):
     make_version(2, passed=False)
-    with pytest.raises(CommandError, match=r"because of warnings; --yes does it all the same") as refused:
+    with pytest.raises(CommandError, match=r"because of warnings; --yes does it anyway") as refused:
         said("promote", 2, "--reason", "so I wish")
     assert "log loss" in str(refused.value)
     assert selectors.champion(World.SANDBOX).version_id == champion.pk
@@ -254,9 +254,9 @@ def test_a_run_that_failed_is_followed_to_its_reason(db, possible):
 
 
 def test_a_run_that_no_worker_takes_up_is_left_queued(db, possible, monkeypatch):
-    monkeypatch.setattr(of_models, "PATIENCE", -1.0)
+    monkeypatch.setattr(of_models, "TIMEOUT", -1.0)
     monkeypatch.setattr(of_models.time, "sleep", lambda seconds: None)
-    with pytest.raises(CommandError, match=r"No worker has taken up run \d+ .* it stays queued"):
+    with pytest.raises(CommandError, match=r"No worker has started run \d+ .* it stays queued"):
         said("run")
     assert PipelineRun.objects.get().status == "queued"
 

@@ -26,11 +26,11 @@ MINUTE = timedelta(minutes=1)
 def with_people(world: SimulatedWorld, record: MatchRecord, *, now: datetime) -> MatchRecord:
     """The record with what a match centre says of a finished match, and a preview of one to come."""
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-    story = world.season_records(number).story(match)
+    details = world.season_records(number).details(match)
     known_at = min(now - MINUTE, record.kickoff_at - HOUR)
     if record.status == "finished":
-        return replace(record, details=MatchDetails(known_at, lineups=story.lineups))
-    return replace(record, details=MatchDetails(known_at, absences=story.absences))
+        return replace(record, details=MatchDetails(known_at, lineups=details.lineups))
+    return replace(record, details=MatchDetails(known_at, absences=details.absences))
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_an_incident_that_comes_late_is_nothing_that_features_read(stored, world
     record = [record for record in world.records(now) if record.status == "finished"][-1]
     until = now
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-    incidents = world.season_records(number).story(match).incidents
+    incidents = world.season_records(number).details(match).incidents
     assert incidents
     told = replace(record, details=MatchDetails(record.kickoff_at - HOUR, incidents=incidents))
     assert ingest([told], source="sandbox", now=now).changed == 1

@@ -130,7 +130,7 @@ RAW: list[tuple[str, Spoil]] = [
     ("a finished match has away goals", put("away_goals", np.nan)),
     ("a fixture has no home goals", put("home_goals", 1.0, "scheduled")),
     ("a fixture has no away goals", put("away_goals", 0.0, "scheduled")),
-    ("a fixture lies after as_of", put("kickoff_at", BEFORE, "scheduled")),
+    ("a fixture is after as_of", put("kickoff_at", BEFORE, "scheduled")),
     *GOALS,
     *COUNTS,
     *((f"{name} lies between 0 and 20.0", put(name, 20.5)) for name in XG),
@@ -155,7 +155,7 @@ FINISHED: list[tuple[str, Spoil]] = [
 UPCOMING: list[tuple[str, Spoil]] = [
     ("each fixture is there once", again()),
     ("only scheduled matches", put("status", "live")),
-    ("a fixture lies after the export's as_of", put("kickoff_at", BEFORE)),
+    ("a fixture is after the export's as_of", put("kickoff_at", BEFORE)),
     ("a fixture is forecast not before the export's as_of", put("as_of", BEFORE)),
     ("a fixture is forecast not later than its kick-off", as_of_after_kickoff),
     *(

@@ -107,7 +107,7 @@ def test_time_trains_once(champion):
     week = NOW + timedelta(days=7)
     assert services.retrain_due(now=week - timedelta(seconds=1)) == []
     (run,) = services.retrain_due(now=week)
-    assert run.reason == "the newest training began 7.0 days ago (7 days ask for another)"
+    assert run.reason == "the newest training began 7.0 days ago (7 days require another)"
     end(run, at=week + timedelta(hours=1))
     assert services.retrain_due(now=week + timedelta(days=6)) == []
     assert len(services.retrain_due(now=week + timedelta(days=7))) == 1

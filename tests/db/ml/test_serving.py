@@ -69,7 +69,7 @@ def test_a_degraded_process_publishes_nothing_until_a_rollback_to_the_good_versi
     assert services.predict_due(now=now).published["sandbox"] > 100
 
 
-def test_a_damaged_folder_of_a_bundle_is_unpacked_anew(make_version, now, settings):
+def test_a_damaged_folder_of_a_bundle_is_unpacked_again(make_version, now, settings):
     version = make_version(1)
     services.promote(version=version, user=None, reason="first", now=now)
     serving.current(World.SANDBOX, now=now)
@@ -86,7 +86,7 @@ def test_a_state_that_stops_before_its_own_snapshot_observes_what_was_known(make
     assert served.state.observed_until > now - timedelta(hours=1)
 
 
-def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version, world, now):
+def test_the_state_moves_on_by_observing_and_equals_one_built_again(make_version, world, now):
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     before = serving.current(World.SANDBOX, now=now, clock=Clock())
     later = now + timedelta(minutes=20)
@@ -97,21 +97,21 @@ def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version,
     assert (before.data_snapshot, moved.data_snapshot) == (dataset_before(before), report.ingest_id)
     fixtures = dataset.fixtures(fixture_ids())
     serving.forget()
-    anew, _ = feature_states._rebuilt(moved, now=later)
-    anew.schedule(
+    again, _ = feature_states._rebuilt(moved, now=later)
+    again.schedule(
         dataset.schedule(
             World.SANDBOX, start=later - feature_states.SCHEDULE_BACK, until=later + feature_states.SCHEDULE_AHEAD
         )
     )
     asked = fixtures.assign(as_of=later)
-    assert moved.state.describe(asked).tobytes() == anew.describe(asked).tobytes()
+    assert moved.state.describe(asked).tobytes() == again.describe(asked).tobytes()
 
 
 def dataset_before(served):
     return served.bundle.manifest.data_snapshot
 
 
-def test_a_correction_is_left_to_a_worker_that_builds_the_state_anew(make_version, world, now):
+def test_a_correction_is_left_to_a_worker_that_builds_the_state_again(make_version, world, now):
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     first = serving.current(World.SANDBOX, now=now, clock=Clock())
     wrong = next(
@@ -370,7 +370,7 @@ class TestLabelledVersions:
         line.delete()
         assert (self.forecast(served, match_id, now) == without).all()
 
-    def test_ratings_of_earlier_prices_move_on_with_each_result_as_if_built_anew(
+    def test_ratings_of_earlier_prices_move_on_with_each_result_as_if_built_again(
         self, make_version, match_id, world, now
     ):
         served = self.served(make_version, now, estimator="market_aware", inputs="prices before the match")
@@ -379,10 +379,10 @@ class TestLabelledVersions:
         asked_versions.load_asked(now=later)
         moved = serving.version(served.version, now=later)
         assert moved.price_state.observed_until > served.price_state.observed_until
-        _, anew = feature_states._rebuilt(moved, now=later)
+        _, again = feature_states._rebuilt(moved, now=later)
         asked = dataset.fixtures(fixture_ids()).assign(as_of=later)
         described = moved.price_state.describe(asked)
-        assert described.tobytes() == anew.describe(asked).tobytes()
+        assert described.tobytes() == again.describe(asked).tobytes()
         assert described[:, moved.price_state.names.index("price_seen_home")].min() > 0
 
     def test_a_hypothetical_match_has_no_line(self, make_version, match_id, now):

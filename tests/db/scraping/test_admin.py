@@ -161,7 +161,7 @@ def test_a_back_fill_asks_for_its_months(admin, stage):
 
 def test_a_back_fill_that_ends_before_it_begins_is_refused_in_the_form(admin, stage):
     answer = act(admin, stage.source, "back_fill", start="2026-10-03", end="2026-08-15")
-    assert "lies before the first" in answer.content.decode()
+    assert "is before the first" in answer.content.decode()
     assert not ScrapeRun.objects.exists()
 
 

@@ -76,7 +76,7 @@ def switch_off() -> None:
 
 def test_headers_that_a_site_wants_go_with_the_page_and_not_with_its_robots_txt(source, server, clock):
     with opened(source, clock) as fetcher:
-        fetcher.get(replace(page(server), headers=(("x-requested-with", "XMLHttpRequest"),)), kept=None)
+        fetcher.get(replace(page(server), headers=(("x-requested-with", "XMLHttpRequest"),)), stored=None)
     sent = {path: headers.get("x-requested-with") for path, headers, _ in server.asked}
     assert sent == {"/robots.txt": None, "/page": "XMLHttpRequest"}
 
@@ -87,7 +87,7 @@ def test_headers_that_a_site_wants_go_with_the_page_and_not_with_its_robots_txt(
 def test_no_request_leaves_for_a_source_that_is_switched_off_while_its_host_waits(source, server, clock):
     off = pytest.raises(NotSentError, match="No request is sent: It is switched off")
     with opened(source, clock, then=switch_off) as fetcher, off as error:
-        fetcher.get(page(server), kept=None)
+        fetcher.get(page(server), stored=None)
     assert error.value.outcome is FetchOutcome.FAILED
     assert paths(server) == ["/robots.txt"]
     assert clock() == NOW + timedelta(seconds=5)  # nothing is tried again
@@ -95,22 +95,22 @@ def test_no_request_leaves_for_a_source_that_is_switched_off_while_its_host_wait
 
 def test_no_robots_txt_is_requested_by_a_source_that_is_switched_off_while_its_host_waits(source, server, clock):
     with opened(source, clock) as fetcher:
-        fetcher.get(page(server), kept=None)
+        fetcher.get(page(server), stored=None)
     clock.now = NOW + timedelta(days=1, seconds=-2)
     with opened(source, clock) as fetcher:
-        fetcher.get(page(server), kept=None)
+        fetcher.get(page(server), stored=None)
     clock.now = NOW + timedelta(days=1, seconds=1)
     with opened(source, clock, then=switch_off) as fetcher, pytest.raises(FetchError, match="It is switched off"):
-        fetcher.get(page(server), kept=None)
+        fetcher.get(page(server), stored=None)
     assert paths(server) == ["/robots.txt", "/page", "/page"]
 
 
 def test_no_redirect_is_followed_for_a_source_that_is_switched_off_meanwhile(source, server, clock):
     with opened(source, clock) as fetcher:
-        fetcher.get(page(server), kept=None)
+        fetcher.get(page(server), stored=None)
     clock.later(minutes=1)
     with opened(source, clock, then=switch_off) as fetcher, pytest.raises(FetchError, match="It is switched off"):
-        fetcher.get(page(server, "/moved"), kept=None)
+        fetcher.get(page(server, "/moved"), stored=None)
     assert paths(server) == ["/robots.txt", "/page", "/moved"]
 
 
@@ -120,9 +120,9 @@ def test_no_redirect_is_followed_for_a_source_that_is_switched_off_meanwhile(sou
 def test_a_robots_txt_that_moved_is_followed_at_the_pace_of_its_host(source, server, clock, monkeypatch):
     monkeypatch.setattr(Home, "moved_to", "/to?/to?/rules")
     with opened(source, clock) as fetcher:
-        fetcher.get(page(server), kept=None)
+        fetcher.get(page(server), stored=None)
         with pytest.raises(FetchError, match="does not permit"):
-            fetcher.get(page(server, "/secret"), kept=None)
+            fetcher.get(page(server, "/secret"), stored=None)
     assert paths(server) == ["/robots.txt", "/to?/to?/rules", "/to?/rules", "/rules", "/page"]
     assert clock() == NOW + timedelta(seconds=4 * 5)
 
@@ -130,7 +130,7 @@ def test_a_robots_txt_that_moved_is_followed_at_the_pace_of_its_host(source, ser
 def test_a_robots_txt_that_leads_to_another_host_is_not_taken_for_one_that_forbids(source, server, clock, monkeypatch):
     monkeypatch.setattr(Home, "moved_to", f"http://localhost:{server.server_port}/rules")
     with opened(source, clock) as fetcher, pytest.raises(FetchError, match="could not be read") as error:
-        fetcher.get(page(server), kept=None)
+        fetcher.get(page(server), stored=None)
     assert "it redirects to another host" in error.value.reason
     assert error.value.outcome is FetchOutcome.HTTP_ERROR
     assert paths(server) == ["/robots.txt"]
@@ -139,6 +139,6 @@ def test_a_robots_txt_that_leads_to_another_host_is_not_taken_for_one_that_forbi
 def test_a_redirect_is_followed_after_the_pause_that_robots_txt_asks_for(source, server, clock, monkeypatch):
     monkeypatch.setattr(Home, "content", b"User-agent: *\nCrawl-delay: 20\n")
     with opened(source, clock) as fetcher:
-        fetcher.get(page(server, "/moved"), kept=None)
+        fetcher.get(page(server, "/moved"), stored=None)
     assert paths(server) == ["/robots.txt", "/moved", "/page?after=1"]
     assert clock() == NOW + timedelta(seconds=2 * 20)

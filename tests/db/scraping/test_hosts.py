@@ -104,7 +104,7 @@ def test_a_worker_that_died_in_its_request_has_used_its_turn(visitor):
 
 
 def test_another_process_at_the_same_host_goes_first(visitor, monkeypatch):
-    monkeypatch.setattr(hosts, "PATIENCE", 0.1)
+    monkeypatch.setattr(hosts, "TIMEOUT", 0.1)
     with locked_elsewhere(int(LockClass.HOST), hosts._lock_number(host_of(SITE))):
         with pytest.raises(FetchError, match="another process has held fake"):
             visitor.go()

@@ -136,4 +136,4 @@ def test_a_run_whose_kept_pages_alone_use_up_the_time_ends_and_says_so(filled, m
     while not reports or not reports[-1].outcome:
         reports += filled.work(budget=25.0)
     assert (len(reports), reports[-1].outcome) == (ATTEMPTS + 1, "failed")
-    assert "spent its time on stored pages alone" in reports[-1].detail
+    assert "spent its time on stored pages only" in reports[-1].detail

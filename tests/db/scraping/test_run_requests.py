@@ -161,7 +161,7 @@ def test_months_meet_without_a_gap_for_thirty_years():
 @pytest.mark.parametrize(
     ("start", "end", "complaint"),
     [
-        (date(2026, 10, 2), date(2026, 10, 1), "lies before the first"),
+        (date(2026, 10, 2), date(2026, 10, 1), "is before the first"),
         (date(1900, 1, 1), date(2026, 10, 1), "No source has matches for all of"),
         (date(2026, 10, 1), date(2031, 10, 1), "No source has matches for all of"),
     ],

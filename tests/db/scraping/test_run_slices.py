@@ -118,9 +118,9 @@ def test_a_run_that_is_cancelled_ends_after_its_page(filled):
     run = filled.ask()
     original = filled.fetcher.get
 
-    def get(request, *, kept):
+    def get(request, *, stored):
         services.cancel(run=run, by="the operator", now=filled.clock())
-        return original(request, kept=kept)
+        return original(request, stored=stored)
 
     filled.fetcher.get = get
     # Progress is written at most twice a second: the walk looks at the row before the first page and after a pause.

@@ -36,7 +36,7 @@ def keep(run: ScrapeRun, body: bytes, *, minutes: int = 0, status: int = 200, ou
     response = FetchResponse(
         URL, status, body, NOW + timedelta(minutes=minutes), {"etag": '"1"', "set-cookie": "secret"}
     )
-    return snapshots.keep(run=run, request=Request(URL, "feed"), response=response, outcome=outcome)
+    return snapshots.store(run=run, request=Request(URL, "feed"), response=response, outcome=outcome)
 
 
 def test_the_bytes_come_back_as_they_came(run, raw_pages):

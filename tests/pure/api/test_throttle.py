@@ -169,7 +169,7 @@ def test_a_clock_that_goes_back_gives_a_new_window_only_after_a_long_way(shared)
 
 
 def test_many_addresses_are_forgotten_the_oldest_first(shared, monkeypatch):
-    monkeypatch.setattr(throttle, "KEPT", 100)
+    monkeypatch.setattr(throttle, "MOST_COUNTS", 100)
     one = Throttle(shared)
     for number in range(1000):
         admitted(one, 1, client=f"address {number}")

@@ -25,7 +25,7 @@ CUSTOM = yaml.safe_load((GOLDEN.parent / "custom_resources.yaml").read_text(enco
 
 @pytest.fixture(autouse=True)
 def _read_schemas_once(monkeypatch):
-    """kubernetes_validate reads its megabyte of definitions anew for each object."""
+    """kubernetes_validate reads its megabyte of definitions again for each object."""
     monkeypatch.setattr(utils, "schema_contents", schema_contents)
     monkeypatch.setattr(utils, "all_versions", all_versions)
 

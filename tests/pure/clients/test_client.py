@@ -122,7 +122,7 @@ def test_what_must_not_be_stored_is_not_kept():
 
 
 def test_the_answers_used_longest_ago_go_first(monkeypatch):
-    monkeypatch.setattr(transport, "KEPT_ANSWERS", 2)
+    monkeypatch.setattr(transport, "MOST_CACHED", 2)
     replay = Replay()
     for number in (1, 2, 3):
         replay.answers[f"/api/v1/matches/{number}/"] = httpx.Response(200, json=MATCH, headers={"ETag": f'"{number}"'})
@@ -190,7 +190,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def test_the_generated_code_is_that_of_the_recorded_schema(tmp_path):
-    """`make client` writes it anew."""
+    """`make client` writes it again."""
     makefile = (ROOT / "Makefile").read_text()
     options = re.search(r"^GENERATE = \S+ (.*)$", makefile, re.M)[1]
     paths = re.search(r"\$\(GENERATE\) (.*) --output-path \S+$", makefile, re.M)[1]

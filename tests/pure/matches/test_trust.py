@@ -33,4 +33,4 @@ def test_equals_do_not_outrank_each_other(pair):
     ],
 )
 def test_a_decision_has_its_reason(standing, other, why):
-    assert decision(standing=standing, other=other) is why
+    assert decision(stored=standing, other=other) is why

@@ -31,7 +31,7 @@ def told(matches: pd.DataFrame) -> list[str]:
 
 
 def shuffled_after(matches: pd.DataFrame, moment: pd.Timestamp, seed: int = 2) -> pd.DataFrame:
-    """The same matches, with the results that become known at `moment` or later dealt out anew among them."""
+    """The same matches, with the results that become known at `moment` or later dealt out again among them."""
     later = np.flatnonzero(matches["known_at"] >= moment)
     columns = told(matches)
     changed = matches.copy()

@@ -73,7 +73,7 @@ def test_a_comparison_is_part_of_the_card_and_its_table_stays_whole(facts):
 def test_a_labelled_model_says_what_it_looks_at_and_where_it_is_served(facts):
     text = card.markdown(replace(facts, inputs="prices before the match"))
     assert "It uses prices before the match." in text
-    assert "only where it is asked for by name" in text
+    assert "only where it is requested by name" in text
 
 
 def test_a_version_without_measures_has_a_card_all_the_same(facts):

@@ -37,7 +37,7 @@ def first_tested(built) -> datetime:
 
 
 def search(params, matrix, steps, storage, **more):
-    given = {"name": "a study", "storage": storage, "seconds": 60.0, "trials": 3, "say": lambda _: None} | more
+    given = {"name": "a study", "storage": storage, "seconds": 60.0, "trials": 3, "log": lambda _: None} | more
     return tune.search("logit", params, "smoke", matrix, steps, **given)
 
 

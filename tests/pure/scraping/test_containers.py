@@ -16,7 +16,7 @@ from openpyxl import Workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from apps.scraping.sources import containers
-from apps.scraping.sources.containers import DEEPEST, OLE, Inside, files_in, is_container
+from apps.scraping.sources.containers import DEEPEST, OLE, ContainedFile, files_in, is_container
 
 SAVE = "save it as .xlsx or .csv"
 
@@ -53,7 +53,7 @@ def edited(content: bytes, changes: dict[str, tuple[str, str]]) -> bytes:
     return zipped({name: text.encode("utf-8", "surrogateescape") for name, text in files.items()})
 
 
-def read(content: bytes, name: str = "a.zip") -> list[Inside]:
+def read(content: bytes, name: str = "a.zip") -> list[ContainedFile]:
     assert is_container(content)
     return list(files_in(name, io.BytesIO(content)))
 
@@ -72,7 +72,7 @@ def error(content: bytes) -> str:
 
 def test_files_come_in_the_order_of_their_names_with_the_folders_of_the_archive() -> None:
     content = zipped({"b/E1.csv": "2", "b/": "", "a/2018-19/E0.csv": "1"})
-    assert read(content) == [Inside("a.zip/a/2018-19/E0.csv", b"1"), Inside("a.zip/b/E1.csv", b"2")]
+    assert read(content) == [ContainedFile("a.zip/a/2018-19/E0.csv", b"1"), ContainedFile("a.zip/b/E1.csv", b"2")]
 
 
 def test_names_never_lead_out_of_the_archive() -> None:
@@ -81,7 +81,7 @@ def test_names_never_lead_out_of_the_archive() -> None:
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_every_usual_compression_is_read(compression: int) -> None:
-    assert read(zipped({"E0.csv": "Div"}, compression)) == [Inside("a.zip/E0.csv", b"Div")]
+    assert read(zipped({"E0.csv": "Div"}, compression)) == [ContainedFile("a.zip/E0.csv", b"Div")]
 
 
 def test_archives_and_workbooks_inside_are_opened_too() -> None:
@@ -140,7 +140,7 @@ def test_an_encrypted_file_is_named_and_the_others_are_read() -> None:
     content[content.index(b"PK\x01\x02") + 8] |= 1
     content[6] |= 1
     encrypted, plain = read(bytes(content))
-    assert encrypted == Inside(
+    assert encrypted == ContainedFile(
         "a.zip/E0.csv", error="it is encrypted; unpack the archive with its password, and import the folder"
     )
     assert plain.content == b"2"
@@ -279,13 +279,15 @@ PACK = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 
 @pytest.mark.parametrize("form", PACK)
 def test_a_compressed_file_is_read_as_the_file_that_it_holds(form):
-    assert read(PACK[form](b"Div,Date"), f"2020/E0.csv.{form}") == [Inside(f"2020/E0.csv.{form}/E0.csv", b"Div,Date")]
+    assert read(PACK[form](b"Div,Date"), f"2020/E0.csv.{form}") == [
+        ContainedFile(f"2020/E0.csv.{form}/E0.csv", b"Div,Date")
+    ]
 
 
 @pytest.mark.parametrize("form", PACK)
 def test_archives_and_compressed_files_lie_in_one_another(form):
     content = PACK[form](zipped({"E0.csv": "Div"}))
-    assert read(content, f"a.zip.{form}") == [Inside(f"a.zip.{form}/a.zip/E0.csv", b"Div")]
+    assert read(content, f"a.zip.{form}") == [ContainedFile(f"a.zip.{form}/a.zip/E0.csv", b"Div")]
     assert names(zipped({f"E0.csv.{form}": PACK[form](b"Div")})) == [f"a.zip/E0.csv.{form}/E0.csv"]
 
 

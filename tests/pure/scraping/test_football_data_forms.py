@@ -1,4 +1,4 @@
-"""football-data's files as spreadsheets and programs save them anew: separators, decimal signs, dates, encodings."""
+"""football-data's files as spreadsheets and programs save them again: separators, decimal signs, dates, encodings."""
 
 from __future__ import annotations
 

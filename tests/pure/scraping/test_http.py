@@ -23,7 +23,7 @@ from tests.misbehaviour import CSV, Server, started
 
 LIMIT = 0.5
 """Seconds that a fetch may take which is never answered."""
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds that a fetch may take which is answered: more than any busy machine needs."""
 
 
@@ -49,7 +49,7 @@ def authorities():
 
 @pytest.fixture
 def client(authorities):
-    with Client(user_agent="SPAI/0.1.0 (+tests)", timeout=PATIENCE, verify=authorities, allowed=HERE) as opened:
+    with Client(user_agent="SPAI/0.1.0 (+tests)", timeout=TIMEOUT, verify=authorities, allowed=HERE) as opened:
         yield opened
 
 
@@ -186,7 +186,7 @@ def test_a_redirect_on_the_same_host_is_followed(client, server):
 def test_waiting_for_a_turn_before_a_redirect_does_not_count(client, server, monkeypatch):
     waited = []
     monkeypatch.setattr(http, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + sum(waited)))
-    page = client.fetch(server.url + "/moved", on_redirect=lambda _: waited.append(2 * PATIENCE))
+    page = client.fetch(server.url + "/moved", on_redirect=lambda _: waited.append(2 * TIMEOUT))
     assert page.status == 200
 
 
@@ -339,7 +339,7 @@ def secure(certificate, server):
                 accepted, _ = listening.accept()
                 with accepted, context.wrap_socket(accepted, server_side=True) as stream:
                     stream.recv(4096)
-                    stream.sendall(answers.get(timeout=PATIENCE))
+                    stream.sendall(answers.get(timeout=TIMEOUT))
             except (ssl.SSLError, OSError):
                 return
 
@@ -347,7 +347,7 @@ def secure(certificate, server):
         thread.start()
         yield f"https://localhost:{listening.getsockname()[1]}", trusting, answers
         listening.close()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
 
 
 def test_a_certificate_that_nobody_signed_is_an_error_of_http(client, secure):
@@ -359,7 +359,7 @@ def test_a_certificate_that_nobody_signed_is_an_error_of_http(client, secure):
 def test_a_page_over_tls_comes_and_leads_to_no_plain_one(server, secure):
     url, trusting, answers = secure
     answers.put(f"HTTP/1.1 302 Found\r\ncontent-length: 0\r\nlocation: {server.url}/page\r\n\r\n".encode())
-    with Client(user_agent="SPAI", timeout=PATIENCE, verify=trusting, allowed=HERE) as trusted:
+    with Client(user_agent="SPAI", timeout=TIMEOUT, verify=trusting, allowed=HERE) as trusted:
         error = refused(lambda: trusted.fetch(url + "/"))
     assert "from https to http" in error.reason
     assert error.response.status == 302
@@ -378,7 +378,7 @@ def test_a_server_that_accepts_and_never_shakes_hands_is_left(client):
 @pytest.fixture
 def stranger(authorities):
     """A client that may read the public internet alone."""
-    with Client(user_agent="SPAI", timeout=PATIENCE, verify=authorities) as opened:
+    with Client(user_agent="SPAI", timeout=TIMEOUT, verify=authorities) as opened:
         yield opened
 
 
@@ -403,6 +403,6 @@ def test_a_name_that_leads_elsewhere_at_the_second_look_up_is_refused(stranger, 
 
 def test_one_port_of_a_host_can_be_allowed(authorities, server):
     host = server.url.removeprefix("http://")
-    with Client(user_agent="SPAI", timeout=PATIENCE, verify=authorities, allowed=[host]) as client:
+    with Client(user_agent="SPAI", timeout=TIMEOUT, verify=authorities, allowed=[host]) as client:
         assert client.fetch(server.url + "/page").status == 200
         assert "not on the public internet" in refused(lambda: client.fetch("http://127.0.0.1:1/")).reason

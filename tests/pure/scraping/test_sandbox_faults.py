@@ -20,7 +20,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from apps.scraping.sandbox.site import FaultError, Faults, Mode, RequestLog
-from apps.scraping.sandbox.site.log import KEPT
+from apps.scraping.sandbox.site.log import MOST_ENTRIES
 from tests.sandbox_server import ANCHOR, SandboxServer
 
 NOW = ANCHOR + timedelta(minutes=61, seconds=30)
@@ -29,7 +29,7 @@ LIVE = "/matches/1004224/live"
 FILE = "/mmz4281/1819/XA1.csv"
 SOON = 0.25
 """Seconds that a slow or hanging request of these tests takes."""
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which what must happen counts as stuck: more than any busy machine needs."""
 
 
@@ -59,7 +59,7 @@ class Reply:
 
 
 def connection_to(server: SandboxServer) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)
+    return http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=TIMEOUT)
 
 
 def ask(server: SandboxServer, target: str, method: str = "GET", body: object = None, **headers: str) -> Reply:
@@ -452,10 +452,10 @@ def test_a_cleared_log_is_empty_and_goes_on(server: SandboxServer) -> None:
 
 def test_the_log_keeps_the_latest_twenty_thousand() -> None:
     log = RequestLog()
-    for number in range(KEPT + 5):
+    for number in range(MOST_ENTRIES + 5):
         log.end(log.begin("GET", f"/{number}", ""))
     kept = log.entries()
-    assert len(kept) == KEPT == 20_000
+    assert len(kept) == MOST_ENTRIES == 20_000
     assert (kept[0]["path"], kept[-1]["path"]) == ("/5", "/20004")
     assert log.begin("GET", "/", "").in_flight == 1
 
@@ -478,7 +478,7 @@ def test_many_clients_at_once_are_all_served(server: SandboxServer) -> None:
 
 
 def wait_until(true: object) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not true():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not become true in time"
         time.sleep(0.01)

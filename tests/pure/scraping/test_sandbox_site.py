@@ -568,19 +568,19 @@ def test_what_is_kept_never_differs_from_what_is_made_anew(clock: Clock, site: S
     for moment in moments:
         clock.now = moment
         kept += [ask(site, target).body for target in targets]
-        anew = SandboxSite(other, clock)
-        fresh += [ask(anew, target).body for target in targets]
+        again = SandboxSite(other, clock)
+        fresh += [ask(again, target).body for target in targets]
     assert kept == fresh
 
 
 def test_threads_see_what_one_thread_sees(site: SandboxSite) -> None:
     targets = [*PATHS, *(f"/matches/{number}/live" for number in range(1_004_224, 1_004_244))] * 3
     alone = {target: ask(site, target).body for target in targets}
-    anew = SandboxSite(SimulatedWorld(SEED, ANCHOR), Clock())
+    again = SandboxSite(SimulatedWorld(SEED, ANCHOR), Clock())
     with ThreadPoolExecutor(8) as threads:
-        bodies = list(threads.map(lambda target: ask(anew, target).body, targets))
+        bodies = list(threads.map(lambda target: ask(again, target).body, targets))
     assert bodies == [alone[target] for target in targets]
-    assert all(entry["finished"] is not None for entry in anew.log.entries())
+    assert all(entry["finished"] is not None for entry in again.log.entries())
 
 
 # HTTP

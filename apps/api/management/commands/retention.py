@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
-from apps.matches.services import Deletion, keepings
+from apps.matches.services import Deletion, periods_in_force
 
 
 class Command(BaseCommand):
@@ -42,9 +42,9 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{'kind':<26} {'kept':>9} {'would go' if is_dry else 'deleted':>12} {'files':>9} {'bytes':>10}"
         )
-        for kind, keeping in keepings().items():
+        for kind, in_force in periods_in_force().items():
             gone = deleted.get(kind, Deletion())
-            kept = f"{keeping.days} days" if keeping.days else "for ever"
+            kept = f"{in_force.days} days" if in_force.days else "for ever"
             freed = filesizeformat(gone.bytes) if gone.bytes else "-"
             self.stdout.write(f"{kind:<26} {kept:>9} {gone.rows:>12,} {gone.files:>9,} {freed:>10}")
             if kind in errors:

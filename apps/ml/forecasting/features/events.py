@@ -1,4 +1,4 @@
-"""Events in the order of time, made from frames, which the compiled kernels iterate over.
+"""Events in chronological order, made from frames, which the compiled kernels iterate over.
 
 An event is a result that is observed at `known_at`, expected goals (xG) that are observed at `xg_known_at`, or a
 fixture that is described at `as_of`. At the same instant the fixture comes first, because a forecast may use only what
@@ -196,7 +196,7 @@ def result_rows(results: pd.DataFrame) -> EventRows:
 
 
 def _xg_rows(results: pd.DataFrame, rows: EventRows, finished: NDArray[np.bool_]) -> EventRows | None:
-    """Return the expected goals of finished matches as events of their own; None where there are none."""
+    """Return the expected goals of finished matches as their own events; None where there are none."""
     if "xg_known_at" not in results:
         return None
     known_at = _microseconds(results["xg_known_at"])
@@ -210,7 +210,7 @@ def _xg_rows(results: pd.DataFrame, rows: EventRows, finished: NDArray[np.bool_]
 
 
 def _merged(observed: EventRows, later: EventRows) -> EventRows:
-    """Return the events of both in the order of time."""
+    """Return the events of both in chronological order."""
     events, region, competition = (np.concatenate(pair) for pair in zip(observed, later, strict=True))
     order = np.lexsort([events[name] for name in ("match", "kickoff", "kind", "at")])
     return EventRows(events, region, competition).take(order)
@@ -265,7 +265,7 @@ def fixture_row(
 
 
 class Timeline:
-    """Results and fixtures together in the order of time, with the slots of an index.
+    """Results and fixtures together in chronological order, with the slots of an index.
 
     Events are large, so they are not sorted in memory: `part` gathers a slice on demand.
     """

@@ -53,11 +53,11 @@ class TeamsAndCompetitions(ABC):
         """Observe the results and describe the fixtures, in order; fixtures write to `out` from column `first` on."""
         self._teams = grown(self._teams, self._fresh_team, sizes.teams)
         self._competitions = grown(self._competitions, self._fresh_competition, sizes.competitions)
-        self._walk(events, out, first)
+        self._fold(events, out, first)
 
     @abstractmethod
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
-        """Do what `fold` does, with all records in place."""
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
+        """Do the work of `fold`, once the arrays have room for all teams and competitions."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""

@@ -161,7 +161,7 @@ class FormFeatures:
     def features(self) -> tuple[Feature, ...]:
         rows = []
         for number, scope in enumerate(SCOPES):
-            stats = [stat for place, stat in enumerate(STATS) if self._chosen[number, place]]
+            stats = [stat for index, stat in enumerate(STATS) if self._chosen[number, index]]
             for window in self._windows.tolist() if stats else ():
                 rows += [self._mean(scope, window, stat) for stat in stats]
                 rows.append(self._coverage(scope, window))
@@ -240,7 +240,7 @@ def _entrant(event: Any, side: int) -> int:
 
 @njit(cache=True)
 def _pair(event: Any) -> int:
-    """Return the key of two teams, whoever is at home."""
+    """Return the key of two teams, the same for either at home."""
     home, away = event.team[0], event.team[1]
     return (min(home, away) << 32) | max(home, away)
 
@@ -285,18 +285,18 @@ def _sum(rings: Rings, slot: int, season: int, windows: Integers, totals: NDArra
     counts, seasons = rings.counts[slot], rings.seasons[slot]
     found, window = 0, 0
     totals[0] = 0
-    for place in range(rings.used[slot]):
-        if season != ANY_SEASON and seasons[place] != season:
+    for index in range(rings.used[slot]):
+        if season != ANY_SEASON and seasons[index] != season:
             continue
         sums = totals[window]
-        win = np.int32(counts[place, 0] > counts[place, 1])
-        draw = np.int32(counts[place, 0] == counts[place, 1])
+        win = np.int32(counts[index, 0] > counts[index, 1])
+        draw = np.int32(counts[index, 0] == counts[index, 1])
         sums[0] += PRESENT + win
         sums[1] += PRESENT + draw
         sums[2] += PRESENT + 1 - win - draw
         sums[3] += PRESENT + 3 * win + draw
         for count in range(COUNTS):
-            sums[FIRST_COUNT + count] += counts[place, count]
+            sums[FIRST_COUNT + count] += counts[index, count]
         found += 1
         if found == windows[window] and window + 1 < windows.size:
             window += 1

@@ -66,7 +66,7 @@ STATS: Final = ("usual", "strength", "missing")
 class LineupConstants(NamedTuple):
     """Numbers of the family, from ``features.lineups`` of the parameters."""
 
-    latest: int  # matches that coverage looks at, 62 at most
+    latest: int  # latest matches over which coverage is counted, 62 at most
     keep: float  # factor on the starts of a club's players at each of its matches
     rate: float  # share of a surprise that ratings take
     edge_rate: float  # the same of the home edge
@@ -247,8 +247,8 @@ def usual_starters(club: Any, missing: NDArray[np.bool_], eleven: Integers) -> i
 def mean_rating(players: Records, eleven: Integers, count: int, otherwise: float) -> float:
     """Return the mean rating of the first `count` players; those without a start have the rating `otherwise`."""
     total = 0.0
-    for place in range(count):
-        player = players[eleven[place]]
+    for index in range(count):
+        player = players[eleven[index]]
         total += player.rating if player.played > 0 else otherwise
     return total / count
 
@@ -258,16 +258,16 @@ def count_starts(club: Any, keep: float, eleven: Integers, count: int) -> None:
     """Count the starts of one match of a club."""
     for seat in range(SQUAD):
         club.share[seat] *= keep
-    for place in range(count):
+    for index in range(count):
         own, least = -1, 0
         for seat in range(SQUAD):
-            if club.share[seat] > 0.0 and club.player[seat] == eleven[place]:
+            if club.share[seat] > 0.0 and club.player[seat] == eleven[index]:
                 own = seat
             if club.share[seat] < club.share[least]:
                 least = seat
         if own < 0:
             own = least
-            club.player[own] = eleven[place]
+            club.player[own] = eleven[index]
             club.share[own] = 0.0
         club.share[own] += 1.0 - keep
 
@@ -362,9 +362,9 @@ def describe(
 def _shared(one: Integers, first: int, other: Integers, second: int) -> int:
     """Return how many players two lists have in common."""
     count = 0
-    for place in range(first):
+    for index in range(first):
         for where in range(second):
-            if one[place] == other[where]:
+            if one[index] == other[where]:
                 count += 1
     return count
 

@@ -1,4 +1,4 @@
-"""The fold over results and fixtures in the order of time, with the same kernels offline and online."""
+"""The fold over results and fixtures in chronological order, with the same kernels offline and online."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class FeatureState:
         *,
         lineups: pd.DataFrame | None = None,
     ) -> Floats:
-        """Observe results and describe fixtures, merged in the order of time.
+        """Observe results and describe fixtures, merged in chronological order.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class FeatureState:
         block: int = BLOCK,
         threads: int = THREADS,
     ) -> Iterator[FeatureBlock]:
-        """Do what `fold` does, but yield the features block by block, in the order of time.
+        """Do what `fold` does, but yield the features block by block, in chronological order.
 
         The values are the same, rounded to 32 bits, with a fraction of the memory and several families in parallel. Do
         not use the state otherwise until the last block: it reports all results as observed from the start.
@@ -251,7 +251,7 @@ class FeatureState:
         return self._run(None, rows, lineups)
 
     def team_strengths(self, top_of: Mapping[int, int], *, since: datetime, least: int) -> list[TeamStrength]:
-        """Return the strength of each team that has played lately, by `PoissonFilterRatings`.
+        """Return the strength of each team that has played recently, by `PoissonFilterRatings`.
 
         Parameters
         ----------

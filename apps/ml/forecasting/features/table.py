@@ -144,7 +144,7 @@ class LeagueTable(TeamsAndCompetitions):
         rows.append(Feature("table_progress", self.name, match, "season", None, "share", meaning))
         return tuple(rows)
 
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, self._adjustments, events, out, first)
 
 

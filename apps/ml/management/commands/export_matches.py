@@ -17,7 +17,7 @@ from apps.matches.selectors import data_snapshot
 from apps.ml import dataset, selectors, services
 from apps.ml.pipeline import files
 
-PATIENCE = 600.0
+TIMEOUT = 600.0
 """Seconds to wait for the database before the stage fails."""
 
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         profile = options["profile"] or pinned.get("profile") or settings.SPAI_PROFILE
         back_test = pinned.get("back_test", "")
         connections.repeat_when_lost(
-            lambda: self._export(root, world, as_of, profile, back_test), report=self.stdout.write, patience=PATIENCE
+            lambda: self._export(root, world, as_of, profile, back_test), report=self.stdout.write, timeout=TIMEOUT
         )
 
     def _export(self, root: Path, world: World, as_of: datetime, profile: str, back_test: str) -> None:

@@ -12,7 +12,7 @@ from apps.matches import connections
 from apps.ml.registry import RegistryError
 from apps.ml.services import registration
 
-PATIENCE = 600.0
+TIMEOUT = 600.0
 """Seconds to wait for the database before the stage fails."""
 
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             made = connections.repeat_when_lost(
                 lambda: registration.register(options["root"], now=timezone.now()),
                 report=self.stdout.write,
-                patience=PATIENCE,
+                timeout=TIMEOUT,
             )
         except RegistryError as error:
             raise CommandError(str(error)) from error

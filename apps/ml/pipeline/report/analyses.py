@@ -39,7 +39,7 @@ def learning(found: ReportData, pictures: dict[str, str]) -> str:
 
 
 def families(found: ReportData) -> str:
-    """Return the loss without each family of features, and the scores of each family alone."""
+    """Return the loss without each family of features, and the scores with each family as the only one."""
     explained = found.explained
     names = [row["model"] for row in explained["families"][0]["models"]]
     head = [

@@ -61,13 +61,13 @@ def _reliability(rows: Sequence[dict[str, Any]]) -> str:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(8.0, 4.2), sharey=True)
-    for place, (title, which) in enumerate((("before calibration", "before"), ("after calibration", None))):
-        axes[place].plot([0, 1], [0, 1], color=OTHER, linewidth=1)
+    for index, (title, which) in enumerate((("before calibration", "before"), ("after calibration", None))):
+        axes[index].plot([0, 1], [0, 1], color=OTHER, linewidth=1)
         for row in rows:
             bins = row[which]["bins"] if which else row["bins"]
             x, y = [one["mean_p"] for one in bins], [one["frequency"] for one in bins]
-            axes[place].plot(x, y, marker="o", markersize=4, label=row["outcome"], color=COLOURS[row["outcome"]])
-        axes[place].set(title=title, xlabel="forecast probability", xlim=(0, 1), ylim=(0, 1))
+            axes[index].plot(x, y, marker="o", markersize=4, label=row["outcome"], color=COLOURS[row["outcome"]])
+        axes[index].set(title=title, xlabel="forecast probability", xlim=(0, 1), ylim=(0, 1))
     axes[0].set_ylabel("observed frequency")
     axes[0].legend()
     return _svg(figure)
@@ -82,11 +82,11 @@ def _competitions(rows: Sequence[dict[str, Any]]) -> str | None:
     wide = min(4, len(largest))
     high = -(-len(largest) // wide)
     figure, grid = plt.subplots(high, wide, figsize=(2.2 * wide, 2.3 * high), sharex=True, sharey=True, squeeze=False)
-    for place, axes in enumerate(grid.ravel()):
-        if place >= len(largest):
+    for index, axes in enumerate(grid.ravel()):
+        if index >= len(largest):
             axes.set_axis_off()
             continue
-        row = largest[place]
+        row = largest[index]
         axes.plot([0, 1], [0, 1], color=OTHER, linewidth=1)
         for outcome in row["outcomes"]:
             points = [(p, frequency) for n, p, frequency in outcome["points"] if n >= FEWEST]
@@ -148,10 +148,10 @@ def _families(rows: Sequence[dict[str, Any]]) -> str:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6.4, 0.6 + 0.34 * len(rows)))
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         loss = row["loss"]
-        axes.barh(place, loss["mean"], color=OWN, height=0.6)
-        axes.plot([loss["low"], loss["high"]], [place, place], color="#000000", linewidth=1)
+        axes.barh(index, loss["mean"], color=OWN, height=0.6)
+        axes.plot([loss["low"], loss["high"]], [index, index], color="#000000", linewidth=1)
     axes.set_yticks(range(len(rows)), [row["name"].replace("_", " ") for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("log loss added by shuffling, in nats")

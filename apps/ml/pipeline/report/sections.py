@@ -24,9 +24,9 @@ from apps.ml.pipeline.report.tables import (
 NO_LINE = "No prices were quoted for the tested matches, so there is no comparison with the market."
 
 
-def models(found: ReportData) -> str:
+def models(data: ReportData) -> str:
     """Return the scores of all models, and their differences with intervals."""
-    metrics = found.metrics
+    metrics = data.metrics
     best = metrics["best"]
     scores = [
         Row(f"{name} · {metrics['inputs'][name]}", measures(row), name == best)
@@ -38,7 +38,7 @@ def models(found: ReportData) -> str:
             [interval(row[to] and row[to][measure]) for to in ("base", "best") for measure in ("log_loss", "rps")],
             row["model"] == best,
         )
-        for row in found.breakdown["paired"]
+        for row in data.breakdown["paired"]
     ]
     head = ["model", "log loss − base rates", "RPS − base rates", f"log loss − {best}", f"RPS − {best}"]
     return (
@@ -49,32 +49,32 @@ def models(found: ReportData) -> str:
     )
 
 
-def steps(found: ReportData) -> str:
+def steps(data: ReportData) -> str:
     """Return the table of walk-forward steps."""
     rows = [
         Row(step["start"][:10], [step["train_from"][:10], str(step["train_rows"]), str(step["test_rows"])])
-        for step in found.breakdown["steps"]
+        for step in data.breakdown["steps"]
     ]
     return paragraph(
         "Each model is trained on what was known before its step, and forecasts until the next step."
     ) + table(["fitted on", "trained on matches since", "training matches", "test matches"], rows, "Steps")
 
 
-def gates(found: ReportData) -> str:
+def gates(data: ReportData) -> str:
     """Return the list of gates with result and reason."""
     items = []
-    for gate in found.metrics["gates"]:
+    for gate in data.metrics["gates"]:
         result = "passed" if gate["passed"] else "<strong class=no>refused</strong>"
         items.append(f"<li>{result}: {escape(gate['name'])}. {escape(gate['reason'])}.</li>")
     return f"<ul>{''.join(items)}</ul>"
 
 
-def market(found: ReportData) -> str:
+def market(data: ReportData) -> str:
     """Return the comparison with the market: on matches that all lines quote, and with each line separately."""
-    best, lines = found.metrics["best"], found.metrics["benchmarks"]
-    truth = found.metrics["truth"]
+    best, lines = data.metrics["best"], data.metrics["benchmarks"]
+    truth = data.metrics["truth"]
     parts = []
-    together = found.breakdown["together"]
+    together = data.breakdown["together"]
     if together:
         rows = [
             Row(
@@ -125,7 +125,7 @@ def market(found: ReportData) -> str:
                 "noisy than the difference of scores."
             ),
         ]
-    left_out = found.metrics["lines_left_out"]
+    left_out = data.metrics["lines_left_out"]
     if left_out:
         rows = [
             Row(
@@ -150,9 +150,9 @@ def market(found: ReportData) -> str:
     return "".join(parts)
 
 
-def calibration(found: ReportData, pictures: dict[str, str]) -> str:
+def calibration(data: ReportData, pictures: dict[str, str]) -> str:
     """Return scores before and after calibration, and reliability by outcome and by competition."""
-    metrics, rows = found.metrics, found.breakdown["reliability"]
+    metrics, rows = data.metrics, data.breakdown["reliability"]
     by_model = [
         Row(
             name,
@@ -177,7 +177,7 @@ def calibration(found: ReportData, pictures: dict[str, str]) -> str:
         "<h3>Each competition</h3>",
     ]
     if not rows:
-        least = found.breakdown["least_matches"]
+        least = data.breakdown["least_matches"]
         return "".join(
             [
                 *parts,
@@ -216,18 +216,18 @@ def calibration(found: ReportData, pictures: dict[str, str]) -> str:
     )
 
 
-def intervals(found: ReportData) -> str:
+def intervals(data: ReportData) -> str:
     """Return how often the closing line lay inside the intervals of the forecasts."""
-    whole, groups = found.metrics["intervals"], found.breakdown["intervals"]
+    whole, groups = data.metrics["intervals"], data.breakdown["intervals"]
     if whole is None:
-        return paragraph("Too few earlier forecasts have a closing line, so that no interval could be fitted.")
+        return paragraph("Too few earlier forecasts have a closing line to fit intervals.")
     level = f"{whole['level']:.0%}"
     names = (("competitions", "competition"), ("season_parts", "part"), ("weaknesses", "weakness"))
     return "".join(
         [
             paragraph(
-                f"An interval around each probability shall hold the closing line in {level} of the matches. Those of "
-                "each step are fitted to earlier steps."
+                f"An interval around each probability should contain the closing line in {level} of the matches. "
+                "Those of each step are fitted on earlier steps."
             ),
             _covered([{"all": "all matches", **whole}], "all", level),
             *(_covered(groups[table], name, level) for table, name in names),
@@ -252,14 +252,14 @@ def _covered(rows: Sequence[dict[str, Any]], name: str, level: str) -> str:
     return table(head, lines, f"Closing lines inside intervals of {level}, by {name}")
 
 
-def seasons(found: ReportData, pictures: dict[str, str]) -> str:
+def seasons(data: ReportData, pictures: dict[str, str]) -> str:
     """Return the scores by season, by month of the calendar and over time."""
-    rows = found.metrics["seasons"]
+    rows = data.metrics["seasons"]
     return (
         picture(pictures["seasons"], "Log loss by season: the served model and base rates.")
         + _groups(rows, "season", "Scores by season")
         + "<h3>Month of the calendar, years pooled</h3>"
-        + _groups(found.breakdown["groups"]["months"], "month", "Scores by month")
+        + _groups(data.breakdown["groups"]["months"], "month", "Scores by month")
         + picture(
             pictures["months"],
             "Month by month: log loss of the model − base rates, and RPS of the model − closing line.",
@@ -267,14 +267,14 @@ def seasons(found: ReportData, pictures: dict[str, str]) -> str:
     )
 
 
-def competitions(found: ReportData) -> str:
+def competitions(data: ReportData) -> str:
     """Return the scores by competition."""
-    return _groups(found.metrics["competitions"], "competition", "Scores by competition")
+    return _groups(data.metrics["competitions"], "competition", "Scores by competition")
 
 
-def kinds(found: ReportData) -> str:
+def kinds(data: ReportData) -> str:
     """Return the scores by promotion and relegation, by rating gap, by part of the season and by weakness."""
-    groups = found.breakdown["groups"]
+    groups = data.breakdown["groups"]
     return (
         "<h3>Promoted and relegated clubs</h3>"
         + _groups(groups["promotions"], "sides", "Scores by promotion and relegation")
@@ -287,7 +287,7 @@ def kinds(found: ReportData) -> str:
         + note("By the share of the season that the sides have played.")
         + "<h3>Less sure than usual</h3>"
         + _groups(groups["weaknesses"], "weakness", "Scores by the first reason why a forecast is weak")
-        + note("What the page of a match says of a forecast; of several reasons the first counts.")
+        + note("The weaknesses that the page of a match names; of several the first counts.")
     )
 
 

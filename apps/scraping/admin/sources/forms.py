@@ -33,7 +33,7 @@ class PeriodForm(BaseDialogForm):
         cleaned: dict[str, Any] = super().clean() or {}
         start, end = cleaned.get("start"), cleaned.get("end")
         if isinstance(start, date) and isinstance(end, date) and end < start:
-            self.add_error("end", "The last day lies before the first.")
+            self.add_error("end", "The last day is before the first.")
         return cleaned
 
 

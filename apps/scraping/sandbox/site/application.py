@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 FEEDS_KEPT: Final = 64
 """Stages whose entries are cached; each takes about half a megabyte."""
-ANSWERS_KEPT: Final = 64
+MOST_CACHED: Final = 64
 LONGEST_TARGET: Final = 2_000
 
 ROBOTS: Final = b"User-agent: *\nAllow: /\n"
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedAnswer:
     """A response that is valid from one moment to another."""
 
     answer: SiteAnswer
@@ -76,7 +76,7 @@ class SandboxSite:
         self._lock = threading.RLock()
         self._closing = threading.Event()
         self._feeds: OrderedDict[int, FeedWriter] = OrderedDict()
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._cache: OrderedDict[str, _CachedAnswer] = OrderedDict()
         self._players = {player.id: player for squad in world.squads for player in squad}
         self._clubs = {player.id: club for club, squad in zip(CLUBS, world.squads, strict=True) for player in squad}
 
@@ -153,12 +153,12 @@ class SandboxSite:
         number, league = season_and_league(int(stage), FIRST_STAGE_ID)
         feed = self._feed(number, league, now)
 
-        def make() -> _Kept:
+        def make() -> _CachedAnswer:
             since, until = feed.stage.window(now)
             body = feed.month(int(found[1]), int(found[2]), now, since)
-            return _Kept(SiteAnswer(body, JSON, modified_at=since), since, until)
+            return _CachedAnswer(SiteAnswer(body, JSON, modified_at=since), since, until)
 
-        return self._keep(f"feed {stage} {month}", now, make)
+        return self._cached(f"feed {stage} {month}", now, make)
 
     def _live(self, now: datetime, query: str, match: str) -> SiteAnswer:
         feed, view = self._match(match, now)
@@ -182,27 +182,27 @@ class SandboxSite:
         if league is None or season is None:
             raise NotFoundError(f"there is no file of the division {division.upper()} in the season {code}")
 
-        def make() -> _Kept:
+        def make() -> _CachedAnswer:
             stage = self._feed(season.number, league, now).stage
             since, until = stage.window(now)
             records = [stage.record(match, now) for match in stage.matches]
             played = [record for record in records if record.status is MatchStatus.FINISHED]
             body = tables.season_file(sorted(played, key=_by_kickoff))
-            return _Kept(SiteAnswer(body, CSV, modified_at=since), since, until)
+            return _CachedAnswer(SiteAnswer(body, CSV, modified_at=since), since, until)
 
-        return self._keep(f"file {code} {division}", now, make)
+        return self._cached(f"file {code} {division}", now, make)
 
     def _fixtures(self, now: datetime, query: str) -> SiteAnswer:
-        def make() -> _Kept:
+        def make() -> _CachedAnswer:
             stages = [self._feed(self._world.season_at(now).number, league, now).stage for league in LEAGUES]
             windows = [stage.window(now) for stage in stages]
             since, until = max(window[0] for window in windows), min(window[1] for window in windows)
             records = [stage.record(match, now) for stage in stages for match in stage.matches]
             coming = [record for record in records if record.status is MatchStatus.SCHEDULED]
             body = tables.fixtures_file(sorted(coming, key=_by_kickoff))
-            return _Kept(SiteAnswer(body, CSV, modified_at=since), since, until)
+            return _CachedAnswer(SiteAnswer(body, CSV, modified_at=since), since, until)
 
-        return self._keep("fixtures", now, make)
+        return self._cached("fixtures", now, make)
 
     def _robots(self, now: datetime, query: str) -> SiteAnswer:
         return SiteAnswer(ROBOTS, TEXT)
@@ -236,15 +236,15 @@ class SandboxSite:
         feed = self._feed(number, LEAGUES[match // MATCHES_PER_LEAGUE], now)
         return feed, feed.stage.view(match, now)
 
-    def _keep(self, key: str, now: datetime, make: Callable[[], _Kept]) -> SiteAnswer:
+    def _cached(self, key: str, now: datetime, make: Callable[[], _CachedAnswer]) -> SiteAnswer:
         """Return the cached response if it is still valid, else make it."""
-        kept = self._kept.get(key)
-        if kept is None or not kept.since <= now < kept.until:
-            kept = self._kept[key] = make()
-            while len(self._kept) > ANSWERS_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return kept.answer
+        cached = self._cache.get(key)
+        if cached is None or not cached.since <= now < cached.until:
+            cached = self._cache[key] = make()
+            while len(self._cache) > MOST_CACHED:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        return cached.answer
 
     # ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def _answer(self, method: str, path: str, query: str, target: str) -> SiteAnswer:

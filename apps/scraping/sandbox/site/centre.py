@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from apps.matches.records import IncidentKind, IncidentRecord, LineupRecord, Side
+from apps.scraping.sandbox.details import FULL, GOALS, HALF
 from apps.scraping.sandbox.site.addresses import on_clock
 from apps.scraping.sandbox.site.script import json_in_page
 from apps.scraping.sandbox.site.stages import MatchView, SandboxStage
 from apps.scraping.sandbox.squads import SimulatedPlayer
-from apps.scraping.sandbox.story import FULL, GOALS, HALF
 
 STARTED: Final = 3
 FINISHED: Final = 6
@@ -64,7 +64,7 @@ def centre_data(stage: SandboxStage, view: MatchView, players: Mapping[str, Simu
     starts = on_clock(record.kickoff_at).replace(tzinfo=None)
     referee = view.stats.referee
     return {
-        "playerIdNameDictionary": {e.player.source_player_id: e.player.name for e in view.story.lineups},
+        "playerIdNameDictionary": {e.player.source_player_id: e.player.name for e in view.details.lineups},
         "periodMinuteLimits": {"1": HALF, "2": 90, "3": 105, "4": 120},
         "timeStamp": starts.isoformat(sep=" "),
         "attendance": view.stats.attendance if view.is_finished else None,
@@ -106,7 +106,7 @@ def _side(
     stage: SandboxStage,
     players: Mapping[str, SimulatedPlayer],
 ) -> dict[str, Any]:
-    lineup = [entry for entry in view.story.lineups if entry.side is side]
+    lineup = [entry for entry in view.details.lineups if entry.side is side]
     starters = [int(entry.player.source_player_id) for entry in lineup if entry.is_starter]
     ages = [players[entry.player.source_player_id].age for entry in lineup]
     own, half = view.goals[0 if side is Side.HOME else 1], _half_goals(view, side)
@@ -143,7 +143,7 @@ def _stats(view: MatchView, side: Side) -> dict[str, dict[str, int]]:
     """Return the increments of each statistic by minute."""
     found = {}
     for name, field in COUNTED.items():
-        minutes = [minute for minute in view.story.minutes[f"{side.value}_{field}"] if minute <= view.minute]
+        minutes = [minute for minute in view.details.minutes[f"{side.value}_{field}"] if minute <= view.minute]
         found[name] = {str(minute): count for minute, count in sorted(Counter(minutes).items())}
     return found
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from apps.matches.records import IncidentKind, IncidentRecord, Moment, Side
+from apps.scraping.sandbox.details import GOALS, HALF
 from apps.scraping.sandbox.season_records import Phase
 from apps.scraping.sandbox.site.addresses import on_clock, season_name, utc_text
 from apps.scraping.sandbox.site.stages import MatchView, SandboxStage
-from apps.scraping.sandbox.story import GOALS, HALF
 
 STATUSES: Final = {
     Phase.PLANNED: 1,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-KEPT: Final = 20_000
+MOST_ENTRIES: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class RequestLog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: deque[LoggedRequest] = deque(maxlen=KEPT)
+        self._entries: deque[LoggedRequest] = deque(maxlen=MOST_ENTRIES)
         self._in_flight = 0
 
     def begin(self, method: str, path: str, user_agent: str) -> LoggedRequest:

@@ -214,7 +214,7 @@ def calendar_script(stage: SandboxStage, days: set[date]) -> str:
 def preview_page(stage: SandboxStage, view: MatchView) -> bytes:
     """Return the page of a coming match, with its absences once they are published."""
     record = view.record
-    absences = view.story.absences if view.has_preview else ()
+    absences = view.details.absences if view.has_preview else ()
     body = _head(stage, view) + MISSING.substitute(
         home=escape(record.home_team),
         away=escape(record.away_team),
@@ -229,7 +229,7 @@ def centre_page(stage: SandboxStage, view: MatchView, players: Mapping[str, Simu
     record = view.record
     body = _head(stage, view)
     if view.has_lineups:
-        sides = [[entry for entry in view.story.lineups if entry.side is side] for side in Side]
+        sides = [[entry for entry in view.details.lineups if entry.side is side] for side in Side]
         rows = "\n".join(
             "<tr>" + "".join(f"<td>{e.shirt_number} {escape(e.player.name)}</td>" for e in pair) + "</tr>"
             for pair in zip(*sides, strict=True)

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from apps.matches.records import IncidentKind, IncidentRecord, MatchRecord, Side, StatsRecord
+from apps.scraping.sandbox.details import FULL, GOALS, SENDINGS_OFF, SimulatedDetails
 from apps.scraping.sandbox.season_records import CLOSING_BEFORE, Phase, SeasonRecords, phase_at
 from apps.scraping.sandbox.site.addresses import SandboxLeague, on_clock
-from apps.scraping.sandbox.story import FULL, GOALS, SENDINGS_OFF, Story
 from apps.scraping.sandbox.timetable import (
     CALLED_OFF_BEFORE,
     MATCHES_PER_LEAGUE,
@@ -33,7 +33,7 @@ class MatchView:
     Parameters
     ----------
     minute : int
-        The minute of play: 0 before kick-off, `story.FULL` when it is over.
+        The minute of play: 0 before kick-off, `details.FULL` when it is over.
     has_preview, has_lineups : bool
         Whether absences and line-ups are published.
     match : int
@@ -50,9 +50,9 @@ class MatchView:
     match: int
 
     @property
-    def story(self) -> Story:
-        """The whole story, including what is not published yet: the other fields say how far it may be shown."""
-        return self.stage.story(self.match)
+    def details(self) -> SimulatedDetails:
+        """All details, including those that are not published yet; the other fields limit what may be shown."""
+        return self.stage.details(self.match)
 
     @property
     def stats(self) -> StatsRecord:
@@ -75,8 +75,8 @@ class MatchView:
         if not self.has_begun:
             return ()
         if self.is_finished:
-            return self.story.incidents
-        return tuple(incident for incident in self.story.incidents if incident.minute <= self.minute)
+            return self.details.incidents
+        return tuple(incident for incident in self.details.incidents if incident.minute <= self.minute)
 
     @property
     def goals(self) -> tuple[int, int]:
@@ -113,7 +113,7 @@ class SandboxStage:
         self.matches = range(first, first + MATCHES_PER_LEAGUE)
         """Numbers of the matches in the fixture list of the season."""
         self._changes = {match: self._changes_of(records.dates[match]) for match in self.matches}
-        self._stories: dict[int, Story] = {}
+        self._details: dict[int, SimulatedDetails] = {}
 
     @property
     def season(self) -> SimulatedSeason:
@@ -153,12 +153,12 @@ class SandboxStage:
         """Return the days with matches in the site's time zone."""
         return {on_clock(kickoff_at).date() for kickoff_at, _ in self.order(now)}
 
-    def story(self, match: int) -> Story:
-        """Return the story of a match, drawn once."""
-        story = self._stories.get(match)
-        if story is None:
-            story = self._stories[match] = self.records.story(match)
-        return story
+    def details(self, match: int) -> SimulatedDetails:
+        """Return the details of a match, drawn once."""
+        details = self._details.get(match)
+        if details is None:
+            details = self._details[match] = self.records.details(match)
+        return details
 
     def version(self, match: int, now: datetime) -> tuple[int, int]:
         """Return a version of the `MatchView` of a match: equal versions mean equal views."""

@@ -1,7 +1,7 @@
 """The dates of a file: their order of day, month and year is decided from all of them, never row by row.
 
-The site writes ``dd/mm/yy`` or ``dd/mm/yyyy``. Spreadsheets and programs that save its files anew write ``dd.mm.yyyy``,
-``mm/dd/yyyy``, ``yyyy-mm-dd``, ``13-Aug-22``, a time of day behind the date, or the number of days since 1899.
+The site writes ``dd/mm/yy`` or ``dd/mm/yyyy``. Spreadsheets and programs that save its files write ``dd.mm.yyyy``,
+``mm/dd/yyyy``, ``yyyy-mm-dd``, ``13-Aug-22``, a time of day after the date, or the number of days since 1899.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def read_dates(name: str, texts: Iterable[str]) -> dict[str, date]:
 
 
 def has_time_of_day(text: str) -> bool:
-    """Return whether a time is written behind a date; midnight is not one: spreadsheets add it."""
+    """Return whether a time is written after a date; midnight is not one: spreadsheets add it."""
     found = SPREADSHEET_DAY.fullmatch(text.strip())
     if found is not None:
         return bool(found[2]) and not MIDNIGHT.fullmatch(found[2])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from apps.matches.records import CompetitionKey, MatchRecord
-from apps.scraping.sources.base import CrawlJob, Page, ParseError, Reading, Request, ScrapeScope, age_that_serves
+from apps.scraping.sources.base import CrawlJob, Page, ParseError, Reading, Request, ScrapeScope, usable_age
 from apps.scraping.sources.competitions import DIVISIONS, LEAGUES
 from apps.scraping.sources.football_data.reader import MATCH_MISSING, FootballData
 from apps.scraping.sources.years import season_starts
@@ -144,7 +144,7 @@ class FootballDataSite:
             kind,
             about=path.removeprefix("mmz4281/"),
             final_after=final_after,
-            max_age=age_that_serves(job),
+            max_age=usable_age(job),
             may_be_missing=may_be_missing,
             is_file=True,
         )

@@ -25,7 +25,7 @@ ALSO_CALLED: Final[dict[str, tuple[str, ...]]] = {
 MATCH_COLUMNS: Final = (
     "Div", "Country", "League", "Season", "Date", "Time", "HomeTeam", "AwayTeam", "FTHG", "FTAG", "FTR", "HTHG", "HTAG",
 )  # fmt: skip
-"""The columns that say which match it is and how it ended; statistics and prices are named where they are read."""
+"""The columns that identify a match and its result; statistics and prices are named where they are read."""
 
 NEEDED: Final = frozenset({"Date", "HomeTeam", "AwayTeam"})
 """Columns by which a header is recognised, with ``Div`` or ``Country``."""
@@ -38,7 +38,7 @@ SEPARATORS: Final = (",", ";", "\t", "|")
 NOT_NUMBERS: Final = re.compile(
     r"Div|Country|League|Season|Date|Time|HomeTeam|AwayTeam|[FH]TR|Referee|Attendance|.*AHC?h?"
 )
-"""Columns that say nothing about the decimal sign: thousands of spectators have one of their own, and the line of a
+"""Columns that do not show the decimal sign: numbers of spectators have separators of thousands, and the line of a
 handicap may be two numbers, ``-0.5,-1``."""
 
 WITH_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
@@ -208,7 +208,7 @@ def _check_shape(name: str, separator: str, rows: int, *, unseparated: int, shif
             "rows as long as the header",
             name,
             f"{shifted} of its {rows} rows have more numbers than the header has columns: if they have decimal commas, "
-            "save it anew with another separator",
+            "save it again with another separator",
         )
 
 
@@ -232,7 +232,7 @@ def _use_points(name: str, header: list[str], rows: list[list[str]]) -> None:
             "one decimal sign",
             name,
             f"some of its numbers have a decimal comma and some a point: {next(iter(commas))!r}, "
-            f"{next(iter(points))!r}; save it anew with one of them",
+            f"{next(iter(points))!r}; save it again with one of them",
         )
     for row in rows:
         for place, cell in enumerate(row):

@@ -43,8 +43,8 @@ CLOCKS: Final[dict[str, ZoneInfo]] = {
         "Turkey": "Europe/Istanbul",
     }.items()
 }
-"""Time zone of a competition by its region; the package says how it was found. Times of European cups are Central
-European, wherever they are played."""
+"""Time zone of a competition by its region; the docstring of the package explains how it was found. Times of European
+cups are Central European, wherever they are played."""
 
 STATUSES: Final = {
     "awarded": MatchStatus.AWARDED,
@@ -125,7 +125,7 @@ REGIONS: Final = {
     "WAL": "Wales",
     "WLS": "Wales",
 }
-"""Region by the country code behind a team's name; a league counts its clubs to its own region all the same."""
+"""Region by the country code after a team's name; a league counts its clubs to its own region anyway."""
 
 SEASON: Final = re.compile(r"(?<!\d)((?:18|19|20)\d\d)(?:[/-](?:\d\d)?(\d\d))?(?!\d)")
 """In the title, as ``2018/19``, and in the names of the file and its folder, as ``2018-19``."""

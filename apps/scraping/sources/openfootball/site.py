@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from apps.scraping.sources.base import CrawlJob, Page, Reading, Request, ScrapeScope, age_that_serves
+from apps.scraping.sources.base import CrawlJob, Page, Reading, Request, ScrapeScope, usable_age
 from apps.scraping.sources.competitions import OPENFOOTBALL_CODES
 from apps.scraping.sources.openfootball.reader import Openfootball
 from apps.scraping.sources.years import season_starts
@@ -72,7 +72,7 @@ class OpenfootballSite:
                 "file",
                 about=f"{folder}/{code}.json",
                 final_after=final_after,
-                max_age=age_that_serves(job),
+                max_age=usable_age(job),
                 may_be_missing=True,
                 is_file=True,
             )

@@ -5,7 +5,7 @@ is the response of ``getLeagueData/EPL/2020``; before, a script of the page ``le
 a match has the same figures. They are Understat's own for the match, which are not the sum of those of its shots: shots
 of one attack count together.
 
-Only matches that were played are read, each with its day alone, because the zone of the kick-offs changes: against
+Only matches that were played are read, each with only its date, because the zone of the kick-offs changes: against
 known kick-offs it was the United Kingdom's, UTC, UTC+3 or UTC+4, in blocks of months since 2014, and single ones are
 hours off. Of 19,901 days 144 differ from football-data's. xG is used from the next day on (`records.xg_known_at`).
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from apps.scraping.sources.base import CrawlJob, Page, Reading, Request, ScrapeScope, age_that_serves
+from apps.scraping.sources.base import CrawlJob, Page, Reading, Request, ScrapeScope, usable_age
 from apps.scraping.sources.competitions import UNDERSTAT_LEAGUES
 from apps.scraping.sources.understat.reader import Understat
 from apps.scraping.sources.years import season_starts
@@ -69,7 +69,7 @@ class UnderstatSite:
                 "league",
                 about=f"{league}/{year}.json",
                 final_after=datetime(year + 1, 10, 1, tzinfo=UTC),
-                max_age=age_that_serves(job) or AGE,
+                max_age=usable_age(job) or AGE,
                 headers=HEADERS,
                 may_be_missing=True,
             )

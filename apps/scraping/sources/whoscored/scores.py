@@ -157,7 +157,7 @@ def _before(match: Mapping[str, Any], total: Goals, own_extra: Goals | None) -> 
 
 
 def _may_go_on(match: Mapping[str, Any], score: Goals) -> bool:
-    """Return whether a match with this score after 90 minutes can go on: it is level, or the second leg of two."""
+    """Return whether a match with this score after 90 minutes can continue: it is level, or the second leg of two."""
     return score[0] == score[1] or match.get("aggregateWinnerField") is not None
 
 

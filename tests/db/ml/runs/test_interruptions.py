@@ -320,7 +320,7 @@ def test_a_run_whose_worker_was_killed_is_shown_as_interrupted(toy, version, wak
         assert selectors.runs_by_status() == {"running": 1}
         worker.kill()
         worker.wait()
-    wait_until(lambda: selectors.latest_run(World.SANDBOX).status == "interrupted", patience=20)
+    wait_until(lambda: selectors.latest_run(World.SANDBOX).status == "interrupted", timeout=20)
     assert by_stage(selectors.latest_run(World.SANDBOX))["train"] == "interrupted"
     assert selectors.runs_by_status() == {"running": 0, "interrupted": 1}
 
@@ -329,7 +329,7 @@ def test_a_run_whose_worker_was_killed_is_shown_as_interrupted(toy, version, wak
 def test_a_folder_that_another_process_works_in_is_one_interruption_however_often_it_is_tried(
     toy, version, wakes, monkeypatch
 ):
-    monkeypatch.setattr(workspaces, "PATIENCE", 0.0)
+    monkeypatch.setattr(workspaces, "TIMEOUT", 0.0)
     version(created=True)
     run = queued()
     with workspaces.locked(run) as handle:

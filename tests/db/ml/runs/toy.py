@@ -91,8 +91,8 @@ def processes_in(folder: Path) -> list[int]:
     return found
 
 
-def wait_until(condition, worker=None, patience: float = 300.0) -> None:
-    end = time.monotonic() + patience
+def wait_until(condition, worker=None, timeout: float = 300.0) -> None:
+    end = time.monotonic() + timeout
     while time.monotonic() < end:
         if condition():
             return

@@ -1,4 +1,4 @@
-"""Attack and defence after Dixon and Coles, refitted as time goes on over all competitions of a region.
+"""Attack and defence after Dixon and Coles, refitted at intervals over all competitions of a region.
 
 Goals of the home side are Poisson with mean ``home * attack[i] * concession[j]``, those of the away side with
 ``attack[j] * concession[i]`` (Dixon and Coles (1997), "Modelling association football scores and inefficiencies in the

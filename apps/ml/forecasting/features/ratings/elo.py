@@ -60,7 +60,7 @@ class EloRatings(TeamsAndCompetitions):
         )
         return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
 
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
 
 

@@ -76,7 +76,7 @@ class GapRatings(TeamsAndCompetitions):
             ]
         return tuple(rows)
 
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._rates, self._constants, events, out, first)
 
 

@@ -67,7 +67,7 @@ SHARE: Final = 0.7
 """The same as a share of all shots, or of all xG, of a match."""
 
 MARGIN_CAP: Final = 2.5
-"""Goals beyond which a margin says no more."""
+"""Goals beyond which a larger margin has no effect."""
 
 
 class MarketConstants(NamedTuple):
@@ -117,7 +117,7 @@ class MarketRatings(TeamsAndCompetitions):
         )
         return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
 
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
 
 
@@ -177,7 +177,7 @@ def react(ratings: Floats, gain: float) -> None:
 def surprise_of_counts(
     competition: Any, constants: MarketConstants, counted: int, home: float, away: float, price: Floats
 ) -> float:
-    """Return by how much the home side's share of shots or xG exceeded what the price says; then move the mean."""
+    """Return by how much the home side's share of shots or xG exceeded that of the price; move the mean."""
     if np.isnan(home) or np.isnan(away):
         return 0.0
     found = 0.0

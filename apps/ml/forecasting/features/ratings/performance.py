@@ -63,7 +63,7 @@ XG_FROM: Final = 20
 class PerformanceConstants(NamedTuple):
     """Numbers of the family, from ``features.performance`` of the parameters."""
 
-    noise_goals: float  # variance of a performance of goals alone around its mean of 1
+    noise_goals: float  # variance of a performance by goals only around its mean of 1
     noise_counts: float  # the same with all counts
     noise_xg: float  # the same of xG
     start: float  # variance of the long-term strength of an unknown team
@@ -105,7 +105,7 @@ class PerformanceRatings(TeamsAndCompetitions):
             for side, meaning in meanings.items()
         )
 
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._weights, self._constants, events, out, first)
 
 
@@ -172,7 +172,7 @@ def mean_of(competition: Any, side: int, measure: int, event: Any) -> float:
 
 @njit(cache=True)
 def performance_of(competition: Any, weights: Floats, result: Any, side: int, is_counted: bool) -> float:
-    """Return the performance of a side in means of such sides, from goals alone where other counts are missing."""
+    """Return the performance of a side in means of such sides, only from goals where other counts are missing."""
     if not is_counted:
         return result.goals[side] / max(mean_of(competition, side, GOALS, result), 1e-3)
     total = weight = 0.0

@@ -2,7 +2,7 @@
 
 After Constantinou and Fenton (2013), "Determining the level of ability of football teams by dynamic ratings based on
 the relative discrepancies in scores between adversaries", J. Quantitative Analysis in Sports 9, 37-50. Added: new
-teams begin below the mean of their competition, and ratings are pulled to it over the summer.
+teams begin below the mean of their competition, and ratings move towards it over the summer.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class PiConstants(NamedTuple):
 
     rate: float  # step at the venue; lambda of the paper
     catch_up: float  # share of the step at the other venue; gamma
-    spread: float  # goals behind a factor of ten; c
-    level_rate: float  # least share by which the means of a competition move per match
-    level_gap: float  # goals by which a level lower lies below, before its competition has a mean
-    newcomer: float  # the same of an unknown team in a competition that has seen `settled_matches`
+    spread: float  # rating difference for a factor of ten in goals; c
+    level_rate: float  # smallest share by which the means of a competition move with a match
+    level_gap: float  # goals by which a lower level starts below the one above, until its competition has a mean
+    newcomer: float  # goals below the mean at which an unknown team starts, after `settled_matches` matches
     settled_matches: int
     season_pull: float  # share of the way to the mean between two seasons
 
@@ -60,7 +60,7 @@ class PiRatings(TeamsAndCompetitions):
             Feature(name, self.name, side, "all", None, "goals of advantage", text) for name, side, text in rows
         )
 
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
 
 

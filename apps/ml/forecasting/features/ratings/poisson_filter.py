@@ -40,8 +40,8 @@ TEAM: Final = np.dtype(
         ("season", np.int64),
     ]
 )
-"""State of a team: logarithms and their variances, share of late matches with statistics, observed matches, kick-off of
-the latest, id of its latest league season."""
+"""State of a team: logarithms and their variances, share of recent matches with statistics, observed matches, kick-off
+of the latest, id of its latest league season."""
 
 COMPETITION: Final = np.dtype(
     [
@@ -138,7 +138,7 @@ class PoissonFilterRatings(TeamsAndCompetitions):
         found: Floats = means[:, None] * np.exp(own[:, [ATTACK, CONCESSION]] - level)
         return found
 
-    def _walk(self, events: Events, out: Floats, first: int) -> None:
+    def _fold(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._noise, self._dispersion, self._constants, events, out, first)
 
 

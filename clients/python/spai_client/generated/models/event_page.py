@@ -27,10 +27,10 @@ class EventPage:
 
         Attributes:
             results (list[Event]):
-            number (int): Everything up to this number is known now; `next` goes on after it.
+            number (int): Everything up to this number has been received; `next` continues after it.
             newest (int): Number of the newest event, of all.
             oldest (int): Number of the oldest event that is kept.
-            is_reset (bool): Whether events between `after` and `oldest` are no longer kept; fetch the state anew then.
+            is_reset (bool): Whether events between `after` and `oldest` are no longer kept; fetch the state again then.
             has_more (bool): Whether `next` has events now; otherwise ask again later.
             next_ (str):
      """

@@ -24,7 +24,7 @@ T = TypeVar("T", bound="Live")
 
 @_attrs_define
 class Live:
-    """ A match in play: what a source says of it, and the chances that follow from this and the forecast.
+    """ A match in play: what a source reports about it, and the chances that follow from this and the forecast.
 
         Attributes:
             minute (int): Minutes played; 45 and 90 in stoppage time.

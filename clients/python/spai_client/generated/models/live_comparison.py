@@ -23,7 +23,7 @@ T = TypeVar("T", bound="LiveComparison")
 
 @_attrs_define
 class LiveComparison:
-    """ A version in shadow and the champion on the latest matches of its reign that both forecast, at most 1,000.
+    """ A version in shadow and the champion, on the latest matches of that champion that both forecast, at most 1,000.
 
     Scores are null before the first of these matches is graded.
 

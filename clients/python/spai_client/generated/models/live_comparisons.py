@@ -23,7 +23,7 @@ T = TypeVar("T", bound="LiveComparisons")
 
 @_attrs_define
 class LiveComparisons:
-    """ The champion before, if any, and the newest challengers.
+    """ The previous champion, if any, and the newest challengers.
 
         Attributes:
             results (list[LiveComparison]):

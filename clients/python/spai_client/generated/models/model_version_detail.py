@@ -37,7 +37,7 @@ class ModelVersionDetail:
             version (int): Number of the version in its world.
             stage (StageEnum):
             estimator (str): Name in the registry of estimators.
-            inputs (str): What the model may look at.
+            inputs (str): The inputs of the model.
             profile (str):
             rows (int): Matches that it was trained on.
             trained_from (datetime.date):

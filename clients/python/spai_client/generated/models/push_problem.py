@@ -24,7 +24,7 @@ T = TypeVar("T", bound="PushProblem")
 
 @_attrs_define
 class PushProblem:
-    """ A problem with what the client needs to continue: the report, or the next line alone.
+    """ A problem with what the client needs to continue: the report, or only the next line.
 
         Attributes:
             type_ (str): about:blank, or a urn that names the kind of problem.

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="Source")
 
 @_attrs_define
 class Source:
-    """ A place that matches come from. Addresses and permissions are for the operator alone.
+    """ A place that matches come from. Addresses and permissions are only for the operator.
 
         Attributes:
             id (int):

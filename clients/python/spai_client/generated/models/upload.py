@@ -29,7 +29,7 @@ class Upload:
             upload (UUID):
             lines_stored (int): Lines that are stored.
             lines_refused (int): Lines that were refused, each with a reason.
-            next_line (int): Number of the line to go on with, from 1.
+            next_line (int): Number of the line to continue with, from 1.
             created_at (datetime.datetime):
             updated_at (datetime.datetime):
      """

@@ -26,7 +26,7 @@ class WhatIfItem:
     """ A coming fixture by its id, or a pairing of any two teams.
 
         Attributes:
-            match (int | Unset): Id of a coming fixture; alone.
+            match (int | Unset): Id of a coming fixture, without the other members.
             home (str | Unset): Slug of the home team.
             away (str | Unset): Slug of the away team.
             date (datetime.date | Unset): The day, at most a year ahead; that of the set by default.

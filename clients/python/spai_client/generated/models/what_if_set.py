@@ -31,7 +31,7 @@ class WhatIfSet:
 
         Attributes:
             kind (WhatIfSetKindEnum): * `what_if_set` - what_if_set
-            items (list[WhatIfItem]): 1 to 50,000; each has a line of its own in the result.
+            items (list[WhatIfItem]): 1 to 50,000; each has its own line in the result.
             world (WorldEnum | Unset): * `real` - real
                 * `sandbox` - sandbox
             date (datetime.date | Unset): Day of pairings without one; the next Saturday by default.

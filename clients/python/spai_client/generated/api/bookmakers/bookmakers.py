@@ -116,7 +116,7 @@ def sync_detailed(
     if_none_match: str | Unset = UNSET,
 
 ) -> Response[Any | Bookmakers | Problem]:
-    """ Bookmakers whose prices stand for the market
+    """ Bookmakers whose prices represent the market
 
      In the order in which they are taken: of each match the first one that quotes it counts.
 
@@ -149,7 +149,7 @@ def sync(
     if_none_match: str | Unset = UNSET,
 
 ) -> Any | Bookmakers | Problem | None:
-    """ Bookmakers whose prices stand for the market
+    """ Bookmakers whose prices represent the market
 
      In the order in which they are taken: of each match the first one that quotes it counts.
 
@@ -177,7 +177,7 @@ async def asyncio_detailed(
     if_none_match: str | Unset = UNSET,
 
 ) -> Response[Any | Bookmakers | Problem]:
-    """ Bookmakers whose prices stand for the market
+    """ Bookmakers whose prices represent the market
 
      In the order in which they are taken: of each match the first one that quotes it counts.
 
@@ -210,7 +210,7 @@ async def asyncio(
     if_none_match: str | Unset = UNSET,
 
 ) -> Any | Bookmakers | Problem | None:
-    """ Bookmakers whose prices stand for the market
+    """ Bookmakers whose prices represent the market
 
      In the order in which they are taken: of each match the first one that quotes it counts.
 

@@ -170,7 +170,7 @@ def sync_detailed(
     if_none_match: str | Unset = UNSET,
 
 ) -> Response[Any | PaginatedMatchList | Problem]:
-    """ Matches in the order of kick-off
+    """ Matches ordered by kick-off
 
      Return one page of matches.
 
@@ -227,7 +227,7 @@ def sync(
     if_none_match: str | Unset = UNSET,
 
 ) -> Any | PaginatedMatchList | Problem | None:
-    """ Matches in the order of kick-off
+    """ Matches ordered by kick-off
 
      Return one page of matches.
 
@@ -279,7 +279,7 @@ async def asyncio_detailed(
     if_none_match: str | Unset = UNSET,
 
 ) -> Response[Any | PaginatedMatchList | Problem]:
-    """ Matches in the order of kick-off
+    """ Matches ordered by kick-off
 
      Return one page of matches.
 
@@ -336,7 +336,7 @@ async def asyncio(
     if_none_match: str | Unset = UNSET,
 
 ) -> Any | PaginatedMatchList | Problem | None:
-    """ Matches in the order of kick-off
+    """ Matches ordered by kick-off
 
      Return one page of matches.
 

@@ -153,7 +153,7 @@ def sync_detailed(
      Up to 10,000 items: ids of matches, or pairings of two teams. Each has a forecast or an error, in
     the order of the items; equal items have equal answers. A match has its latest forecast that was
     published before kick-off; a coming fixture without one, and a pairing, one that is made now and not
-    stored. With `Accept: application/x-ndjson` each answer is a line of its own.
+    stored. With `Accept: application/x-ndjson` each answer is on its own line.
 
     Args:
         format_ (PredictionsBatchFormat | Unset):
@@ -192,7 +192,7 @@ def sync(
      Up to 10,000 items: ids of matches, or pairings of two teams. Each has a forecast or an error, in
     the order of the items; equal items have equal answers. A match has its latest forecast that was
     published before kick-off; a coming fixture without one, and a pairing, one that is made now and not
-    stored. With `Accept: application/x-ndjson` each answer is a line of its own.
+    stored. With `Accept: application/x-ndjson` each answer is on its own line.
 
     Args:
         format_ (PredictionsBatchFormat | Unset):
@@ -226,7 +226,7 @@ async def asyncio_detailed(
      Up to 10,000 items: ids of matches, or pairings of two teams. Each has a forecast or an error, in
     the order of the items; equal items have equal answers. A match has its latest forecast that was
     published before kick-off; a coming fixture without one, and a pairing, one that is made now and not
-    stored. With `Accept: application/x-ndjson` each answer is a line of its own.
+    stored. With `Accept: application/x-ndjson` each answer is on its own line.
 
     Args:
         format_ (PredictionsBatchFormat | Unset):
@@ -265,7 +265,7 @@ async def asyncio(
      Up to 10,000 items: ids of matches, or pairings of two teams. Each has a forecast or an error, in
     the order of the items; equal items have equal answers. A match has its latest forecast that was
     published before kick-off; a coming fixture without one, and a pairing, one that is made now and not
-    stored. With `Accept: application/x-ndjson` each answer is a line of its own.
+    stored. With `Accept: application/x-ndjson` each answer is on its own line.
 
     Args:
         format_ (PredictionsBatchFormat | Unset):

@@ -155,7 +155,7 @@ def sync_detailed(
     """ The forecast of a match of any two teams
 
      The forecast uses what is known now: both teams keep their ratings of today. Nothing is stored. Past
-    matches have forecasts of their own, published before their kick-off.
+    matches have their own forecasts, published before their kick-off.
 
     Args:
         away (str):
@@ -204,7 +204,7 @@ def sync(
     """ The forecast of a match of any two teams
 
      The forecast uses what is known now: both teams keep their ratings of today. Nothing is stored. Past
-    matches have forecasts of their own, published before their kick-off.
+    matches have their own forecasts, published before their kick-off.
 
     Args:
         away (str):
@@ -248,7 +248,7 @@ async def asyncio_detailed(
     """ The forecast of a match of any two teams
 
      The forecast uses what is known now: both teams keep their ratings of today. Nothing is stored. Past
-    matches have forecasts of their own, published before their kick-off.
+    matches have their own forecasts, published before their kick-off.
 
     Args:
         away (str):
@@ -297,7 +297,7 @@ async def asyncio(
     """ The forecast of a match of any two teams
 
      The forecast uses what is known now: both teams keep their ratings of today. Nothing is stored. Past
-    matches have forecasts of their own, published before their kick-off.
+    matches have their own forecasts, published before their kick-off.
 
     Args:
         away (str):

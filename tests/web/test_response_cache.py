@@ -16,9 +16,9 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from apps.api import services
-from apps.api.rest.access import access_to_kept
-from spai.buffering import KeptResponses
-from spai.buffering.kept import KEEP
+from apps.api.rest.access import access_to_cached
+from spai.buffering import ResponseCache
+from spai.buffering.response_cache import CACHE_PERMISSION
 from spai.buffering.wsgi import call, environ_of
 from spai.request_metrics import count
 from tests.pure.test_buffering import Client as AsgiClient
@@ -27,7 +27,7 @@ from tests.web.conftest import NOON, made_now
 
 def admit(scope):
     """Do what `spai.front` does, which no test can import: it starts a process."""
-    return access_to_kept({name: value for name, value in environ_of(scope).items() if name in META})
+    return access_to_cached({name: value for name, value in environ_of(scope).items() if name in META})
 
 
 META = ("REMOTE_ADDR", "HTTP_AUTHORIZATION", "HTTP_X_API_KEY")
@@ -35,10 +35,10 @@ ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Site:
-    """The Django application with kept responses in front of it, in this thread."""
+    """The Django application with cached responses in front of it, in this thread."""
 
     def __init__(self) -> None:
-        self.kept = KeptResponses(lambda: True, admit=admit, sent=count, clock=NOON.timestamp)
+        self.kept = ResponseCache(lambda: True, admit=admit, sent=count, clock=NOON.timestamp)
         self.django = WSGIHandler()
 
     def scope(self, path, **headers):
@@ -52,7 +52,7 @@ class Site:
         stamp = self.kept.stamp(scope)
         response = call(self.django, environ)
         self.kept.store(scope, environ, response, stamp)
-        self.keep = environ.get(KEEP)
+        self.keep = environ.get(CACHE_PERMISSION)
         return response
 
     def fast(self, path, **headers):

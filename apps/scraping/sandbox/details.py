@@ -1,7 +1,7 @@
-"""The story of one match: line-ups, absences, and the minutes of goals, cards, substitutions and counts.
+"""The details of one match: line-ups, absences, and the minutes of goals, cards, substitutions and counts.
 
-Scores and statistics are drawn first (`scores`, `counts`); the story is drawn to fit them, from a random stream of its
-own for each match, so that drawing it changes no other number of the world.
+Scores and statistics are drawn first (`scores`, `counts`); the details are drawn to fit them, from a random stream
+for each match, so that drawing them changes no other number of the world.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class SimulatedScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class SimulatedDetails:
     """Line-ups, absences and incidents of one match, and the minutes of its statistics.
 
     Parameters
@@ -91,8 +91,8 @@ class _Presence:
         ]
 
 
-def draw_story(key: str, squads: tuple[Squad, Squad], score: SimulatedScore, stats: StatsRecord) -> Story:
-    """Draw the story of one match; equal keys and statistics give equal stories."""
+def draw_details(key: str, squads: tuple[Squad, Squad], score: SimulatedScore, stats: StatsRecord) -> SimulatedDetails:
+    """Draw the details of one match; equal keys and statistics give equal details."""
     rng = random.Random(f"story {key}")
     absences: list[AbsenceRecord] = []
     lineups: list[LineupRecord] = []
@@ -109,7 +109,7 @@ def draw_story(key: str, squads: tuple[Squad, Squad], score: SimulatedScore, sta
         incidents += _cards(rng, side, presence, yellow, red)
     incidents += _goals(rng, presences, score)
     incidents.sort(key=lambda incident: (incident.minute, incident.kind not in GOALS))
-    return Story(tuple(absences), tuple(lineups), tuple(incidents), _minutes(rng, stats, incidents))
+    return SimulatedDetails(tuple(absences), tuple(lineups), tuple(incidents), _minutes(rng, stats, incidents))
 
 
 def _absent(rng: random.Random, squad: Squad) -> list[SimulatedPlayer]:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from spai.buffering import BufferedApplication, KeptResponses
-from spai.buffering.kept import KEEP, OVERHEAD
+from spai.buffering import BufferedApplication, ResponseCache
+from spai.buffering.response_cache import CACHE_PERMISSION, OVERHEAD
 from spai.buffering.wsgi import WsgiResponse
 from tests.pure.test_buffering import Client
 
@@ -22,12 +22,12 @@ HEADERS = [
 
 
 class Site:
-    """Kept responses whose surroundings a test sets."""
+    """Cached responses whose surroundings a test sets."""
 
     def __init__(self, **options) -> None:
         self.now, self.is_current, self.sent = 1000.0, True, []
         self.added = [("Cache-Control", "no-cache")]
-        self.kept = KeptResponses(
+        self.kept = ResponseCache(
             lambda: self.is_current,
             admit=lambda scope: self.added,
             sent=lambda *about: self.sent.append(about[:3]),
@@ -38,7 +38,7 @@ class Site:
     def store(self, path="/m/1", *, about="1", until=2000.0, body=b"body", response=None, stamp=0, headers=()):
         scope = Client(path=path, headers=headers).scope
         response = response or WsgiResponse(200, HEADERS, body)
-        self.kept.store(scope, {KEEP: (about, until, "match-prediction")}, response, stamp)
+        self.kept.store(scope, {CACHE_PERMISSION: (about, until, "match-prediction")}, response, stamp)
 
     def find(self, path="/m/1", *, headers=(), method="GET"):
         scope = Client(method=method, path=path, headers=headers).scope
@@ -196,12 +196,12 @@ def test_the_application_is_asked_once_for_many_equal_requests():
 
     def application(environ, start_response):
         asked.append(environ["PATH_INFO"])
-        environ[KEEP] = ("1", 2e9, "view")
+        environ[CACHE_PERMISSION] = ("1", 2e9, "view")
         start_response("200 OK", HEADERS)
         return [b"body"]
 
-    kept = KeptResponses(lambda: True, admit=lambda scope: [], sent=lambda *about: None)
-    front = BufferedApplication(application, threads=1, kept=kept)
+    kept = ResponseCache(lambda: True, admit=lambda scope: [], sent=lambda *about: None)
+    front = BufferedApplication(application, threads=1, cache=kept)
 
     async def ask_three_times():
         clients = [Client(path="/m/1") for _ in range(3)]
