@@ -262,7 +262,7 @@ def swaps(served: Any, folder: Path) -> list[Measure]:
     def swap(version: Any) -> float:
         promote(version=version, user=None, reason="benchmark", now=datetime.now(UTC))
         began = time.perf_counter()
-        serving.look_again()
+        serving.request_refresh()
         now_served = serving.current(world, now=now)
         assert now_served is not None
         expected.setdefault(version.number, serving.forecast(now_served, row, now=now).probabilities.tolist())
@@ -350,7 +350,7 @@ def main() -> int:
             site = Site(port, web, postgres)
             keys = api_keys()
             measures += stored(site, ids, args.seconds, keys) + what_if(site, args.seconds, keys)
-        serving.keep_current(clock=timezone.now, rounds=1)
+        serving.refresh_models(clock=timezone.now, rounds=1)
         served = serving.latest(version.world, now=timezone.now())
         measures += one_row(served) + mlflow_serve(version, served, folder, free_port()) + swaps(served, folder)
     print_measures(f"single forecasts, {len(ids)} matches, one worker", measures, args.json)

@@ -29,7 +29,7 @@ BOOTSTRAP = BASE / "requirements" / "bootstrap.txt"
 STAMP = VENV / "installed.sha256"
 PAUSE = 10
 """Seconds between two signs of life while packages are fetched."""
-PATIENCE = 120
+TIMEOUT = 120
 """Seconds after which an interpreter or apt counts as not working: a busy machine takes long, and then .venv stays."""
 MEGABYTE = 1_000_000
 # Left out are tests of packages, and 15,000 generated files for the charts of a report that a worker makes at times.
@@ -92,7 +92,7 @@ def probe(python: str) -> Python:
     """Return what the interpreter `python` is; an empty version when it does not run."""
     try:
         command = [python, "-c", PROBE]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
         numbers, path = answer.splitlines()
         major, minor, is_ordinary, is_complete = (int(number) for number in numbers.split())
         return Python((major, minor), path, bool(is_ordinary), bool(is_complete))
@@ -177,7 +177,7 @@ def apt_has(package: str) -> bool:
     """Whether apt can install `package`."""
     command = ["apt-cache", "show", "--no-all-versions", package]
     try:
-        return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 0
     except (OSError, subprocess.SubprocessError):
         return False
 

@@ -40,7 +40,7 @@ POLL_SECONDS = 5.0
 """Longest time between two reads of the events when there is no notification; every commit sends one. Also the longest
 time without a query of the session that holds the relay's lock."""
 
-DRAIN_LOOK_SECONDS = 0.5
+DRAIN_CHECK_SECONDS = 0.5
 """Time between two looks whether this process is about to be stopped."""
 
 feed = LiveFeed()
@@ -86,7 +86,7 @@ async def drain_in_time() -> None:
     """End the connections once this process is about to be stopped; nothing to do where no signal would come."""
     if settings.SPAI_STOP_MARK:
         while not is_draining():
-            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+            await asyncio.sleep(DRAIN_CHECK_SECONDS)
         connections.drain()
 
 
@@ -181,7 +181,7 @@ connections = OpenConnections(
     most_of_address=settings.SPAI_PUSH_CONNECTIONS_OF_ADDRESS,
     page_origins=settings.SPAI_PAGE_ORIGINS,
     # Before the last second, in which the server ends what is left.
-    drain_seconds=max(0.0, settings.SPAI_DRAIN_SECONDS - DRAIN_LOOK_SECONDS - 1),
+    drain_seconds=max(0.0, settings.SPAI_DRAIN_SECONDS - DRAIN_CHECK_SECONDS - 1),
 )
 event_stream = EventStream(feed, connections, settings.SPAI_PUSH_ORIGINS)
 buffered = BufferedApplication(wsgi_application, threads=1, alive={"role": settings.SPAI_ROLE}, is_draining=is_draining)

@@ -109,7 +109,7 @@ class ChangeListener:
     def _read(self, session: psycopg.Connection[Any]) -> None:
         while True:
             self._notified = False
-            asked_at = time.monotonic()
+            requested_at = time.monotonic()
             events = session.execute(_EVENTS, [self._number]).fetchall()
             new = [(topic, key) for event_id, topic, key, _ in events if event_id not in self._told]
             if len(events) == LIMIT or any(topic.startswith(OF_EVERYTHING) for topic, _ in new):
@@ -121,4 +121,4 @@ class ChangeListener:
             # A notification that came with the answer is of a commit that the query may not have seen.
             if not self._notified:
                 break
-        self._answered_at = asked_at
+        self._answered_at = requested_at

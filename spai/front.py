@@ -75,7 +75,7 @@ def response_cache() -> ResponseCache:
         must_follow()
         kept.drop(about)
         # Only a possible promotion is checked at once: facts change often.
-        serving.look_again(at_once=about is None)
+        serving.request_refresh(at_once=about is None)
 
     listener = ChangeListener(changed)
     kept = ResponseCache(listener.is_current, admit=admit, sent=count)

@@ -15,10 +15,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 application = get_wsgi_application()
 
 
-def _keep_current() -> None:
+def _refresh_models() -> None:
     from apps.ml import serving
 
-    serving.keep_current(clock=timezone.now)
+    serving.refresh_models(clock=timezone.now)
 
 
 def _watch_keys() -> None:
@@ -29,4 +29,4 @@ def _watch_keys() -> None:
 
 threading.Thread(target=_watch_keys, name="api-keys", daemon=True).start()
 if settings.SPAI_ROLE == "web":
-    threading.Thread(target=_keep_current, name="models", daemon=True).start()
+    threading.Thread(target=_refresh_models, name="models", daemon=True).start()

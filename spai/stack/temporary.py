@@ -30,7 +30,7 @@ ATTEMPTS = 5
 """Ports to try: another process may take one between its choice and the start of the server."""
 TIMEOUT = 120.0
 """Seconds after which a server that runs but does not answer counts as stuck."""
-STOP_PATIENCE = 30.0
+STOP_TIMEOUT = 30.0
 """Seconds after which a server that does not stop is killed."""
 OF_A_STACK = (
     *("SPAI_", "DATABASE_", "REDIS_", "CELERY_", "MLFLOW_", "PROMETHEUS_"),
@@ -153,7 +153,7 @@ class TemporaryServers:
             process.send_signal(signal.SIGINT)
         for process in self.processes:
             try:
-                process.wait(timeout=STOP_PATIENCE)
+                process.wait(timeout=STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

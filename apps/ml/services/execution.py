@@ -36,7 +36,7 @@ ATTEMPTS: Final = 3
 PUSH_LIMIT: Final = timedelta(minutes=10)
 """Time limit of the copy of a run's files to the DVC remote."""
 
-STOP_PATIENCE: Final = 5.0
+STOP_TIMEOUT: Final = 5.0
 """Seconds to wait, after a SIGTERM has ended a stage, for the SIGTERM of the worker: then both are shutting down."""
 
 
@@ -173,7 +173,7 @@ class Execution:
     def _note_crash(self, crash: signal.Signals) -> None:
         """Record that a signal ended a stage, unless the worker is shutting down too."""
         if crash in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            end = time.monotonic() + STOP_PATIENCE
+            end = time.monotonic() + STOP_TIMEOUT
             while time.monotonic() < end:
                 if self.is_stopping():
                     raise RunInterruptedError(STOPPED)

@@ -39,10 +39,10 @@ def current(
 
     Only workers may rebuild the state after a correction of a known result, which takes up to a minute.
     """
-    if not may_rebuild and clock() - loaded_models.looked_at.get(world, -CHECK_SECONDS) < CHECK_SECONDS:
+    if not may_rebuild and clock() - loaded_models.checked_at.get(world, -CHECK_SECONDS) < CHECK_SECONDS:
         return loaded_models.champions.get(world)
     with loaded_models.lock:
-        loaded_models.looked_at[world] = clock()
+        loaded_models.checked_at[world] = clock()
         served = _champion_loaded(world, clock)
         is_missing = served.degraded if served else world in loaded_models.refused
         metrics.CHAMPION_NOT_SERVED.labels(world).set(bool(is_missing))
@@ -90,5 +90,5 @@ def _latest_good(world: World, *, but: int) -> ServedModel | None:
 
 
 def latest(world: World, *, now: datetime) -> ServedModel | None:
-    """Return the model that `keep_current` has loaded; load it now where that does not run."""
+    """Return the model that `refresh_models` has loaded; load it now where that does not run."""
     return loaded_models.champions.get(world) if is_warm() else current(world, now=now)

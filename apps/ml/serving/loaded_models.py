@@ -1,4 +1,4 @@
-"""What this process has loaded, in memory that its threads share, and how they tell each other to look again."""
+"""What this process has loaded, in memory that its threads share, and how they request a refresh from each other."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from apps.ml.serving.served_models import NotServedError, ServedModel
 champions: dict[World, ServedModel] = {}
 """The champion of a world, or the latest good version in its place."""
 
-looked_at: dict[World, float] = {}
-"""When the champion of a world was last looked for, monotonic clock."""
+checked_at: dict[World, float] = {}
+"""When the champion of a world was last checked, monotonic clock."""
 
 refused: dict[World, tuple[int, float]] = {}
 """Champion of a world that could not be loaded, and when to try again, monotonic clock."""
 
-asked_at: dict[int, float] = {}
-"""Version that was requested by name → when it was last asked for, monotonic clock."""
+requested_at: dict[int, float] = {}
+"""Version that was requested by name → when it was last requested, monotonic clock."""
 
-asked_versions: dict[int, ServedModel | NotServedError] = {}
-"""Version that was requested by name → what came of loading it."""
+requested_versions: dict[int, ServedModel | NotServedError] = {}
+"""Version that was requested by name → its loaded copy, or why it is not served."""
 
 shadows: dict[int, ServedModel | float] = {}
 """Version that forecasts in shadow → its loaded copy, or when to try again to load it, monotonic clock."""
@@ -29,18 +29,18 @@ lock = threading.Lock()
 """Held while champions and versions in shadow are loaded."""
 
 first_round_over = threading.Event()
-"""Set when `keep_current` has loaded the champions for the first time."""
+"""Set when `refresh_models` has loaded the champions for the first time."""
 
-look_now = threading.Event()
-"""Set when `keep_current` must look at once."""
+refresh_now = threading.Event()
+"""Set when `refresh_models` must begin a round at once."""
 
 facts_changed = threading.Event()
-"""Set when facts changed, at which `keep_current` looks within `CHECK_SECONDS`."""
+"""Set when facts changed, at which `refresh_models` begins a round within `CHECK_SECONDS`."""
 
 
 def loaded(world: World, number: int) -> ServedModel | None:
     """Return a loaded version by its number; None for one that this process has not loaded."""
-    every = [*champions.values(), *asked_versions.values()]
+    every = [*champions.values(), *requested_versions.values()]
     return next(
         (
             each
@@ -52,25 +52,25 @@ def loaded(world: World, number: int) -> ServedModel | None:
 
 
 def is_warm() -> bool:
-    """Return whether the first round of `keep_current` is over."""
+    """Return whether the first round of `refresh_models` is over."""
     return first_round_over.is_set()
 
 
-def look_again(*, at_once: bool = True) -> None:
-    """Let `keep_current` look for new champions and facts: at once, or within `CHECK_SECONDS`."""
-    looked_at.clear()
+def request_refresh(*, at_once: bool = True) -> None:
+    """Have `refresh_models` check for new champions and facts: at once, or within `CHECK_SECONDS`."""
+    checked_at.clear()
     facts_changed.set()
     if at_once:
-        look_now.set()
+        refresh_now.set()
 
 
 def forget() -> None:
     """Drop all loaded models, as a restart would."""
     with lock:
         champions.clear()
-        looked_at.clear()
+        checked_at.clear()
         refused.clear()
-        asked_at.clear()
-        asked_versions.clear()
+        requested_at.clear()
+        requested_versions.clear()
         shadows.clear()
         first_round_over.clear()

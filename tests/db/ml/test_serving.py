@@ -15,7 +15,7 @@ from apps.matches.ingest import ingest
 from apps.matches.models import Match, Odds, World
 from apps.ml import dataset, services, serving
 from apps.ml.models import FeatureSnapshot, ModelVersion, Promotion
-from apps.ml.serving import asked_versions, feature_states, loaded_models, loading
+from apps.ml.serving import feature_states, loaded_models, loading, requested_versions
 
 
 class Clock:
@@ -167,7 +167,7 @@ def test_a_damaged_stored_state_is_refused_and_a_worker_stores_a_sound_one(make_
 def test_the_keeper_loads_and_warms_what_is_champion_and_then_requests_only_read(make_version, now):
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     assert not serving.is_warm()
-    serving.keep_current(clock=lambda: now, rounds=1)
+    serving.refresh_models(clock=lambda: now, rounds=1)
     assert serving.is_warm()
     assert serving.latest(World.SANDBOX, now=now).version_number == 1
     services.promote(version=make_version(2), user=None, reason="newer", now=now)
@@ -177,7 +177,7 @@ def test_the_keeper_loads_and_warms_what_is_champion_and_then_requests_only_read
 def test_libraries_and_kernels_are_there_before_the_first_champion_and_no_page_waits_for_them(db, now, monkeypatch):
     ready_before = []
     monkeypatch.setattr(loading, "prepare", lambda: ready_before.append(serving.is_warm()))
-    serving.keep_current(clock=lambda: now, rounds=1)
+    serving.refresh_models(clock=lambda: now, rounds=1)
     assert ready_before == [True]
 
 
@@ -185,7 +185,7 @@ def test_a_champion_loads_after_its_libraries_and_kernels(make_version, now, mon
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     ready_before = []
     monkeypatch.setattr(loading, "prepare", lambda: ready_before.append(serving.is_warm()))
-    serving.keep_current(clock=lambda: now, rounds=1)
+    serving.refresh_models(clock=lambda: now, rounds=1)
     assert ready_before[0] is False
 
 
@@ -202,7 +202,7 @@ def test_a_failed_preparation_loses_neither_the_champion_nor_the_next_one(make_v
             raise ImportError("no xgboost")
 
     monkeypatch.setattr(loading, "prepare", fail)
-    serving.keep_current(clock=lambda: now, rounds=2)
+    serving.refresh_models(clock=lambda: now, rounds=2)
     assert "libraries and kernels cannot be loaded" in caplog.text
     assert "no xgboost" in caplog.text
     assert serving.latest(World.SANDBOX, now=now).version_number == 2
@@ -215,7 +215,7 @@ def test_a_champion_whose_libraries_fail_does_not_end_the_keeper(make_version, n
         raise ImportError("no xgboost")
 
     monkeypatch.setattr(loading, "prepare", fail)
-    serving.keep_current(clock=lambda: now, rounds=2)
+    serving.refresh_models(clock=lambda: now, rounds=2)
     assert serving.is_warm()
     assert "the champions cannot be updated" in caplog.text
 
@@ -246,10 +246,10 @@ def test_a_promotion_that_was_announced_is_looked_at_before_the_second_is_over(m
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     serving.current(World.SANDBOX, now=now, clock=clock)
     services.promote(version=make_version(2), user=None, reason="newer", now=now)
-    serving.look_again()
+    serving.request_refresh()
     assert serving.current(World.SANDBOX, now=now, clock=clock).version_number == 2
     services.rollback(world=World.SANDBOX, user=None, reason="was better", now=now)
-    serving.look_again()
+    serving.request_refresh()
     assert serving.current(World.SANDBOX, now=now, clock=clock).version_number == 1
 
 
@@ -259,11 +259,11 @@ def test_no_answer_mixes_two_versions_while_the_champion_changes(make_version, n
     expected = {}
     for version in versions:
         services.promote(version=version, user=None, reason="next", now=now)
-        serving.look_again()
+        serving.request_refresh()
         served = serving.current(World.SANDBOX, now=now)
         expected[served.version_number] = serving.forecast(served, row, now=now).probabilities.tolist()
     assert expected[1] != expected[2]
-    serving.keep_current(clock=lambda: now, rounds=1)
+    serving.refresh_models(clock=lambda: now, rounds=1)
     wrong, asked, over = [], Counter(), threading.Event()
 
     def ask() -> None:
@@ -279,7 +279,7 @@ def test_no_answer_mixes_two_versions_while_the_champion_changes(make_version, n
         thread.start()
     for number in range(100):
         services.promote(version=versions[number % 2], user=None, reason="next", now=now)
-        serving.look_again()
+        serving.request_refresh()
         assert serving.current(World.SANDBOX, now=now).version_number == 1 + number % 2
     over.set()
     for thread in threads:
@@ -299,18 +299,18 @@ class TestVersionsByName:
     def test_while_it_is_loaded_in_the_background_the_answer_says_so(self, make_version, now):
         services.promote(version=make_version(1), user=None, reason="first", now=now)
         other = make_version(2)
-        serving.keep_current(clock=lambda: now, rounds=1)
+        serving.refresh_models(clock=lambda: now, rounds=1)
         with pytest.raises(services.StillLoadingError):
             serving.version(other, now=now)
-        serving.keep_current(clock=lambda: now, rounds=1)
+        serving.refresh_models(clock=lambda: now, rounds=1)
         assert serving.version(other, now=now).version_number == 2
 
     def test_few_are_loaded_at_a_time(self, make_version, now):
         services.promote(version=make_version(1), user=None, reason="first", now=now)
-        others = [make_version(number) for number in range(2, 3 + asked_versions.ASKED_LIMIT)]
+        others = [make_version(number) for number in range(2, 3 + requested_versions.REQUESTED_LIMIT)]
         for other in others:
             serving.version(other, now=now)
-        assert len(loaded_models.asked_versions) == asked_versions.ASKED_LIMIT
+        assert len(loaded_models.requested_versions) == requested_versions.REQUESTED_LIMIT
 
     def test_one_that_cannot_be_loaded_says_why_each_time(self, make_version, now):
         services.promote(version=make_version(1), user=None, reason="first", now=now)
@@ -376,7 +376,7 @@ class TestLabelledVersions:
         served = self.served(make_version, now, estimator="market_aware", inputs="prices before the match")
         later = now + timedelta(minutes=20)
         ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
-        asked_versions.load_asked(now=later)
+        requested_versions.load_requested(now=later)
         moved = serving.version(served.version, now=later)
         assert moved.price_state.observed_until > served.price_state.observed_until
         _, again = feature_states._rebuilt(moved, now=later)

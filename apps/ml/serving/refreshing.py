@@ -15,20 +15,20 @@ from django.db import DatabaseError, connection
 
 from apps.matches.models import World
 from apps.ml.serving import loaded_models, loading
-from apps.ml.serving.asked_versions import load_asked
 from apps.ml.serving.champions import CHECK_SECONDS, current
 from apps.ml.serving.feature_states import SCHEDULE_AHEAD
 from apps.ml.serving.forecasts import forecast
+from apps.ml.serving.requested_versions import load_requested
 from apps.ml.serving.served_models import ServedModel
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 5.0
-"""Longest time between two looks of `keep_current`: for a change that nobody announced."""
+REFRESH_SECONDS: Final = 5.0
+"""Longest time between two rounds of `refresh_models`: for a change without a notification."""
 
 
-def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) -> None:
-    """Load, warm up and replace the champions, in a background thread; see `look_again`.
+def refresh_models(*, clock: Callable[[], datetime], rounds: int | None = None) -> None:
+    """Load, warm up and replace the champions, in a background thread; see `request_refresh`.
 
     Existing champions are loaded in the first round, before the process reports that it is ready. Without one,
     libraries and kernels are loaded after that round, so that the first champion serves within seconds. No request
@@ -50,7 +50,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
                     continue
                 _answer_one(served, now=clock())
                 warmed[world] = served.version_id
-            load_asked(now=clock())
+            load_requested(now=clock())
         except (DatabaseError, ValueError) as error:
             logger.warning("the champions cannot be updated: %s; trying again", error)
             connection.close()
@@ -69,14 +69,14 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
                 )
                 prepare_at = time.monotonic() + loading.RETRY_SECONDS
         rounds = None if rounds is None else rounds - 1
-        end = time.monotonic() + (LOOK_SECONDS if rounds is None else 0)
+        end = time.monotonic() + (REFRESH_SECONDS if rounds is None else 0)
         while (
             time.monotonic() < end
-            and not loaded_models.look_now.wait(CHECK_SECONDS)
+            and not loaded_models.refresh_now.wait(CHECK_SECONDS)
             and not loaded_models.facts_changed.is_set()
         ):
             pass
-        loaded_models.look_now.clear()
+        loaded_models.refresh_now.clear()
 
 
 def _answer_one(served: ServedModel, *, now: datetime) -> None:

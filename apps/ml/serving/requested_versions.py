@@ -20,16 +20,16 @@ from apps.ml.serving.served_models import NotServedError, ServedModel, StillLoad
 
 logger = logging.getLogger(__name__)
 
-ASKED_LIMIT: Final = 2
+REQUESTED_LIMIT: Final = 2
 """Versions besides the champions that a process has loaded at a time, because a client asked for them by name."""
 
-ASKED_SECONDS: Final = 600.0
+REQUESTED_SECONDS: Final = 600.0
 """Time after which such a version is dropped when nobody has asked for it."""
 
 
 @from_primary()
 def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
-    """Return a version that was requested by name, which `keep_current` loads where it runs.
+    """Return a version that was requested by name, which `refresh_models` loads where it runs.
 
     Raises
     ------
@@ -46,27 +46,27 @@ def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
             f"The files of version {wanted.number} were deleted on {wanted.files_deleted_at:%Y-%m-%d}, because it "
             "never served. Its metrics are kept."
         )
-    loaded_models.asked_at[wanted.pk] = time.monotonic()
+    loaded_models.requested_at[wanted.pk] = time.monotonic()
     if not is_warm():
-        load_asked(now=now)
-    found = loaded_models.asked_versions.get(wanted.pk)
+        load_requested(now=now)
+    found = loaded_models.requested_versions.get(wanted.pk)
     if found is None:
-        loaded_models.look_now.set()
+        loaded_models.refresh_now.set()
         raise StillLoadingError(f"Version {wanted.number} is being loaded. Ask again in a few seconds.")
     if isinstance(found, NotServedError):
         raise found
     return found
 
 
-def load_asked(*, now: datetime) -> None:
+def load_requested(*, now: datetime) -> None:
     """Load the versions that were requested lately, bring their states up to date, and drop the others."""
-    lately = sorted(loaded_models.asked_at.items(), key=lambda item: -item[1])[:ASKED_LIMIT]
-    wanted = {version_id for version_id, at in lately if at > time.monotonic() - ASKED_SECONDS}
-    for version_id in set(loaded_models.asked_at) - wanted:
-        loaded_models.asked_at.pop(version_id, None)
-        loaded_models.asked_versions.pop(version_id, None)
+    lately = sorted(loaded_models.requested_at.items(), key=lambda item: -item[1])[:REQUESTED_LIMIT]
+    wanted = {version_id for version_id, at in lately if at > time.monotonic() - REQUESTED_SECONDS}
+    for version_id in set(loaded_models.requested_at) - wanted:
+        loaded_models.requested_at.pop(version_id, None)
+        loaded_models.requested_versions.pop(version_id, None)
     for version_id in wanted:
-        present = loaded_models.asked_versions.get(version_id)
+        present = loaded_models.requested_versions.get(version_id)
         if isinstance(present, NotServedError):
             continue
         try:
@@ -74,8 +74,8 @@ def load_asked(*, now: datetime) -> None:
                 present = load(
                     World(ModelVersion.objects.only("world").get(pk=version_id).world), version_id, degraded=""
                 )
-            loaded_models.asked_versions[version_id] = up_to_date(present, now=now, may_rebuild=False)
+            loaded_models.requested_versions[version_id] = up_to_date(present, now=now, may_rebuild=False)
         except (ValueError, OSError, ModelVersion.DoesNotExist) as error:
             metrics.ERRORS.labels("load").inc()
             logger.error("version %s cannot be served: %s", version_id, error)
-            loaded_models.asked_versions[version_id] = NotServedError(f"This version cannot be served: {error}.")
+            loaded_models.requested_versions[version_id] = NotServedError(f"This version cannot be served: {error}.")
