@@ -1,11 +1,11 @@
-"""How often drift is a false alarm: `python -m benchmarks.drift [--data DIR] [--draws N] [--json FILE]`.
+"""How often drift is a false alarm: `python -m benchmarks.drift [--data DIR] [--draws N] [--seed N] [--json FILE]`.
 
 DIR holds files in football-data form (itself, or in football-data/); without it and without SPAI_REAL_DATA the seasons
 of the sandbox are taken. Days of past seasons are drawn at random, with a model of random age, and checked as the
 product does: the features that the boosted trees read, and forecasts by a logit that was fitted to earlier seasons.
 Days on which spectators were kept out of a ground (`features.context.closed_doors` of the parameters) are left out:
 home sides won less often there, which is a drift. Nothing was wrong on the others, so each alarm is a false one; the
-interval is a bootstrap over seasons. `week` is a week in which it was looked every day. Below it stands how often the
+interval is a bootstrap over seasons. `week` is a week that is tested on each of its days. Below it stands how often the
 days without spectators raise an alarm, and how often drifts that were put into days with them are found.
 """
 
@@ -179,9 +179,10 @@ def main() -> int:
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
     options.add_argument("--draws", type=int, default=120, help="days that are drawn")
     options.add_argument("--weeks", type=int, default=40, help="of them, those whose whole week is checked")
+    options.add_argument("--seed", type=int, default=0, help="of the draws")
     args = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
-    section, generator = params["drift"], np.random.default_rng(0)
+    section, generator = params["drift"], np.random.default_rng(args.seed)
     if args.data:
         matches, _ = history(folder_of(args.data))
     else:
