@@ -193,7 +193,7 @@ def own_python() -> str:
 
 
 def fault() -> str:
-    """Return why the environment must be made anew; empty when it can be used."""
+    """Return why the environment must be made again; empty when it can be used."""
     if not VENV.exists():
         return "there is none yet"
     version = probe(own_python()).version
@@ -282,7 +282,7 @@ def main() -> None:
     if reason:
         python = find_python()
         if VENV.exists():
-            say(f"the environment {VENV} is made anew: {reason}")
+            say(f"the environment {VENV} is made again: {reason}")
         if not named:
             names = ", ".join(map(dotted, SUPPORTED))
             say(f"Python {dotted(python.version)} is the newest of {names} that was found on this machine")

@@ -23,8 +23,9 @@ def main(mark: str, seconds: float, command: list[str]) -> None:
     # Blocked signals are kept for sigwait. A handler would miss one that comes just before a wait, until the next one.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored is not kept
-    child = os.posix_spawn(command[0], command, os.environ, setsigmask=())
     coming = [signal.SIGTERM, signal.SIGQUIT]
+    # A shell that starts programs in the background has them ignore SIGQUIT.
+    child = os.posix_spawn(command[0], command, os.environ, setsigmask=(), setsigdef=coming)
     while True:
         number = signal.sigwait(signals)
         if number == signal.SIGCHLD:

@@ -37,13 +37,12 @@ def track_record(request: HttpRequest) -> HttpResponse:
         "is_back_tested": summary is not None and summary.is_back_tested,
         "has_back_tests": BACK_TESTS in records,
     }
-    champion, gap = ml_selectors.champion(page.world), ml_selectors.closing_gap(page.world)
+    gap = ml_selectors.closing_gap(page.world)
+    champion = ml_selectors.champion(page.world) if gap is None and summary is None else None
+    has_model = not (gap is None and summary is None and champion is None)
     made = () if gap is None else (gap.pk, gap.computed_at)
     context["gap"] = cached_part(
-        page,
-        "partials/record/gap.html",
-        lambda: {"has_model": champion is not None} | _gap(gap),
-        *(champion is None, *made),
+        page, "partials/record/gap.html", lambda: {"has_model": has_model} | _gap(gap), *(has_model, *made)
     )
     if summary is None:
         context["champion"] = champion

@@ -320,7 +320,7 @@ def test_the_admin_shows_a_new_key_once(admin):
         ({"requests_per_minute": "-1"}, "greater than or equal to 0"),
         ({"worlds": ["mars"]}, "valid choice"),
         ({"scopes": []}, "required"),
-        ({"expires_at_0": "2001-01-01", "expires_at_1": "00:00:00"}, "has passed"),
+        ({"expires_at_0": "2001-01-01", "expires_at_1": "00:00:00"}, "This time is in the past"),
         ({"name": ""}, "required"),
     ],
 )

@@ -198,7 +198,7 @@ def test_a_failed_preparation_loses_neither_the_champion_nor_the_next_one(make_v
         failures.append("once")
         if len(failures) == 1:
             services.promote(version=make_version(2), user=None, reason="newer", now=now)
-            loaded_models.looked_at.clear()
+            loaded_models.checked_at.clear()
             raise ImportError("no xgboost")
 
     monkeypatch.setattr(loading, "prepare", fail)
