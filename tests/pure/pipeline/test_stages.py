@@ -13,7 +13,7 @@ import pytest
 import yaml
 from sklearn.metrics import log_loss
 
-from apps.ml.forecasting.estimators import REGISTRY, Estimator, MarketInputError
+from apps.ml.forecasting.estimators import REGISTRY, Estimator, MarketInputError, logit
 from apps.ml.forecasting.estimators.base import MARKET_PREFIXES
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.pool import fitted_weights
@@ -492,6 +492,19 @@ def test_the_members_of_the_pool_are_the_models_of_the_same_step(built):
     mean = np.exp(np.log(past[:, first]).mean(axis=0))
     alike = mean / mean.sum(axis=1, keepdims=True)
     assert by_model["pool"].loc[first, RAW].to_numpy() == pytest.approx(alike, abs=1e-9)
+
+
+def test_a_logit_that_several_models_are_made_of_is_fitted_once_a_step(copy, monkeypatch):
+    fits, newton = [], logit.newton
+
+    def counted(X, *more, **named):
+        fits.append(len(X))
+        return newton(X, *more, **named)
+
+    monkeypatch.setattr(logit, "newton", counted)
+    train.main(copy)
+    # By Elo, without prices, with prices of earlier matches, with few of these columns, with the line before the match.
+    assert len(fits) == 5 * (len(files.read_json(copy / files.FOLDS)["folds"]) + 1)
 
 
 def test_the_metrics_are_those_of_an_independent_implementation(built):
