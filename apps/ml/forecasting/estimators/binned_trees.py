@@ -22,6 +22,7 @@ class BinnedTrees(HistGradientBoostingRegressor):
     """
 
     bins: list[Any]
+    _bin_mapper: Any
 
     def _bin_data(self, X: Floats, sample_weight: Floats | None, is_training_data: bool) -> Any:
         if not self.bins:
