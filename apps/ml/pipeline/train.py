@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.estimators import REGISTRY, BaseRates, Estimator, NoPricesError, Pool, create
+from apps.ml.forecasting.estimators.logit import LogitPart, fewest_seen
+from apps.ml.forecasting.estimators.market import PricedLogit
 from apps.ml.pipeline import columns, files, parallel
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.finished_steps import FinishedSteps, StepForecast, key_of
@@ -88,6 +90,7 @@ def fit_one(
     names: Sequence[str],
     train: Integers,
     test: Integers,
+    fitted_parts: Mapping[str, Mapping[str, Any]],
 ) -> Fit | NoPricesError:
     """Fit a model to the rows `train` and forecast the rows `test`, on its own: the task of a process.
 
@@ -95,10 +98,49 @@ def fit_one(
     """
     began = time.perf_counter()
     try:
-        model = create(name, params, seed=seed).fit(X[train], y[train], names=names)
+        model = create(name, params, seed=seed).fit(X[train], y[train], names=names, fitted_parts=fitted_parts)
     except NoPricesError as error:
         return error
     return Fit(model, forecast(model, X, test), time.perf_counter() - began)
+
+
+def fit_part(
+    part: LogitPart, X: Floats, y: Integers, names: tuple[str, ...], train: Integers
+) -> Mapping[str, Any] | None:
+    """Fit a logit that models are made of to the rows `train`, and return its state: the task of a process.
+
+    Return None where no match has prices to learn from; models without such matches are left out.
+    """
+    own = X[train]
+    if part.least_seen and not (fewest_seen(own, names) > 0.0).any():
+        return None
+    return part.fitted(PricedLogit, own, y[train], np.ones(len(train)), names, {}).part_state()
+
+
+def fit_shared_parts(
+    steps: Sequence[Step], models: Iterable[Estimator], matrices: Mapping[str, Matrix], at_once: int
+) -> dict[int, dict[str, Mapping[str, Any]]]:
+    """Return the states of the logits that several models are made of, by number of the step and by key.
+
+    Each is fitted once a step, to the matrix of the first model that is made of it.
+    """
+    parts: dict[str, list[tuple[LogitPart, Matrix]]] = {}
+    for model in models:
+        for part in model.logit_parts():
+            parts.setdefault(part.key, []).append((part, matrices[model.kind]))
+    shared = {key: users[0] for key, users in parts.items() if len(users) > 1}
+    tasks = [
+        (part, matrix.X, matrix.y, matrix.names, step.train.index.to_numpy(dtype=np.int64))
+        for step in steps
+        for part, matrix in shared.values()
+    ]
+    found: dict[int, dict[str, Mapping[str, Any]]] = {step.number: {} for step in steps}
+    with closing(parallel.results(fit_part, tasks, at_once=at_once)) as states:
+        for step in steps:
+            for key in shared:
+                if (state := next(states)) is not None:
+                    found[step.number][key] = state
+    return found
 
 
 def forecast(model: Estimator, X: Floats, test: Integers) -> Floats:
@@ -140,13 +182,14 @@ def tasks(
     sections: Mapping[str, Mapping[str, Any]],
     seed: int,
     matrices: Mapping[str, Matrix],
+    fitted_parts: Mapping[int, Mapping[str, Mapping[str, Any]]],
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the arguments of `fit_one` for each step and model, in this order."""
     for step in steps:
         train, test = (rows.index.to_numpy(dtype=np.int64) for rows in (step.train, step.test))
         for name in names:
             matrix = matrices[name]
-            yield name, sections[name], seed, matrix.X, matrix.y, matrix.names, train, test
+            yield name, sections[name], seed, matrix.X, matrix.y, matrix.names, train, test, fitted_parts[step.number]
 
 
 def fit_step(
@@ -199,8 +242,11 @@ def main(root: Path = Path()) -> None:
     before = {step.number: found for step in steps if (found := finished.read(step.number)) is not None}
     all_steps = steps if plan.get("back_test") else [*steps, everything]
     left = [step for step in all_steps if step.number not in before]
-    arguments = tasks(left, single, sections, seed, matrices)
-    with closing(parallel.results(fit_one, arguments, at_once=parallel.processes(len(latest)))) as fits:
+    at_once, began = parallel.processes(len(latest)), time.perf_counter()
+    fitted_parts = fit_shared_parts(left, [wanted[name] for name in single], matrices, at_once)
+    files.log_line(f"logits that several models are made of: {time.perf_counter() - began:.1f} s")
+    arguments = tasks(left, single, sections, seed, matrices, fitted_parts)
+    with closing(parallel.results(fit_one, arguments, at_once=at_once)) as fits:
         for step in all_steps:
             line = f"step {step.number + 1} of {len(all_steps)}: fitted to {len(step.train)} matches"
             if step.number in before:

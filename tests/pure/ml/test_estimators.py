@@ -25,6 +25,7 @@ from apps.ml.forecasting.estimators.base import chosen
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.hist_boosting import bin_edges, binned
 from apps.ml.forecasting.estimators.logit import ConvergenceError, newton
+from apps.ml.forecasting.estimators.market import PricedLogit
 from apps.ml.forecasting.estimators.pool import fitted_weights
 from apps.ml.forecasting.features import build_features
 from apps.ml.forecasting.goals import outcome_probabilities
@@ -296,6 +297,35 @@ def test_a_penalty_is_chosen_by_the_latest_rows():
     told = drawn(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True), 5)
     signal = create("logit", section, seed=0).fit(x[:, :1], told, names=names[:1])
     assert signal._l2 == 1.0
+
+
+def test_a_fit_that_starts_elsewhere_ends_at_the_same_coefficients():
+    generator = np.random.default_rng(3)
+    x, weights = generator.normal(size=(900, 6)), generator.uniform(0.5, 1.5, size=900)
+    y = drawn(np.tile([0.45, 0.27, 0.28], (900, 1)), 4)
+    start = newton(x, y, weights, 3000.0)
+    kept = start.copy()
+    assert newton(x, y, weights, 50.0, start=start) == pytest.approx(newton(x, y, weights, 50.0), abs=1e-12)
+    assert start.tolist() == kept.tolist()
+
+
+@pytest.mark.parametrize("kind", ["logit", "xgboost", "hist_boosting", "price_rating", "market_aware"])
+def test_logits_that_were_fitted_before_are_taken_and_the_forecasts_stay_the_same(fitted, data, kind):
+    x, y, names = data
+    model = fitted[kind]
+    parts = {
+        part.key: part.fitted(PricedLogit, x, y, np.ones(len(x)), names, {}).part_state()
+        for part in model.logit_parts()
+    }
+    again = create(kind, model.params, seed=4).fit(x, y, names=names, fitted_parts=parts)
+    assert again.predict_proba(x).tobytes() == model.predict_proba(x).tobytes()
+    for key, state in parts.items():
+        moved = parts | {key: state | {"intercept": [3.0, 0.0, 0.0]}}
+        other = create(kind, model.params, seed=4).fit(x, y, names=names, fitted_parts=moved)
+        assert other.predict_proba(x).tobytes() != model.predict_proba(x).tobytes()
+        narrow = parts | {key: state | {"columns": state["columns"][1:], "intercept": [3.0, 0.0, 0.0]}}
+        own = create(kind, model.params, seed=4).fit(x, y, names=names, fitted_parts=narrow)
+        assert own.predict_proba(x).tobytes() == model.predict_proba(x).tobytes(), "a logit on other columns is not it"
 
 
 def test_the_logit_finds_the_coefficients_that_made_the_outcomes():

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from apps.ml.forecasting.estimators import REGISTRY, MarketInputError
+from apps.ml.forecasting.estimators import REGISTRY, MarketInputError, logit
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.pool import fitted_weights
 from apps.ml.forecasting.features.schema import ODDS
@@ -26,6 +26,19 @@ def test_every_model_forecasts_the_same_matches_out_of_sample(built):
     assert set(by_model) == set(REGISTRY)
     assert len({tuple(ids) for ids in by_model.values()}) == 1
     assert np.allclose(table[["p_home", "p_draw", "p_away"]].sum(axis=1), 1.0, atol=1e-9)
+
+
+def test_a_logit_that_several_models_are_made_of_is_fitted_once_a_step(copy, monkeypatch):
+    fits, newton = [], logit.newton
+
+    def counted(X, *more, **named):
+        fits.append(len(X))
+        return newton(X, *more, **named)
+
+    monkeypatch.setattr(logit, "newton", counted)
+    train.main(copy)
+    # By Elo, without prices, with prices of earlier matches, with few of these columns, with the line before the match.
+    assert len(fits) == 5 * (len(files.read_json(copy / files.FOLDS)["folds"]) + 1)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from copy import copy
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike
 from apps.ml.forecasting import goals
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
+
+if TYPE_CHECKING:
+    from apps.ml.forecasting.estimators.logit import LogitPart
 
 FORMAT: Final = 2
 """Version of the files of an estimator."""
@@ -52,8 +55,17 @@ class Estimator(ABC):
         self.names: tuple[str, ...] = ()  # all columns of `X`, in order, as given to `fit`
         self.columns: tuple[str, ...] = ()  # those that the estimator uses
         self.rho = 0.0  # Dixon-Coles correction for the scoreline grid
+        self._fitted_parts: Mapping[str, Mapping[str, Any]] = {}  # during a fit: those that it was given
 
-    def fit(self, X: Floats, y: ArrayLike, *, names: Sequence[str], weights: Floats | None = None) -> Self:
+    def fit(
+        self,
+        X: Floats,
+        y: ArrayLike,
+        *,
+        names: Sequence[str],
+        weights: Floats | None = None,
+        fitted_parts: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Self:
         """Fit to outcomes.
 
         Parameters
@@ -66,6 +78,8 @@ class Estimator(ABC):
             Names of the columns.
         weights : ndarray, shape (n,), optional
             Weight of every match.
+        fitted_parts : mapping of str to mapping, optional
+            States of `logit_parts` by their keys, fitted to the same matches with the same weights; others are fitted.
 
         Raises
         ------
@@ -78,8 +92,14 @@ class Estimator(ABC):
         self.columns = tuple(self.wanted(self.names))
         outcomes = np.asarray(y).astype(np.int64)
         given = np.ones(outcomes.size) if weights is None else np.asarray(weights, dtype=np.float64)
+        self._fitted_parts = fitted_parts or {}
         self._fit(self._own(X), outcomes, given)
+        self._fitted_parts = {}
         return self
+
+    def logit_parts(self) -> Sequence[LogitPart]:
+        """Return the logits that the estimator is made of; other estimators may be made of the same."""
+        return ()
 
     def for_columns(self, names: Sequence[str]) -> Self:
         """Return the same estimator for rows with other columns, in which it finds its own by name.

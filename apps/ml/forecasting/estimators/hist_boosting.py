@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.contributions import BASELINE, group_of
 from apps.ml.forecasting.estimators.base import Estimator, Grouping, chosen
-from apps.ml.forecasting.estimators.logit import Logit
+from apps.ml.forecasting.estimators.logit import Logit, LogitPart
 from apps.ml.forecasting.kernels import njit
 
 FILE: Final = "trees.npy"
@@ -79,27 +79,35 @@ class HistBoosting(Estimator):
         found[BASELINE] += self.scores(X) - sum(found.values())
         return found
 
+    def logit_parts(self) -> Sequence[LogitPart]:
+        """Return the logit that the trees start from."""
+        return (LogitPart(self.params["logit"]),)
+
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         wanted = {*chosen(names, self.params), *chosen(names, self.params["logit"])}
         return [name for name in names if name in wanted]
 
     def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
-        from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
 
+        from apps.ml.forecasting.estimators.binned_trees import BinnedTrees
+
         settings = dict(self.params["trees"])
-        self._logit = Logit(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
+        (part,) = self.logit_parts()
+        self._logit = part.fitted(Logit, X, y, weights, self.columns, self._fitted_parts)
         p = np.clip(self._logit.predict_proba(X), LEAST, 1.0 - LEAST)
         # A world without line-ups has empty columns, which scikit-learn cannot bin.
         wanted = [self.columns.index(name) for name in chosen(self.columns, self.params)]
         used = [place for place in wanted if not np.isnan(X[:, place]).all()]
         edges = [bin_edges(X[:, place], int(settings.get("max_bins", 255))) for place in used]
-        columns = np.stack([binned(X[:, place], own) for place, own in zip(used, edges, strict=True)], axis=1)
+        columns = np.stack([binned(X[:, place], own) for place, own in zip(used, edges, strict=True)]).T
+        bins: list[Any] = []
         start, roots = [], []
         nodes: list[NDArray[Any]] = []
         for place in range(3):
             curve = p[:, place] * (1.0 - p[:, place])
-            trees = HistGradientBoostingRegressor(**settings, early_stopping=False, random_state=self.seed + place)
+            trees = BinnedTrees(**settings, early_stopping=False, random_state=self.seed + place)
+            trees.bins = bins
             # One thread: the last bits depend on the order of summation, and that on the number of threads.
             with threadpool_limits(limits=1, user_api="openmp"):
                 trees.fit(columns, ((y == place) - p[:, place]) / curve, sample_weight=weights * curve)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -20,6 +22,9 @@ CONSTANT: Final = 1e-6
 """Relative standard deviation below which a column counts as constant; else it would be scaled by noise."""
 
 STEPS: Final = 100
+
+SEEN: Final = "price_seen_"
+"""Prefix of the columns that count the earlier matches of a side with a price."""
 
 LATER: Final = 0.2
 """Share of the rows, the latest, that penalties are chosen on."""
@@ -60,10 +65,18 @@ class Logit(Estimator):
         found[BASELINE] = found.get(BASELINE, 0.0) + np.tile(self._intercept, (len(X), 1))
         return found
 
+    def logit_parts(self) -> Sequence[LogitPart]:
+        """Return the logit itself, which is a part of other estimators."""
+        return (LogitPart(self.params),)
+
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         return chosen(names, self.params)
 
     def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
+        state = self._fitted_parts.get(LogitPart(self.params).key)
+        if state is not None and state["columns"] == list(self.columns):
+            self._restore(state)
+            return
         if not np.isfinite(X).all():
             raise ValueError(f"{self.kind}: a feature is missing")
         self._factors = self._found_factors()
@@ -118,6 +131,51 @@ class Logit(Estimator):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class LogitPart:
+    """A logit as a part of other estimators, fitted to all matches, or to those whose sides had enough priced ones."""
+
+    section: Mapping[str, Any]
+    least_seen: int = 0  # fewest priced matches of both sides before
+
+    @property
+    def key(self) -> str:
+        """Text that is the same for equal parts."""
+        return json.dumps([dict(self.section), self.least_seen], sort_keys=True)
+
+    def rows(self, X: Floats, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which matches the logit is fitted to, shape (n,); all where no side had enough priced ones."""
+        everything = np.ones(len(X), dtype=bool)
+        if not self.least_seen:
+            return everything
+        enough = fewest_seen(X, names) >= self.least_seen
+        return enough if enough.any() else everything
+
+    def fitted(
+        self,
+        logit_type: type[Logit],
+        X: Floats,
+        y: Integers,
+        weights: Floats,
+        names: tuple[str, ...],
+        fitted_parts: Mapping[str, Mapping[str, Any]],
+    ) -> Logit:
+        """Return the logit with the state that it has in `fitted_parts`, else fitted to its rows."""
+        logit, state = logit_type(self.section), fitted_parts.get(self.key)
+        if state is not None and state["columns"] == logit.wanted(names):
+            return logit.restored_part(names, state)
+        rows = self.rows(X, names)
+        if rows.all():
+            return logit.fit(X, y, names=names, weights=weights)
+        return logit.fit(X[rows], y[rows], names=names, weights=weights[rows])
+
+
+def fewest_seen(X: Floats, names: Sequence[str]) -> Floats:
+    """Return the number of earlier matches with a price of the side that has fewer, shape (n,)."""
+    fewest: Floats = X[:, [name.startswith(SEEN) for name in names]].min(axis=1, initial=np.inf)
+    return fewest
+
+
 class EloLogit(Logit):
     """Multinomial logit on the Elo difference only."""
 
@@ -127,14 +185,15 @@ class EloLogit(Logit):
 def _best_penalty(X: Floats, y: Integers, weights: Floats, penalties: NDArray[Any]) -> float:
     """Return the penalty with the smallest loss on the latest rows."""
     split = len(X) - max(1, round(LATER * len(X)))
-    losses = []
+    losses: list[float] = []
+    found = None
     for l2 in penalties:
-        found = newton(X[:split], y[:split], weights[:split], float(l2))
+        found = newton(X[:split], y[:split], weights[:split], float(l2), start=found)
         losses.append(log_loss(softmax(X[split:] @ found[1:] + found[0]), y[split:]))
     return float(penalties[int(np.argmin(losses))])
 
 
-def newton(X: Floats, y: Integers, weights: Floats, l2: float) -> Floats:
+def newton(X: Floats, y: Integers, weights: Floats, l2: float, *, start: Floats | None = None) -> Floats:
     """Return coefficients of a multinomial logit with the draw as the reference class, shape (1 + k, 3).
 
     Parameters
@@ -147,6 +206,8 @@ def newton(X: Floats, y: Integers, weights: Floats, l2: float) -> Floats:
         Weights of the matches.
     l2 : float
         Penalty on squared slopes; the intercept is free.
+    start : ndarray, shape (1 + k, 3), optional
+        Coefficients to start from, such as those with another penalty: fewer steps lead to the same result.
 
     Raises
     ------
@@ -157,7 +218,7 @@ def newton(X: Floats, y: Integers, weights: Floats, l2: float) -> Floats:
     width = design.shape[1]
     penalty = np.full(width, l2)
     penalty[0] = 0.0
-    coefficients = np.zeros((width, 3))
+    coefficients = np.zeros((width, 3)) if start is None else start.copy()
     free = (0, 2)
     one_hot = (y[:, None] == np.arange(3)).astype(np.float64)
     for _ in range(STEPS):
@@ -167,12 +228,14 @@ def newton(X: Floats, y: Integers, weights: Floats, l2: float) -> Floats:
         )
         hessian = np.empty((2 * width, 2 * width))
         for a, k in enumerate(free):
-            for b, m in enumerate(free):
+            for b, m in enumerate(free[: a + 1]):
                 curve = weights * p[:, k] * ((k == m) - p[:, m])
                 part = (design * curve[:, None]).T @ design
                 if k == m:
                     part += np.diag(penalty)
+                # It is symmetric.
                 hessian[a * width : (a + 1) * width, b * width : (b + 1) * width] = part
+                hessian[b * width : (b + 1) * width, a * width : (a + 1) * width] = part.T
         step = np.linalg.solve(hessian, gradient)
         step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
         coefficients[:, 0] -= step[:width]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
 from apps.ml.forecasting.estimators.base import Estimator, Grouping, ModelFormatError, chosen, places
-from apps.ml.forecasting.estimators.logit import Logit
+from apps.ml.forecasting.estimators.logit import SEEN, Logit, LogitPart, fewest_seen
 from apps.ml.forecasting.estimators.trees import XGBoost
-
-SEEN: Final = "price_seen_"
-"""Prefix of the columns that count the earlier matches of a side with a price."""
 
 
 class NoPricesError(ValueError):
@@ -57,12 +54,15 @@ class PriceRating(XGBoost):
             found[group] = found.get(group, 0.0) + part / 2.0
         return found
 
+    def logit_parts(self) -> Sequence[LogitPart]:
+        """Return the logit that the trees start from."""
+        return (LogitPart(self.params["logit"], self.params["least_seen"]),)
+
     def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
-        fewest = _seen(X, self.columns)
-        if not (fewest > 0.0).any():
+        if not (fewest_seen(X, self.columns) > 0.0).any():
             raise NoPricesError(f"{self.kind}: no match was priced before those to learn from")
-        seen = fewest >= self.params["least_seen"]
-        rows = seen if seen.any() else np.ones(len(X), dtype=bool)
+        (part,) = self.logit_parts()
+        rows = part.rows(X, self.columns)
         names, X, y, weights = self.columns, X[rows], y[rows], weights[rows]
         super()._fit(X, y, weights)
         self._linear = PricedLogit(self.params["linear"])
@@ -117,15 +117,17 @@ class MarketAware(Estimator):
 
     def _has_earlier(self, own: Floats) -> NDArray[np.bool_]:
         """Return which matches have prices of enough earlier matches of both sides, shape (n,)."""
-        return np.asarray(_seen(own, self.columns) >= self.params["least_seen"])
+        return np.asarray(fewest_seen(own, self.columns) >= self.params["least_seen"])
 
-    def _sections(self) -> dict[str, dict[str, Any]]:
+    def logit_parts(self) -> Sequence[LogitPart]:
+        """Return the logits for matches without a line."""
+        return (LogitPart(self.params["earlier"], self.params["least_seen"]), LogitPart(self.params["without"]))
+
+    def _sections(self) -> dict[str, Mapping[str, Any]]:
         """Return the section of each logit, in the order of `_rows`."""
-        return {
-            "with": {name: self.params[name] for name in ("columns", "l2")},
-            "earlier": self.params["earlier"],
-            "without": self.params["without"],
-        }
+        earlier, without = (part.section for part in self.logit_parts())
+        line = {name: self.params[name] for name in ("columns", "l2")}
+        return {"with": line, "earlier": earlier, "without": without}
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         wanted = {name for section in self._sections().values() for name in chosen(names, section)}
@@ -135,13 +137,11 @@ class MarketAware(Estimator):
         quoted = _quoted(X, self.columns, chosen(self.columns, self.params))
         if not quoted.any():
             raise NoPricesError(f"{self.kind}: no match has a line to learn from")
+        line = PricedLogit(self._sections()["with"])
         # Ratings made of prices are learnt from all matches that have them, quoted or not.
-        earlier = self._has_earlier(X)
-        everything = np.ones(len(X), dtype=bool)
-        learnt = (quoted, earlier if earlier.any() else everything, everything)
         self._fitted = [
-            PricedLogit(section).fit(X[rows], y[rows], names=self.columns, weights=weights[rows])
-            for section, rows in zip(self._sections().values(), learnt, strict=True)
+            line.fit(X[quoted], y[quoted], names=self.columns, weights=weights[quoted]),
+            *(part.fitted(PricedLogit, X, y, weights, self.columns, self._fitted_parts) for part in self.logit_parts()),
         ]
 
     def _state(self) -> dict[str, Any]:
@@ -155,12 +155,6 @@ class MarketAware(Estimator):
         self._fitted = [
             PricedLogit(section).restored_part(self.columns, state[name]) for name, section in self._sections().items()
         ]
-
-
-def _seen(own: Floats, columns: Sequence[str]) -> Floats:
-    """Return the number of earlier matches with a price of the side that has fewer, shape (n,)."""
-    fewest: Floats = own[:, [name.startswith(SEEN) for name in columns]].min(axis=1)
-    return fewest
 
 
 def _quoted(own: Floats, columns: Sequence[str], line: Sequence[str]) -> NDArray[np.bool_]:

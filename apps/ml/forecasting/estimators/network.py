@@ -78,7 +78,8 @@ class Network(Estimator):
         self._mean = np.where(known, X, 0.0).sum(axis=0) / counts
         spread = np.sqrt((np.where(known, X - self._mean, 0.0) ** 2).sum(axis=0) / counts)
         self._scale = np.where(spread > 0.0, spread, 1.0)
-        standard = self._standard(X)
+        # In the order of rows, because each batch takes some at random.
+        standard = np.ascontiguousarray(self._standard(X))
         fitted = [self._network(number, standard, y, weights) for number in range(int(self.params["networks"]))]
         self._first = np.stack([network.coefs_[0] for network in fitted])
         self._bias = np.stack([network.intercepts_[0] for network in fitted])

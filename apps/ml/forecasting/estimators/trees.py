@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import BASELINE, group_of
 from apps.ml.forecasting.estimators.base import Estimator, Grouping, chosen, grouped
-from apps.ml.forecasting.estimators.logit import Logit
+from apps.ml.forecasting.estimators.logit import Logit, LogitPart
 
 if TYPE_CHECKING:
     import xgboost
@@ -70,6 +70,10 @@ class XGBoost(Estimator):
         added: Floats = found.astype(np.float64)
         return added
 
+    def logit_parts(self) -> Sequence[LogitPart]:
+        """Return the logit that the trees start from."""
+        return (LogitPart(self.params["logit"]),)
+
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         return chosen(names, self.params)
 
@@ -79,7 +83,8 @@ class XGBoost(Estimator):
         linear = set(chosen(self.columns, self.params["logit"]))
         useful = [name in linear for name in self.columns] | _varies(X)
         self.columns, X = tuple(np.array(self.columns)[useful].tolist()), X[:, useful]
-        self._logit = self.logit_type(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
+        (part,) = self.logit_parts()
+        self._logit = part.fitted(self.logit_type, X, y, weights, self.columns, self._fitted_parts)
         settings = {
             **self.params["booster"],
             "objective": "multi:softprob",
