@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.pages import MATCHES, fill
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, parser, print_measures
 from benchmarks.servers import own_servers
 
 REQUESTS = 10
@@ -62,13 +62,13 @@ def measure() -> list[Measure]:
 
 
 def main() -> int:
-    """Fill, measure and tell."""
+    """Fill, measure and print."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--matches", type=int, default=MATCHES, metavar="N")
-    chosen = options.parse_args()
+    args = options.parse_args()
     with own_servers("admin"):
-        fill(chosen.matches)
-        tell(f"What an operator waits for at {chosen.matches:,} matches", measure(), chosen.json)
+        fill(args.matches)
+        print_measures(f"What an operator waits for at {args.matches:,} matches", measure(), args.json)
     return 0
 
 

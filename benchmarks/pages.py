@@ -37,7 +37,7 @@ TARGETS = {"HTML": "≤ 30", "CPU": "≤ 15", "CLS": "0", "assets": "≤ 40"}
 # Registered before the page runs: an observer that is registered later does not get the first paint.
 OBSERVE = """
 window.seen = { lcp: 0, cls: 0, tbt: 0 };
-const watch = (type, print_measures) => new PerformanceObserver((list) => list.getEntries().forEach(tell))
+const watch = (type, take) => new PerformanceObserver((list) => list.getEntries().forEach(take))
   .observe({ type, buffered: true });
 watch("largest-contentful-paint", (entry) => { seen.lcp = entry.startTime; });
 watch("layout-shift", (entry) => { if (!entry.hadRecentInput) seen.cls += entry.value; });

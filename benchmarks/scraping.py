@@ -126,7 +126,7 @@ def our_loop(url: str, paths: list[str]) -> float:
         for path in paths:
             request = Request(url + path, "match_centre", FetchMethod.BROWSER, "script")
             response = fetcher.get(request, stored=None)
-            snapshots.keep(run=run, request=request, response=response, outcome=FetchOutcome.STORED)
+            snapshots.store(run=run, request=request, response=response, outcome=FetchOutcome.STORED)
         return time.perf_counter() - began
 
 

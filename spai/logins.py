@@ -97,7 +97,7 @@ class LimitedLogin:
     advice = " The operator can end the wait: manage.py axes_reset"
 
     def clean(self) -> dict[str, Any]:
-        """Check name, password and what else is requested.
+        """Check name, password and what else is required.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class LimitedLogin:
         return checked
 
     def check_code(self) -> None:
-        """Check what is requested beside the password: nothing."""
+        """Check what is required beside the password: nothing."""
 
     def _refusal(self, wait: timedelta, what: str) -> ValidationError:
         """Mark the request for `too_many`; return the error with the time to try again."""

@@ -26,7 +26,7 @@ settings.load_profile("spai")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that writes recorded expectations and generated documents again, and those of slow tests."""
-    parser.addoption("--renew", action="store_true", help="write what the tests compare with again")
+    parser.addoption("--renew", action="store_true", help="rewrite what the tests compare with")
     parser.addoption("--away", type=float, default=60.0, help="seconds for which a node of tests/ha is away")
     parser.addoption("--broker", choices=("redis", "rabbitmq"), default="redis", help="the broker of tests/ha")
     parser.addoption("--examples", type=int, default=50, help="most requests of each kind to a route, by schemathesis")

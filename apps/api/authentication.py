@@ -78,7 +78,7 @@ def token_of(meta: Mapping[str, Any]) -> str:
     Raises
     ------
     KeyRefusedError
-        When `Authorization` is not in the form that is requested, or empty.
+        When `Authorization` is not in the form that is required, or empty.
     """
     header = meta.get("HTTP_AUTHORIZATION")
     if header is None:

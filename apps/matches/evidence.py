@@ -16,7 +16,7 @@ Pair = tuple[int, int]
 """Two teams."""
 
 SAME_RESULTS: Final = 3
-"""Matches on the same days with the same results from which chance is ruled out, and names no longer count."""
+"""Matches on the same days with the same results from which on chance is ruled out."""
 
 
 class Played(NamedTuple):

@@ -1,4 +1,4 @@
-"""References of the API: for people by Swagger UI and Redoc, from files only of this site; of push as AsyncAPI."""
+"""References of the API: for people by Swagger UI and Redoc, only from files of this site; of push as AsyncAPI."""
 
 from __future__ import annotations
 

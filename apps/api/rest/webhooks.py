@@ -253,7 +253,7 @@ class WebhookViewSet(viewsets.ViewSet):
 
     @extend_schema(
         operation_id="webhook_ping",
-        summary="Send a message without content, to test a webhook",
+        summary="Send a test message to a webhook",
         request=None,
         parameters=[_ID],
         responses={202: WebhookDeliverySerializer, **_COMMON},

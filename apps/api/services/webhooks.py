@@ -131,7 +131,7 @@ def check_url(url: str) -> None:
 
 
 def ping(*, webhook: Webhook, now: datetime) -> WebhookDelivery:
-    """Send a message without content, to test a webhook."""
+    """Send a test message to a webhook."""
     return _deliver(webhook, PING, {"webhook": str(webhook.uuid)}, now=now)
 
 

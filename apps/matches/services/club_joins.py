@@ -170,7 +170,7 @@ def _words(club: _Club) -> set[str]:
 
 
 def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> tuple[list[_Verdict], list[_Verdict]]:
-    """Return the pairs of teams that are one club: by their results, and only by their names."""
+    """Return the pairs of teams that are one club: those that results prove, and those for which names suffice."""
     alike = _alike(known, touched)
     seasons = load_seasons({team_id for pair in alike for team_id in pair})
     for team_id in seasons:

@@ -1,6 +1,6 @@
 """Deletion of what is old, in small batches, by the one database role that may delete facts.
 
-A batch is one transaction. If a run is killed, the batches before that are deleted, and the next run continues;
+A batch is one transaction. A run that is killed has deleted the batches before that, and the next run continues;
 two at once find the same rows, of which each deletes some.
 """
 
@@ -61,7 +61,10 @@ class PeriodInForce:
 
 
 def default_days(kind: RetentionKind) -> int:
-    """Return for how many days a kind is stored by default; 0 for ever. For raw pages `SPAI_KEEP_DAYS` sets it."""
+    """Return for how many days a kind is stored by default; 0 for ever.
+
+    For raw pages of real sources `SPAI_KEEP_DAYS` sets it.
+    """
     period: timedelta | None = settings.SPAI_KEEP
     return (period.days if period else 0) if kind.name == PAGES else kind.days
 

@@ -36,7 +36,10 @@ class DescriptionForm(BaseDialogForm):
         max_length=4000, required=False, widget=UnfoldAdminTextareaWidget({"rows": 3}), help_text="What it is for."
     )
     tags = forms.CharField(
-        max_length=400, required=False, widget=UnfoldAdminTextInputWidget, help_text="Words to find it by."
+        max_length=400,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Words by which the list of runs can be filtered.",
     )
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:

@@ -49,7 +49,7 @@ class VersionPagesAdmin(SideBySideAdmin):
             newest = selectors.model_versions(world).values_list("profile", flat=True).first()
             profile = newest or selectors.PROFILES[0]
         scored = selectors.version_scores(world, profile)
-        reigns = selectors.champion_periods(world)
+        periods = selectors.champion_periods(world)
         drawn = [
             (title, trend_line([(version, scores.get(name)) for version, scores in scored]))
             for name, title in CHARTED.items()
@@ -62,7 +62,7 @@ class VersionPagesAdmin(SideBySideAdmin):
             "profile": profile,
             "profiles": selectors.PROFILES,
             "charts": [(title, chart) for title, chart in drawn if chart is not None],
-            "champions": set(reigns),
+            "champions": set(periods),
             "champion": selectors.champion(world),
         }
         return render(request, "admin/ml/modelversion/charts.html", context)

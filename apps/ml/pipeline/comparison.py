@@ -203,7 +203,7 @@ def _covered(common: int, expected: int, share: float) -> Criterion:
     """Return the criterion that the candidate forecast the champion's matches from its own first one on."""
     reason = (
         f"the candidate forecast {common} of the champion's {expected} matches since its own first one; "
-        f"{100 * share:g} % are requested"
+        f"{100 * share:g} % are required"
     )
     return Criterion("coverage", common >= share * expected, reason, candidate=common, champion=expected, bound=share)
 
@@ -212,7 +212,7 @@ def _trained(rows: int, before: int | None, share: float) -> Criterion:
     if before is None:
         return Criterion("training data", True, f"{rows} matches; the champion's cannot be read", candidate=rows)
     reason = (
-        f"it was trained on {rows} matches, the champion on {before}; at least {100 * share:g} % of these are requested"
+        f"it was trained on {rows} matches, the champion on {before}; at least {100 * share:g} % of these are required"
     )
     return Criterion("training data", rows >= share * before, reason, candidate=rows, champion=before, bound=share)
 

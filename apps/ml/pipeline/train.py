@@ -114,7 +114,8 @@ def fit_part(
     own = X[train]
     if part.least_seen and not (fewest_seen(own, names) > 0.0).any():
         return None
-    return part.fitted(PricedLogit, own, y[train], np.ones(len(train)), names, {}).part_state()
+    fitted = part.fitted(PricedLogit, own, y[train], np.ones(len(train)), names, {})
+    return {**fitted.part_state(), "counting": part.counting(names)}
 
 
 def fit_shared_parts(

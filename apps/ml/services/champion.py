@@ -188,7 +188,7 @@ def rollback(
 ) -> Promotion:
     """Undo the newest promotion: the champion before it becomes champion again, or any version that is named.
 
-    A second rollback goes one step further back; it does not undo the first. No comparison is requested, because a
+    A second rollback goes one step further back; it does not undo the first. No comparison is required, because a
     rollback is for emergencies.
 
     Parameters

@@ -11,7 +11,7 @@ import httpx
 
 from spai_client.problems import retry_after
 
-MOST_CACHED = 256
+KEPT_ANSWERS = 256
 """Answers that are cached with their ETags; the ones used longest ago go first."""
 
 LONGEST_WAIT = 60.0
@@ -82,6 +82,6 @@ class Transport(httpx.BaseTransport):
         with self._lock:
             self._cache[key] = answer
             self._cache.move_to_end(key)
-            if len(self._cache) > MOST_CACHED:
+            if len(self._cache) > KEPT_ANSWERS:
                 self._cache.popitem(last=False)
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)

@@ -184,6 +184,7 @@ def test_the_admin_says_in_words_what_was_found(champion, now, admin):
     report = DriftReport.objects.get()
     page = admin.get(reverse("admin:ml_driftreport_change", args=[report.pk])).content.decode()
     assert "The latest 30 matches, against" in page
+    assert f"Thresholds come from {report.features['weeks']} past weeks, with windows of 30 matches." in page
     assert "elo_diff" in page
     assert "Not tested: 0 graded forecasts, fewer than 20." in page
     assert "There is no report by Evidently" in page

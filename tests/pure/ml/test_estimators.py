@@ -315,6 +315,7 @@ def test_logits_that_were_fitted_before_are_taken_and_the_forecasts_stay_the_sam
     model = fitted[kind]
     parts = {
         part.key: part.fitted(PricedLogit, x, y, np.ones(len(x)), names, {}).part_state()
+        | {"counting": part.counting(names)}
         for part in model.logit_parts()
     }
     again = create(kind, model.params, seed=4).fit(x, y, names=names, fitted_parts=parts)
@@ -326,6 +327,10 @@ def test_logits_that_were_fitted_before_are_taken_and_the_forecasts_stay_the_sam
         narrow = parts | {key: state | {"columns": state["columns"][1:], "intercept": [3.0, 0.0, 0.0]}}
         own = create(kind, model.params, seed=4).fit(x, y, names=names, fitted_parts=narrow)
         assert own.predict_proba(x).tobytes() == model.predict_proba(x).tobytes(), "a logit on other columns is not it"
+        if kind != "logit":
+            others = parts | {key: state | {"counting": ["price_seen_both"], "intercept": [3.0, 0.0, 0.0]}}
+            own = create(kind, model.params, seed=4).fit(x, y, names=names, fitted_parts=others)
+            assert own.predict_proba(x).tobytes() == model.predict_proba(x).tobytes(), "nor one on other matches"
 
 
 def test_the_logit_finds_the_coefficients_that_made_the_outcomes():

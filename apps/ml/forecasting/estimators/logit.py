@@ -143,6 +143,10 @@ class LogitPart:
         """Text that is the same for equal parts."""
         return json.dumps([dict(self.section), self.least_seen], sort_keys=True)
 
+    def counting(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that decide which matches the logit is fitted to."""
+        return [name for name in names if name.startswith(SEEN)] if self.least_seen else []
+
     def rows(self, X: Floats, names: Sequence[str]) -> NDArray[np.bool_]:
         """Return which matches the logit is fitted to, shape (n,); all where no side had enough priced ones."""
         everything = np.ones(len(X), dtype=bool)
@@ -162,7 +166,7 @@ class LogitPart:
     ) -> Logit:
         """Return the logit with the state that it has in `fitted_parts`, else fitted to its rows."""
         logit, state = logit_type(self.section), fitted_parts.get(self.key)
-        if state is not None and state["columns"] == logit.wanted(names):
+        if state is not None and state["columns"] == logit.wanted(names) and state["counting"] == self.counting(names):
             return logit.restored_part(names, state)
         rows = self.rows(X, names)
         if rows.all():

@@ -61,7 +61,7 @@ class DrawnSeasons:
         """Return the scorelines where some matches end as given, and the weights of the seasons, whose mean is 1.
 
         The other matches keep their scorelines. A season weighs as much as its shocks make the given outcomes likely,
-        so that they have the same effect on the strengths of the clubs as they would have had: the chances given home
+        so that they change the strengths of the clubs as real results would: the chances given home
         win, draw and away win of a match, weighted with its probabilities, are those without any given outcome. Where
         very unlikely outcomes would leave fewer seasons than `LEAST_EFFECTIVE`, the weights are raised to the largest
         power below 1 that leaves as many: the strengths then follow the outcomes in part.

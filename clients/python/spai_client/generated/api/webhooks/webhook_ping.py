@@ -113,7 +113,7 @@ def sync_detailed(
     client: AuthenticatedClient,
 
 ) -> Response[Problem | WebhookDelivery]:
-    """ Send a message without content, to test a webhook
+    """ Send a test message to a webhook
 
      Queue a ping.
 
@@ -146,7 +146,7 @@ def sync(
     client: AuthenticatedClient,
 
 ) -> Problem | WebhookDelivery | None:
-    """ Send a message without content, to test a webhook
+    """ Send a test message to a webhook
 
      Queue a ping.
 
@@ -174,7 +174,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
 
 ) -> Response[Problem | WebhookDelivery]:
-    """ Send a message without content, to test a webhook
+    """ Send a test message to a webhook
 
      Queue a ping.
 
@@ -207,7 +207,7 @@ async def asyncio(
     client: AuthenticatedClient,
 
 ) -> Problem | WebhookDelivery | None:
-    """ Send a message without content, to test a webhook
+    """ Send a test message to a webhook
 
      Queue a ping.
 
