@@ -122,7 +122,7 @@ def test_what_must_not_be_stored_is_not_kept():
 
 
 def test_the_answers_used_longest_ago_go_first(monkeypatch):
-    monkeypatch.setattr(transport, "MOST_CACHED", 2)
+    monkeypatch.setattr(transport, "KEPT_ANSWERS", 2)
     replay = Replay()
     for number in (1, 2, 3):
         replay.answers[f"/api/v1/matches/{number}/"] = httpx.Response(200, json=MATCH, headers={"ETag": f'"{number}"'})
