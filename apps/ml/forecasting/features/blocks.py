@@ -20,11 +20,14 @@ from apps.ml.forecasting.features.events import DESCRIBE, Events, Sizes
 from apps.ml.forecasting.features.family import FeatureFamily
 from apps.ml.forecasting.kernels import njit
 
-FIXTURES: Final = 1024
+FIXTURES: Final = 128
 """Fixtures that a family describes at once, so that their rows stay in the CPU cache until they are transposed."""
 
-TILE: Final = 8
-"""Columns that are transposed at once: a cache line holds 8 numbers of 64 bits."""
+TILE_COLUMNS: Final = 8
+"""Columns of a tile that is transposed at once: a cache line holds 8 numbers of 64 bits."""
+
+TILE_ROWS: Final = 16
+"""Rows of a tile: a cache line holds 16 numbers of 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ class FamilyWorkers:
 def _transpose(described: Floats, columns: NDArray[np.float32], first: int) -> None:
     """Write rows, shape (n, k), into columns, shape (k, …), from number `first` on."""
     rows, width = described.shape
-    for start in range(0, width, TILE):
-        for row in range(rows):
-            for column in range(start, min(start + TILE, width)):
-                columns[column, first + row] = described[row, column]
+    for top in range(0, rows, TILE_ROWS):
+        for left in range(0, width, TILE_COLUMNS):
+            for column in range(left, min(left + TILE_COLUMNS, width)):
+                for row in range(top, min(top + TILE_ROWS, rows)):
+                    columns[column, first + row] = described[row, column]
