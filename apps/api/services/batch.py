@@ -12,7 +12,14 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from apps.api import selectors
-from apps.api.services.forecast_rows import Row, forecast_columns, forecast_rows, match_columns, result_of
+from apps.api.services.forecast_rows import (
+    Row,
+    doubt_columns,
+    forecast_columns,
+    forecast_rows,
+    match_columns,
+    result_of,
+)
 from apps.api.services.what_if import seasons_to_meet
 from apps.matches import selectors as match_selectors
 from apps.matches.models import Match, Team, World
@@ -151,9 +158,11 @@ class _Batch:
                 "published_at": None,
                 "degraded": made.degraded or None,
             }
-            for match, numbers in zip(of_world, forecast_columns(made.p, made.goals, made.rho), strict=True):
+            numbers = forecast_columns(made.p, made.goals, made.rho)
+            doubts = doubt_columns(made.weaknesses, made.intervals, made.interval_level)
+            for match, number, doubt in zip(of_world, numbers, doubts, strict=True):
                 row = match_columns(match)
-                yield match, row | {"result": result_of(row)} | numbers | origin
+                yield match, row | {"result": result_of(row)} | number | origin | doubt
 
     def _model(self, world: World) -> ml_services.ServedModel | None:
         if world not in self.models:

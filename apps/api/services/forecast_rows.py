@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import F, Value
+import orjson
+from django.db.models import F, TextField, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models.functions import Cast, Coalesce, NullIf
 
 from apps.matches.models import Match
 from apps.ml import selectors as ml_selectors
 from apps.ml.forecasting import goals
+from apps.ml.forecasting.weaknesses import Weakness
 
 Row = dict[str, Any]
 
@@ -56,6 +59,13 @@ _ORIGIN: Final[Mapping[str, Combinable]] = {
 }
 """Columns that say where a forecast comes from."""
 
+_DOUBT: Final[Mapping[str, Combinable]] = {name: Cast(name, TextField()) for name in ("weaknesses", "intervals")}
+"""JSON of a forecast that says how sure it is, as text: a list of 10,000 reads it faster than Django's field does."""
+
+_ENDS: Final = tuple((outcome, end) for outcome in ("home", "draw", "away") for end in ("low", "high"))
+_INTERVALS: Final = ("interval_level", *(f"p_{outcome}_{end}" for outcome, end in _ENDS))
+"""Columns of the interval around each probability."""
+
 _NUMBERS: Final = ("p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_goals", "rho")
 _SCORES: Final = ("log_loss", "rps", "brier", "base_log_loss", "base_rps", "market_log_loss", "market_rps")
 
@@ -67,13 +77,15 @@ def forecast_rows(match_ids: Sequence[int], *, version_id: int | None = None) ->
     """
     found = list(
         ml_selectors.newest_predictions(match_ids, version_id=version_id, in_time=True).values_list(
-            "match_id", *_ORIGIN.values(), *_NUMBERS
+            "match_id", *_ORIGIN.values(), *_DOUBT.values(), *_NUMBERS
         )
     )
     numbers = np.array([values[-len(_NUMBERS) :] for values in found], dtype=np.float64).reshape(-1, len(_NUMBERS))
     columns = forecast_columns(numbers[:, :3], numbers[:, 3:5], numbers[:, 5])
     forecasts = {
-        values[0]: forecast | dict(zip(_ORIGIN, values[1:], strict=False))
+        values[0]: forecast
+        | dict(zip(_ORIGIN, values[1:], strict=False))
+        | _stored_doubt(*values[1 + len(_ORIGIN) : -len(_NUMBERS)])
         for values, forecast in zip(found, columns, strict=True)
     }
     return _with_matches(match_ids, forecasts)
@@ -136,6 +148,51 @@ def forecast_columns(p: np.ndarray, mu: np.ndarray, rho: np.ndarray | float) -> 
     for place, outcome in np.argwhere(np.isnan(fair)).tolist():
         rows[place][names[5 + outcome]] = None
     return rows
+
+
+def _stored_doubt(weaknesses: str, intervals: str | None) -> Row:
+    """Return the columns that say how sure a stored forecast is, from its JSON."""
+    if intervals is None:
+        values: Sequence[float | None] = [None] * len(_INTERVALS)
+    else:
+        found = orjson.loads(intervals)
+        values = [found["level"], *(found[outcome][end] for outcome, end in _ENDS)]
+    return {"weaknesses": _stored_codes(weaknesses)} | dict(zip(_INTERVALS, values, strict=True))
+
+
+# A cache, because few lists of weaknesses differ.
+@lru_cache(maxsize=4096)
+def _stored_codes(weaknesses: str) -> str:
+    return codes(Weakness(**each) for each in orjson.loads(weaknesses))
+
+
+def codes(weaknesses: Iterable[Weakness]) -> str:
+    """Return weaknesses as one value: `code`, or `code:side` for one of a side, with spaces between them."""
+    return " ".join(f"{each.code}:{each.side}" if each.side else each.code for each in weaknesses)
+
+
+def doubt_columns(
+    weaknesses: Sequence[Sequence[Weakness]], intervals: np.ndarray | None, level: float | None
+) -> list[Row]:
+    """Return the columns that say how sure n forecasts are.
+
+    Parameters
+    ----------
+    weaknesses : sequence of sequences of Weakness
+        Of each forecast.
+    intervals : ndarray, shape (n, 3, 2), or None
+        Low and high end around each probability; None without any.
+    level : float or None
+        Share of closing lines that an interval shall hold.
+    """
+    if intervals is None:
+        ends: Sequence[Sequence[float | None]] = [[None] * len(_ENDS)] * len(weaknesses)
+    else:
+        ends = intervals.reshape(len(intervals), -1).tolist()
+    return [
+        {"weaknesses": codes(each)} | dict(zip(_INTERVALS, (level, *values), strict=True))
+        for each, values in zip(weaknesses, ends, strict=True)
+    ]
 
 
 def rounded(p: np.ndarray) -> np.ndarray:
