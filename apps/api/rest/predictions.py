@@ -167,7 +167,9 @@ class RowsViewSet(ConditionalMixin, FormatsMixin, viewsets.GenericViewSet[Any]):
         )
         rows = rows_of([match_id for _, match_id in page], version_id)
         self.columns = query.get("fields") or list(self.row_serializer().fields)  # type: ignore[attr-defined]
-        response = pages.get_paginated_response([{name: row[name] for name in self.columns} for row in rows])
+        if rows and list(rows[0]) != list(self.columns):
+            rows = [{name: row[name] for name in self.columns} for row in rows]
+        response = pages.get_paginated_response(rows)
         response["Vary"] = "Accept"
         return response
 
