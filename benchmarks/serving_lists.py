@@ -60,9 +60,14 @@ INSERT INTO matches_match (id, season_id, competition_id, world, round, home_tea
 UPDATE ml_promotion SET decided_at = now() - interval '3 years';
 INSERT INTO ml_prediction (match_id, version_id, data_snapshot, as_of, published_at, kickoff_at, p_home, p_draw, p_away,
         home_expected_goals, away_expected_goals, rho, base_home, base_draw, base_away, features_sha256, contributions,
-        degraded)
+        degraded, weaknesses, intervals)
     SELECT m.id, v.id, k, at, at, kickoff_at, 0.3 + m.id %% 997 / 3000.0, 0.25, 0.45 - m.id %% 997 / 3000.0,
-        1 + m.id %% 991 / 1000.0, 1.2, -0.05, 0.45, 0.27, 0.28, '', '{}', ''
+        1 + m.id %% 991 / 1000.0, 1.2, -0.05, 0.45, 0.27, 0.28, '', '{}', '',
+        CASE WHEN m.id %% 3 > 0 THEN '[]' ELSE
+            jsonb_build_array(jsonb_build_object('code', 'new_club', 'side', 'home', 'number', m.id %% 15),
+                '{"code": "season_start", "side": "", "number": 0}'::jsonb) END,
+        jsonb_build_object('level', 0.8, 'home', jsonb_build_object('low', 0.2412, 'high', 0.3 + m.id %% 997 / 2000.0),
+            'draw', '{"low": 0.2236, "high": 0.2811}'::jsonb, 'away', '{"low": 0.1027, "high": 0.4873}'::jsonb)
     FROM matches_match m, (SELECT max(version_id) AS id FROM ml_promotion) v, generate_series(1, 2) k,
         LATERAL (SELECT m.kickoff_at - k * interval '1 hour' AS at) AS published
     WHERE m.id > 1000000;

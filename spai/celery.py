@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any, Final
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_unknown
 
 from spai import preload  # noqa: F401  connects to the signal of a starting worker
 from spai.broker import QUEUES as QUEUES
 from spai.broker import sending_options
+
+logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 
@@ -32,6 +35,16 @@ app = App("spai")
 @setup_logging.connect
 def _keep_logging(**_: Any) -> None:
     """Keep the logging of the settings: Celery configures its own only where nobody listens to this signal."""
+
+
+@task_unknown.connect
+def _warn_of_unknown_task(*, name: str, **_: Any) -> None:
+    """Log what to do about a message that Celery drops because this release does not have its task."""
+    logger.warning(
+        "Another release sent the task %s, which this one does not have. What it was to do stays due in the database. "
+        "Upgrade this worker to the newer release, or restart it where the code is that of the newer release already.",
+        name,
+    )
 
 
 app.config_from_object("django.conf:settings", namespace="CELERY")

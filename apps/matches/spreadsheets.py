@@ -14,6 +14,8 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def cell(value: Any) -> Any:
     """Return a value as a spreadsheet may read it: a text that would be a formula begins with an apostrophe."""
+    if value is None or isinstance(value, float):
+        return value
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bool):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from celery.signals import worker_init
+from celery.signals import task_unknown, worker_init
 
 from spai import preload
 from spai.celery import QUEUES, TIMETABLE, app
@@ -40,6 +40,14 @@ def test_each_kind_of_work_that_must_not_wait_for_another_has_a_worker_of_its_ow
     tasks += ("api.run_jobs", "api.deliver_webhooks")
     queues = [queue for queue, names in by_queue.items() for task in tasks if task in names]
     assert sorted(queues) == sorted(QUEUES)
+
+
+def test_a_task_of_a_newer_release_is_dropped_with_a_line_that_says_what_to_do(caplog):
+    message = {"task": "ml.of_tomorrow"}
+    task_unknown.send(sender=None, name=message["task"], id="1", message=message, exc=KeyError("ml.of_tomorrow"))
+    (said,) = [record.message for record in caplog.records if "ml.of_tomorrow" in record.message]
+    assert "stays due in the database" in said
+    assert "Upgrade this worker" in said
 
 
 def test_a_worker_imports_for_its_queues_before_it_starts_the_processes_of_tasks(monkeypatch):

@@ -16,6 +16,7 @@ from apps.api.rest import job_body_limit, job_requests
 from apps.api.rest.prediction_jobs import BODY_LIMIT, JOBS_SCOPE
 from apps.api.services import job_kinds
 from apps.api.services.job_kinds import NDJSON, JobWork
+from tests.web.conftest import INTERVALS
 from tests.web.test_api import problem_of
 
 JOBS = "/api/v1/prediction-jobs/"
@@ -86,6 +87,23 @@ class TestJobs:
         assert (done.json()["state"], done.json()["links"]["cancel"]) == ("succeeded", None)
         result = caller.get(done.json()["links"]["result"], accept="application/x-ndjson")
         assert (result.content, result["Content-Type"]) == (b'{"item":0}\n', NDJSON)
+
+    def test_a_graded_forecast_says_how_sure_it_was_as_the_forecast_of_its_match_does(self, caller, build, champion):
+        weak = [{"code": "new_club", "side": "home", "number": 4}, {"code": "season_start", "side": "", "number": 0}]
+        match = build.match(kickoff_at=build.now - timedelta(hours=3), goals=(2, 1))
+        build.score(build.prediction(match, champion, weaknesses=weak, intervals=INTERVALS))
+        moments = {"since": match.kickoff_at.isoformat(), "until": build.now.isoformat()}
+        accepted = caller.post(JOBS, {"kind": "graded_forecasts", "world": "sandbox"} | moments)
+        services.run_jobs(clock=timezone.now)
+        line = json.loads(caller.get(f"{accepted['Location']}result/").content)
+        single = caller.client.get(f"/api/v1/matches/{match.pk}/prediction/").json()
+        assert [each["text"] for each in line["weaknesses"]] == [
+            "Northgate has played 4 matches that we know of",
+            "the season has only begun",
+        ]
+        assert {name: line[name] for name in ("weaknesses", "intervals")} == {
+            name: single[name] for name in ("weaknesses", "intervals")
+        }
 
     def test_an_equal_request_gets_the_same_job_and_another_is_refused(self, caller):
         first, again = (caller.post(JOBS, SET, **{"idempotency-key": "k"}) for _ in range(2))

@@ -12,7 +12,9 @@ import pytest
 
 from apps.matches.models import Match, Team
 from apps.ml import services as ml_services
+from apps.ml.forecasting.weaknesses import Weakness
 from apps.ml.services import ForecastNumbers
+from tests.web.conftest import INTERVALS
 from tests.web.test_api import problem_of
 
 LIST = "/api/v1/predictions/"
@@ -58,6 +60,14 @@ def test_a_match_is_listed_with_its_latest_forecast_before_the_kickoff(client, b
         "as_of": "2026-11-23T11:00:00Z",
         "published_at": "2026-11-23T11:00:00Z",
         "degraded": None,
+        "weaknesses": "",
+        "interval_level": None,
+        "p_home_low": None,
+        "p_home_high": None,
+        "p_draw_low": None,
+        "p_draw_high": None,
+        "p_away_low": None,
+        "p_away_high": None,
     }
     single = client.get(f"/api/v1/matches/{match.pk}/prediction/").json()["expected_goals"]
     assert row["home_expected_goals"] == pytest.approx(single["home"], abs=1e-3)
@@ -96,11 +106,82 @@ def numbers(monkeypatch, champion):
     def made(matches, served, *, now):
         shape = (len(matches), 1)
         return ForecastNumbers(
-            np.tile([0.5, 0.3, 0.2], shape), np.tile([1.6, 1.1], shape), 0.0, champion.number, 5, degraded=""
+            p=np.tile([0.5, 0.3, 0.2], shape),
+            goals=np.tile([1.6, 1.1], shape),
+            rho=0.0,
+            version_number=champion.number,
+            data_snapshot=5,
+            degraded="",
+            weaknesses=[[Weakness("new_club", "home", 4)]] * len(matches),
+            intervals=np.tile([list(INTERVALS[outcome].values()) for outcome in OUTCOMES], (*shape, 1)),
+            interval_level=INTERVALS["level"],
         )
 
     monkeypatch.setattr(ml_services, "model_to_serve", lambda world, *, now: None)
     monkeypatch.setattr(ml_services, "forecast_numbers", made)
+
+
+OUTCOMES = ("home", "draw", "away")
+
+WEAK = [{"code": "new_club", "side": "home", "number": 4}, {"code": "season_start", "side": "", "number": 0}]
+
+
+def doubt_of(client, match: Match) -> dict:
+    """Return the columns that say how sure the forecast of a match is, from its own answer."""
+    single = client.get(f"/api/v1/matches/{match.pk}/prediction/").json()
+    codes = [":".join(filter(None, (each["code"], each["side"]))) for each in single["weaknesses"]]
+    columns = {"weaknesses": " ".join(codes), "interval_level": single["intervals"] and single["intervals"]["level"]}
+    for outcome in OUTCOMES:
+        for end in ("low", "high"):
+            columns[f"p_{outcome}_{end}"] = single["intervals"] and single["intervals"][outcome][end]
+    return columns
+
+
+class TestHowSure:
+    @pytest.fixture
+    def matches(self, build, champion) -> list[Match]:
+        """One whose forecast is weak and has intervals, one of which neither is so, and one of each."""
+        found = [build.match(f"H{n}", f"A{n}", kickoff_at=build.now + timedelta(hours=1 + n)) for n in range(4)]
+        for n, match in enumerate(found):
+            build.prediction(match, champion, weaknesses=WEAK * (n % 2), intervals=INTERVALS if n < 2 else None)
+        return found
+
+    @pytest.fixture
+    def expected(self, client, matches) -> list[dict]:
+        return [doubt_of(client, match) for match in matches]
+
+    def test_a_row_has_the_codes_of_the_weaknesses_and_the_ends_of_the_intervals(self, expected):
+        assert [row["weaknesses"] for row in expected] == ["", "new_club:home season_start"] * 2
+        assert [row["p_draw_low"] for row in expected] == [0.2712, 0.2712, None, None]
+
+    def test_json_says_what_the_forecast_of_the_match_says(self, client, matches, expected):
+        for rows in (
+            client.get(LIST).json()["results"],
+            [each["forecast"] for each in batch(client, *(match.pk for match in matches)).json()["results"]],
+        ):
+            assert [{name: row[name] for name in expected[0]} for row in rows] == expected
+
+    def test_csv_says_what_the_forecast_of_the_match_says(self, client, expected):
+        content = client.get(f"{LIST}?format=csv").content.decode()
+        rows = list(csv.DictReader(io.StringIO(content, newline="")))
+        written = [{name: "" if value is None else str(value) for name, value in row.items()} for row in expected]
+        assert [{name: row[name] for name in written[0]} for row in rows] == written
+
+    def test_parquet_says_what_the_forecast_of_the_match_says(self, client, expected):
+        from pyarrow import parquet
+
+        fields = ",".join(expected[0])
+        table = parquet.read_table(io.BytesIO(client.get(f"{LIST}?format=parquet&fields={fields}").content))
+        assert table.to_pylist() == expected
+        assert [str(column) for column in table.schema.types] == ["string"] + ["double"] * 7
+
+    def test_a_forecast_that_is_made_now_says_it_too(self, client, build, champion, numbers):
+        fixture = build.match(kickoff_at=build.now + timedelta(days=40))
+        results = batch(client, fixture.pk, {"home": "northgate", "away": "old-mill"}).json()["results"]
+        for row in (each["forecast"] for each in results):
+            assert (row["weaknesses"], row["interval_level"]) == ("new_club:home", 0.8)
+            ends = [[row[f"p_{outcome}_low"], row[f"p_{outcome}_high"]] for outcome in OUTCOMES]
+            assert ends == [list(INTERVALS[outcome].values()) for outcome in OUTCOMES]
 
 
 class TestFilters:

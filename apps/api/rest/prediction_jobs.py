@@ -59,8 +59,9 @@ curl $SITE/api/v1/prediction-jobs/ -H "Authorization: Bearer $SPAI_KEY" -H "Idem
 
 **Kinds.** `what_if_set`: forecasts of up to 50,000 coming fixtures and pairings; NDJSON, a line for each item with its
 number from 0, a forecast or an error. `season_simulation`: 10,000 seasons; JSON. `graded_forecasts`: the forecasts that
-were published before the matches of a period, with results and scores; NDJSON. Nothing is forecast for matches that
-were played: a forecast that is made afterwards would not be one.
+were published before the matches of a period, with results and scores; NDJSON. Lines of both have `weaknesses` and
+`intervals` as the forecast of one match has them. Nothing is forecast for matches that were played: a forecast that is
+made afterwards would not be one.
 
 **Idempotency.** An equal request with the same `Idempotency-Key` within 48 hours gets the same job, marked
 `Idempotency-Replayed: true`; another request with that key is refused. A key has at most 1,000 unfinished jobs.

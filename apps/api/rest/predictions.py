@@ -78,6 +78,25 @@ class ForecastRowSerializer(MatchRowSerializer):
     as_of = serializers.DateTimeField(help_text="The forecast uses no fact that became known later.")
     published_at = serializers.DateTimeField(allow_null=True, help_text="Null for one that was made for this request.")
     degraded = serializers.CharField(allow_null=True, help_text="What stood in for the champion; null for itself.")
+    weaknesses = serializers.CharField(
+        help_text=(
+            "Why the forecast is less sure than usual: codes, such as `new_club:home season_start`, the most important "
+            "first, with the side where it is one; mostly empty. The forecast of a single match has them in words."
+        )
+    )
+    interval_level = serializers.FloatField(
+        allow_null=True,
+        help_text=(
+            "Share of the matches in which an interval, such as `p_home_low` to `p_home_high`, each by itself, shall "
+            "hold the closing line; null where too few earlier forecasts of the model had one."
+        ),
+    )
+    p_home_low = serializers.FloatField(allow_null=True, help_text="The ends of the interval around `p_home`.")
+    p_home_high = serializers.FloatField(allow_null=True)
+    p_draw_low = serializers.FloatField(allow_null=True)
+    p_draw_high = serializers.FloatField(allow_null=True)
+    p_away_low = serializers.FloatField(allow_null=True)
+    p_away_high = serializers.FloatField(allow_null=True)
 
 
 class ScoreRowSerializer(MatchRowSerializer):
@@ -148,7 +167,9 @@ class RowsViewSet(ConditionalMixin, FormatsMixin, viewsets.GenericViewSet[Any]):
         )
         rows = rows_of([match_id for _, match_id in page], version_id)
         self.columns = query.get("fields") or list(self.row_serializer().fields)  # type: ignore[attr-defined]
-        response = pages.get_paginated_response([{name: row[name] for name in self.columns} for row in rows])
+        if rows and list(rows[0]) != list(self.columns):
+            rows = [{name: row[name] for name in self.columns} for row in rows]
+        response = pages.get_paginated_response(rows)
         response["Vary"] = "Accept"
         return response
 

@@ -12,7 +12,14 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from apps.api import selectors
-from apps.api.services.forecast_rows import Row, forecast_columns, forecast_rows, match_columns, result_of
+from apps.api.services.forecast_rows import (
+    Row,
+    doubt_values,
+    forecast_row,
+    forecast_rows,
+    match_values,
+    number_values,
+)
 from apps.api.services.what_if import seasons_to_meet
 from apps.matches import selectors as match_selectors
 from apps.matches.models import Match, Team, World
@@ -144,16 +151,11 @@ class _Batch:
                 for match in of_world:
                     yield match, ItemError("no-forecast", str(error))
                 continue
-            origin = {
-                "model": made.version_number,
-                "data_snapshot": made.data_snapshot,
-                "as_of": self.now,
-                "published_at": None,
-                "degraded": made.degraded or None,
-            }
-            for match, numbers in zip(of_world, forecast_columns(made.p, made.goals, made.rho), strict=True):
-                row = match_columns(match)
-                yield match, row | {"result": result_of(row)} | numbers | origin
+            origin = (made.version_number, made.data_snapshot, self.now, None, made.degraded or None)
+            numbers = number_values(made.p, made.goals, made.rho)
+            doubts = doubt_values(made.weaknesses, made.intervals, made.interval_level)
+            for match, of_match, doubt in zip(of_world, numbers, doubts, strict=True):
+                yield match, forecast_row(match_values(match), of_match, origin, doubt)
 
     def _model(self, world: World) -> ml_services.ServedModel | None:
         if world not in self.models:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_lazy
 
-from apps.api.services.weaknesses import weakness_in_words
+from apps.api.services.weaknesses import weaknesses_shape
 from apps.matches.models import Competition, LiveScore, Match, Team, World
 from apps.matches.services import periods_in_force
 from apps.ml import selectors as ml_selectors
@@ -276,10 +276,7 @@ def forecast_shape(
         "expected_goals": {"home": round(home_goals, GOAL_DIGITS), "away": round(away_goals, GOAL_DIGITS)},
         "base_rates": named(rounded_probabilities(details.base_rates)),
         "contributions": {group: round(value, LOG_ODDS_DIGITS) for group, value in details.contributions.items()},
-        "weaknesses": [
-            {"code": each["code"], "side": each["side"] or None, "text": weakness_in_words(match, each)}
-            for each in details.weaknesses
-        ],
+        "weaknesses": weaknesses_shape(match, details.weaknesses),
         "intervals": details.intervals,
         "model": version and model_shape(version),
         "data_snapshot": details.data_snapshot,

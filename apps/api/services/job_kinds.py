@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from apps.api import selectors
+from apps.api.services.weaknesses import weaknesses_shape
 from apps.api.services.what_if import seasons_to_meet
 from apps.matches.models import Competition, Match, Season, Team, World
 from apps.ml import selectors as ml_selectors
@@ -234,13 +235,20 @@ def _forecasts(served: serving.ServedModel, matches: list[Match], *, now: dateti
             "kickoff_at": match.kickoff_at,
             "probabilities": dict(zip(("home", "draw", "away"), p, strict=True)),
             "expected_goals": dict(zip(("home", "away"), goals, strict=True)),
+            "weaknesses": weaknesses_shape(match, (each._asdict() for each in weaknesses)),
+            "intervals": intervals,
             "model_version": served.version_number,
             "data_snapshot": served.data_snapshot,
             "as_of": now,
             "degraded": served.degraded or None,
         }
-        for match, p, goals in zip(
-            matches, answer.probabilities.round(DIGITS).tolist(), expected.round(DIGITS).tolist(), strict=True
+        for match, p, goals, weaknesses, intervals in zip(
+            matches,
+            answer.probabilities.round(DIGITS).tolist(),
+            expected.round(DIGITS).tolist(),
+            answer.weaknesses,
+            answer.intervals,
+            strict=True,
         )
     ]
 
@@ -305,6 +313,8 @@ def _graded(score: Score, numbers: dict[int, int]) -> dict[str, Any]:
         "kickoff_at": match.kickoff_at,
         "result": {"home": match.home_goals, "away": match.away_goals},
         "probabilities": dict(zip(("home", "draw", "away"), prediction.probabilities, strict=True)),
+        "weaknesses": weaknesses_shape(match, prediction.weaknesses),
+        "intervals": prediction.intervals,
         "model_version": numbers[prediction.version_id],
         "data_snapshot": prediction.data_snapshot,
         "as_of": prediction.as_of,

@@ -30,6 +30,7 @@ from apps.matches.connections import is_lost
 from apps.matches.events import start_tasks_after_commit
 from apps.matches.locks import LockClass, try_lock_of
 from apps.matches.log_fields import logged_as
+from apps.matches.unknown_work import warn_of_unknown
 
 logger = logging.getLogger(__name__)
 
@@ -168,8 +169,10 @@ def retry_job(*, job: PredictionJob) -> bool:
 def run_jobs(*, clock: Callable[[], datetime], is_stopping: Callable[[], bool] = lambda: False) -> JobsReport:
     """Work on the jobs that wait, one after the other, for about `SLICE` seconds.
 
-    Several processes may do so at once: each starts jobs that no other works on.
+    Several processes may do so at once: each starts jobs that no other works on. Jobs of a kind that only a newer
+    release knows are left to its workers.
     """
+    _warn_of_unknown_kinds()
     ended: dict[str, int] = {}
     end = time.monotonic() + SLICE
     while not is_stopping():
@@ -214,12 +217,22 @@ def _work_on_next(clock: Callable[[], datetime], is_stopping: Callable[[], bool]
 
 
 def _unfinished() -> list[int]:
-    """Return unfinished jobs: those first whose key has waited longest, so that none waits for all jobs of another."""
+    """Return unfinished jobs of known kinds, those first whose key has waited longest.
+
+    So none waits for all jobs of another key.
+    """
     latest = PredictionJob.objects.filter(api_key=OuterRef("api_key"), started_at__isnull=False).order_by("-started_at")
-    rows = PredictionJob.objects.filter(state__in=UNFINISHED).annotate(
+    rows = PredictionJob.objects.filter(state__in=UNFINISHED, kind__in=job_kinds.KINDS).annotate(
         key_started_at=Subquery(latest.values("started_at")[:1])
     )
     return list(rows.order_by(F("key_started_at").asc(nulls_first=True), "id").values_list("pk", flat=True)[:LOOKED_AT])
+
+
+def _warn_of_unknown_kinds() -> None:
+    """Log which jobs this release leaves in the queue."""
+    unknown = PredictionJob.objects.filter(state__in=UNFINISHED).exclude(kind__in=job_kinds.KINDS)
+    for job in unknown.only("uuid", "kind").order_by("pk")[:LOOKED_AT]:
+        warn_of_unknown(str(job), job.kind)
 
 
 @transaction.atomic

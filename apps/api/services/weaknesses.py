@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from apps.matches.models import Match
 from apps.ml.forecasting import weaknesses as codes
+
+TEXTS: Final = {
+    codes.FALLBACK: gettext_lazy("the current model cannot be loaded, and a fallback made the forecast"),
+    codes.NO_STATISTICS: gettext_lazy("shots are not counted in most matches of both teams"),
+    codes.PROMOTED: gettext_lazy("{team} came up before this season"),
+    codes.RELEGATED: gettext_lazy("{team} went down before this season"),
+    codes.SEASON_START: gettext_lazy("the season has only begun"),
+    codes.LONG_BREAK: gettext_lazy("{team} has not played for {count} days or more"),
+}
+"""Texts of the codes that have one each."""
+
+
+def weaknesses_shape(match: Match, weaknesses: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the weaknesses of a forecast, as `Prediction.weaknesses` stores them, in the shape of the API."""
+    return [
+        {"code": each["code"], "side": each["side"] or None, "text": weakness_in_words(match, each)}
+        for each in weaknesses
+    ]
 
 
 def weakness_in_words(match: Match, weakness: Mapping[str, Any]) -> str:
@@ -26,12 +44,4 @@ def weakness_in_words(match: Match, weakness: Mapping[str, Any]) -> str:
         return text.format(team=team, count=number)
     if code == codes.NO_STATISTICS and side:
         return gettext("shots are not counted in most matches of {team}").format(team=team)
-    texts = {
-        codes.FALLBACK: gettext("the current model cannot be loaded, and a fallback made the forecast"),
-        codes.NO_STATISTICS: gettext("shots are not counted in most matches of both teams"),
-        codes.PROMOTED: gettext("{team} came up before this season"),
-        codes.RELEGATED: gettext("{team} went down before this season"),
-        codes.SEASON_START: gettext("the season has only begun"),
-        codes.LONG_BREAK: gettext("{team} has not played for {count} days or more"),
-    }
-    return texts[code].format(team=team, count=number)
+    return str(TEXTS[code]).format(team=team, count=number)

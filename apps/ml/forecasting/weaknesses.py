@@ -74,29 +74,27 @@ def weaknesses(names: Sequence[str], values: Floats) -> list[list[Weakness]]:
     """
     places = {name: index for index, name in enumerate(names)}
     unknown = np.full(len(values), np.nan)
-    columns = [values[:, places[name]] if name in places else unknown for name in COLUMNS]
-    return [_of_one(row) for row in np.column_stack(columns).tolist()]
-
-
-def _of_one(row: list[float]) -> list[Weakness]:
-    """Return the weaknesses of one forecast; a comparison with NaN is false and names none."""
-    played, counted, moved, rest = (row[2 * index : 2 * index + 2] for index in range(len(_PAIRS)))
-    progress, level = row[-2:]
-    is_start = level >= 1 and progress < START
-    found = [Weakness(NEW_CLUB, side, int(played[i])) for i, side in enumerate(SIDES) if played[i] < FEW_MATCHES]
-    uncounted = [side for i, side in enumerate(SIDES) if played[i] >= FEW_MATCHES and counted[i] < MOSTLY]
-    found += [Weakness(NO_STATISTICS)] if len(uncounted) == len(SIDES) else _each(NO_STATISTICS, uncounted)
-    if progress < EARLY:
-        found += _each(PROMOTED, [side for i, side in enumerate(SIDES) if moved[i] > 0])
-        found += _each(RELEGATED, [side for i, side in enumerate(SIDES) if moved[i] < 0])
-    if is_start:
-        found.append(Weakness(SEASON_START))
-    else:
-        # A club of which no match is known has the longest rest too.
-        rested = [side for i, side in enumerate(SIDES) if played[i] > 0 and rest[i] >= LONG_BREAK_DAYS]
-        found += [Weakness(LONG_BREAK, side, LONG_BREAK_DAYS) for side in rested]
+    columns = {name: values[:, places[name]] if name in places else unknown for name in COLUMNS}
+    played, counted, moved, rest = (np.stack([columns[f"{name}_{side}"] for side in SIDES]) for name in _PAIRS)
+    # A comparison with NaN is false and names no weakness.
+    is_start = (columns["level"] >= 1) & (columns["table_progress"] < START)
+    is_early = columns["table_progress"] < EARLY
+    uncounted = (played >= FEW_MATCHES) & (counted < MOSTLY)
+    # A club of which no match is known has the longest rest too, and before the first matches it is summer.
+    rested = (played > 0) & (rest >= LONG_BREAK_DAYS) & ~is_start
+    marks = {
+        NEW_CLUB: played < FEW_MATCHES,
+        NO_STATISTICS: uncounted & ~uncounted.all(axis=0),
+        PROMOTED: (moved > 0) & is_early,
+        RELEGATED: (moved < 0) & is_early,
+        LONG_BREAK: rested,
+    }
+    of_both = {NO_STATISTICS: uncounted.all(axis=0), SEASON_START: is_start}
+    kinds = [(code, side) for code in CODES for side in (*SIDES, "") if code in (marks if side else of_both)]
+    table = np.column_stack([marks[code][SIDES.index(side)] if side else of_both[code] for code, side in kinds])
+    found: list[list[Weakness]] = [[] for _ in range(len(values))]
+    for row, kind in np.argwhere(table).tolist():
+        code, side = kinds[kind]
+        number = int(played[SIDES.index(side), row]) if code == NEW_CLUB else LONG_BREAK_DAYS * (code == LONG_BREAK)
+        found[row].append(Weakness(code, side, number))
     return found
-
-
-def _each(code: str, sides: Sequence[str]) -> list[Weakness]:
-    return [Weakness(code, side) for side in sides]

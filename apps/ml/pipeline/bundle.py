@@ -126,10 +126,8 @@ class Bundle:
 
     def forecast(self, values: Floats) -> ModelForecast:
         """Return the forecasts of features as `FeatureState.describe` gives them, shape (n, features)."""
-        rounded = as_trained(values)
-        p, goals = self.estimator.numbers(rounded)
-        around = self.estimator.intervals_around(p, rounded) if isinstance(self.estimator, Calibrated) else None
-        return ModelForecast(p, goals, self.estimator.contributions(rounded), around)
+        p, goals, around = self.numbers(values)
+        return ModelForecast(p, goals, self.estimator.contributions(as_trained(values)), around)
 
     @property
     def interval_level(self) -> float | None:
@@ -137,9 +135,12 @@ class Bundle:
         intervals = self.estimator.intervals if isinstance(self.estimator, Calibrated) else None
         return None if intervals is None else intervals.level
 
-    def numbers(self, values: Floats) -> tuple[Floats, Floats]:
-        """Return `p` and `goals` of `forecast`, without the contributions, which take most of its time."""
-        return self.estimator.numbers(as_trained(values))
+    def numbers(self, values: Floats) -> tuple[Floats, Floats, Floats | None]:
+        """Return `p`, `goals` and `intervals` of `forecast`, without the contributions, which take most of its time."""
+        rounded = as_trained(values)
+        p, goals = self.estimator.numbers(rounded)
+        around = self.estimator.intervals_around(p, rounded) if isinstance(self.estimator, Calibrated) else None
+        return p, goals, around
 
     def features_sha256(self, row: Floats) -> str:
         """Return the hash of the features of one fixture that the model uses, in 32 bits."""

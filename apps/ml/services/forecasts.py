@@ -171,10 +171,13 @@ class ForecastNumbers:
     version_number: int | None  # None where the base rates stand in for a model
     data_snapshot: int
     degraded: str
+    weaknesses: list[list[Weakness]]
+    intervals: np.ndarray | None  # low and high end around each probability, shape (n, 3, 2); None without any
+    interval_level: float | None
 
 
 def forecast_numbers(matches: Sequence[Any], served: serving.ServedModel | None, *, now: datetime) -> ForecastNumbers:
-    """Forecast matches of one world at once, without what explains the forecasts.
+    """Forecast matches of one world at once, without contributions and base rates.
 
     Parameters
     ----------
@@ -202,13 +205,24 @@ def forecast_numbers(matches: Sequence[Any], served: serving.ServedModel | None,
             version_number=None,
             data_snapshot=found[0].data_snapshot,
             degraded=BASE_RATES,
+            weaknesses=[[Weakness(FALLBACK)]] * len(matches),
+            intervals=None,
+            interval_level=None,
         )
     ids = [match.pk for match in matches]
     frame = dataset.hypothetical_fixtures(matches) if ids[0] is None else dataset.fixtures(ids)
-    p, expected = serving.numbers(served, frame, now=now)
+    answer = serving.numbers(served, frame, now=now)
     metrics.PREDICTIONS.labels(served.world, "live").inc(len(matches))
     return ForecastNumbers(
-        p, expected, served.bundle.estimator.rho, served.version_number, served.data_snapshot, served.degraded
+        p=answer.probabilities,
+        goals=answer.goals,
+        rho=served.bundle.estimator.rho,
+        version_number=served.version_number,
+        data_snapshot=served.data_snapshot,
+        degraded=served.degraded,
+        weaknesses=answer.weaknesses,
+        intervals=answer.intervals,
+        interval_level=served.bundle.interval_level,
     )
 
 
@@ -383,7 +397,6 @@ def _rows(
     served: serving.ServedModel, matches: list[Match], answer: serving.ServedForecasts, *, now: datetime
 ) -> list[dict]:
     """Return the fields common to published and live forecasts, one row for each match."""
-    of_all = [Weakness(FALLBACK)] if served.degraded else []
     return [
         {
             "match_id": match.pk,
@@ -399,7 +412,7 @@ def _rows(
             "base_draw": float(answer.base_rates[i, 1]),
             "base_away": float(answer.base_rates[i, 2]),
             "contributions": {group: float(values[i]) for group, values in answer.contributions.items()},
-            "weaknesses": [each._asdict() for each in (*of_all, *answer.weaknesses[i])],
+            "weaknesses": [each._asdict() for each in answer.weaknesses[i]],
             "intervals": answer.intervals[i],
             "degraded": served.degraded,
         }

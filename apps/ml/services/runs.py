@@ -18,6 +18,7 @@ from apps.matches.locks import Lock, try_lock, wait_for
 from apps.matches.log_fields import logged_as
 from apps.matches.models import World
 from apps.matches.services import record_action
+from apps.matches.unknown_work import says_unknown, warn_of_unknown
 from apps.ml import params_schema, selectors
 from apps.ml.models import PipelineRun
 from apps.ml.pipeline.progress import FAILED, RUNNING
@@ -159,13 +160,15 @@ def queue_once(wanted: Mapping[str, Any], described: Mapping[str, Any], now: dat
 
 
 def _next(now: datetime) -> PipelineRun | None:
-    """Return the oldest unfinished run; None while its executor may still run, because runs are executed in order."""
+    """Return the oldest unfinished run of a known kind; None while the executor of one before it may still run."""
     for run in PipelineRun.objects.filter(status__in=selectors.UNFINISHED).order_by("id"):
-        if run.status != PipelineRun.RunStatus.RUNNING:
-            return run
-        if run.heartbeat_at and now - run.heartbeat_at < DEAD_AFTER:
+        is_running = run.status == PipelineRun.RunStatus.RUNNING
+        if is_running and run.heartbeat_at and now - run.heartbeat_at < DEAD_AFTER:
             return None
-        if _deaths(run) < DEATHS:
+        if run.kind not in PipelineRun.RunKind.values:
+            _leave_in_queue(run)
+            continue
+        if not is_running or _deaths(run) < DEATHS:
             return run
         run.status, run.finished_at = PipelineRun.RunStatus.FAILED, now
         run.error = {
@@ -178,6 +181,15 @@ def _next(now: datetime) -> PipelineRun | None:
         run.save(update_fields=["status", "finished_at", "error", "stages"])
         publish(run, now)
     return None
+
+
+def _leave_in_queue(run: PipelineRun) -> None:
+    """Say in the log, and once on the page of a run, that this release does not know its kind."""
+    warn_of_unknown(str(run), run.kind)
+    line = says_unknown("This run", run.kind)
+    if run.status == PipelineRun.RunStatus.QUEUED and line not in run.log:
+        waiting = PipelineRun.objects.filter(pk=run.pk, status=PipelineRun.RunStatus.QUEUED)
+        waiting.update(log="\n".join(filter(None, (run.log, line))))
 
 
 def _deaths(run: PipelineRun) -> int:

@@ -80,7 +80,7 @@ def _forecast(served: serving.ServedModel, predictions: list[Prediction], *, now
     rows = []
     for as_of, group in by_moment.items():
         # As of the moment of the prediction: the same line-ups were known. Without the metrics of published forecasts.
-        p, _ = serving.numbers(served, dataset.fixtures([each.match_id for each in group]), now=as_of)
+        p = serving.numbers(served, dataset.fixtures([each.match_id for each in group]), now=as_of).probabilities
         rows += [
             ShadowForecast(
                 prediction=prediction,

@@ -4,7 +4,7 @@ A request reads `latest`, which the thread of `refresh_models` replaces; a worke
 """
 
 from apps.ml.serving.champions import current, latest
-from apps.ml.serving.forecasts import ServedForecasts, features_of, forecast, numbers
+from apps.ml.serving.forecasts import ServedForecasts, ServedNumbers, features_of, forecast, numbers
 from apps.ml.serving.loaded_models import forget, is_warm, loaded, request_refresh
 from apps.ml.serving.refreshing import refresh_models
 from apps.ml.serving.requested_versions import version
@@ -15,6 +15,7 @@ __all__ = [
     "NotServedError",
     "ServedForecasts",
     "ServedModel",
+    "ServedNumbers",
     "StillLoadingError",
     "current",
     "features_of",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from apps.ml import metrics
-from apps.ml.forecasting.weaknesses import Weakness, weaknesses
+from apps.ml.forecasting.weaknesses import FALLBACK, Weakness, weaknesses
 from apps.ml.serving.served_models import ServedModel
 
 if TYPE_CHECKING:
@@ -37,6 +37,17 @@ class ServedForecasts:
     """As `Prediction.intervals` stores them."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServedNumbers:
+    """The numbers of `ServedForecasts`, and what is said of how sure they are."""
+
+    probabilities: np.ndarray
+    goals: np.ndarray
+    weaknesses: list[list[Weakness]]
+    intervals: np.ndarray | None
+    """Low and high end around each probability, shape (n, 3, 2); None where the version has none."""
+
+
 def forecast(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> ServedForecasts:
     """Forecast `fixtures` (rows of `dataset.fixtures`, or what `events.fixture_row` made) as of `now`."""
     began = time.perf_counter()
@@ -56,9 +67,15 @@ def forecast(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: da
         base_rates=features[:, base] / features[:, base].sum(axis=1, keepdims=True),
         contributions=forecast.contributions,
         features_sha256=[served.bundle.features_sha256(row) for row in features],
-        weaknesses=weaknesses(names, features),
+        weaknesses=_weaknesses(served, features),
         intervals=_intervals(forecast.intervals, served.bundle.interval_level, len(features)),
     )
+
+
+def _weaknesses(served: ServedModel, features: np.ndarray) -> list[list[Weakness]]:
+    """Return the weaknesses of forecasts; the first of each is that a fallback made it, where one did."""
+    of_all = [Weakness(FALLBACK)] if served.degraded else []
+    return [[*of_all, *found] for found in weaknesses(served.bundle.manifest.names, features)]
 
 
 def _intervals(ends: np.ndarray | None, level: float | None, count: int) -> list[dict[str, Any] | None]:
@@ -69,17 +86,16 @@ def _intervals(ends: np.ndarray | None, level: float | None, count: int) -> list
 
     return [
         {"level": level}
-        | {
-            outcome: {"low": low, "high": high}
-            for outcome, (low, high) in zip(OUTCOMES, np.round(match, INTERVAL_DIGITS).tolist(), strict=True)
-        }
-        for match in ends
+        | {outcome: {"low": low, "high": high} for outcome, (low, high) in zip(OUTCOMES, match, strict=True)}
+        for match in ends.round(INTERVAL_DIGITS).tolist()
     ]
 
 
-def numbers(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities (n, 3) and expected goals (n, 2) of `fixtures`, as `forecast` does, and nothing else."""
-    return served.bundle.numbers(features_of(served, fixtures, now=now))
+def numbers(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> ServedNumbers:
+    """Forecast `fixtures` as `forecast` does, without what explains and identifies the forecasts."""
+    features = features_of(served, fixtures, now=now)
+    p, goals, ends = served.bundle.numbers(features)
+    return ServedNumbers(p, goals, _weaknesses(served, features), None if ends is None else ends.round(INTERVAL_DIGITS))
 
 
 def features_of(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> np.ndarray:

@@ -26,6 +26,7 @@ from apps.matches.locks import LockClass, try_lock_of
 from apps.matches.models import Topic
 from apps.matches.records import readable
 from apps.matches.services import join_clubs, record_action
+from apps.matches.unknown_work import warn_of_unknown
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import FetchOutcome
@@ -133,6 +134,8 @@ def scrape_due(
 ) -> Iterator[ScrapeReport]:
     """Work on the waiting runs in turn until none is left or the time is used up; yield a report after each slice.
 
+    Runs of a scope, or of a reader, that only a newer release knows are left to its workers.
+
     Parameters
     ----------
     now : datetime
@@ -147,7 +150,7 @@ def scrape_due(
     end = time.monotonic() + budget
     busy: set[int] = set()
     while time.monotonic() < end:
-        run = next((run for run in selectors.open_runs() if run.source_id not in busy), None)
+        run = next((run for run in selectors.open_runs() if run.source_id not in busy and _is_known(run)), None)
         if run is None:
             return
         if run.scope == ScrapeScope.BACKFILL and selectors.is_halted(base_url_of(run.source), clock()):
@@ -176,6 +179,17 @@ def accept_counts(*, run: ScrapeRun, by: str, now: datetime) -> int:
         what = f"earlier counts of {pages} pages are forgotten"
         record_action(by=by, action="accepted the counts of a run", about=run, also=[run.source], after=what, now=now)
     return pages
+
+
+def _is_known(run: ScrapeRun) -> bool:
+    """Return whether this release has the scope of a run and the reader of its source; log it otherwise."""
+    if run.scope not in list(ScrapeScope):
+        warn_of_unknown(str(run), run.scope)
+        return False
+    if run.source.reader not in Source.Reader.values:
+        warn_of_unknown(str(run), run.source.reader)
+        return False
+    return True
 
 
 def _work(

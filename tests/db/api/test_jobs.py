@@ -16,6 +16,7 @@ from apps.api.models import ApiKey, PredictionJob, PredictionJobResult, WebhookD
 from apps.api.services import job_kinds, jobs
 from apps.api.services.job_kinds import NDJSON, JobRefusedError, JobWork
 from apps.matches.locks import LockClass
+from apps.matches.unknown_work import says_unknown, warn_of_unknown
 from tests.database import locked_elsewhere
 
 State = PredictionJob.JobState
@@ -57,6 +58,25 @@ def work(monkeypatch) -> Callable[[Callable[[int], None]], None]:
 
 def run(**options) -> dict[str, int]:
     return services.run_jobs(clock=timezone.now, **options).ended
+
+
+def test_a_job_of_a_kind_of_a_newer_release_stays_in_the_queue_and_says_what_to_do(key, work, caplog):
+    warn_of_unknown.cache_clear()
+    unknown = submit(key, kind="tournament")
+    died = submit(key, kind="tournament", parameters={"n": 2})
+    PredictionJob.objects.filter(pk=died.pk).update(state=State.RUNNING, attempts=1)
+    known = submit(key)
+    for _ in range(2):
+        run()
+    states = [PredictionJob.objects.get(pk=job.pk) for job in (unknown, died, known)]
+    assert [(job.state, job.attempts, job.error) for job in states] == [
+        (State.QUEUED, 0, None),
+        (State.RUNNING, 1, None),
+        (State.SUCCEEDED, 1, None),
+    ]
+    assert [record.message for record in caplog.records if "does not know" in record.message] == [
+        says_unknown(str(job), "tournament") for job in (unknown, died)
+    ]
 
 
 # ── Submitting ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,11 +20,13 @@ from apps.matches.ingest import IngestReport, ingest
 from apps.matches.models import World as WorldName
 from apps.ml import dataset, serving
 from apps.ml.forecasting import estimators
+from apps.ml.forecasting.estimators import Calibrated, Calibration, Intervals, calibration
 from apps.ml.forecasting.features import FeatureState, catalogue
 from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.models import EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import featurize
+from apps.ml.serving import loaded_models
 from apps.scraping.sandbox.world import SimulatedWorld
 from tests.database import rows_of, write_again
 
@@ -92,6 +94,21 @@ def stored(db, scene):
 def stored_by_ingest(scene: Scene) -> IngestReport:
     since = scene.now - timedelta(days=230)
     return ingest(scene.world.records(scene.now, since=since), source="sandbox", now=scene.now)
+
+
+@pytest.fixture
+def give_intervals(now, monkeypatch):
+    """A function that puts intervals of 0.2 in log-odds around what the loaded champion of the sandbox forecasts."""
+
+    def give() -> None:
+        served = serving.current(WorldName.SANDBOX, now=now)
+        around = Intervals(0.8, ((0.0,) * 7,) * 3, ((-0.2, 0.2),) * 3, 500)
+        plain = Calibration("none", (1.0,) * 3, (0.0,) * 3, 500, {})
+        monkeypatch.setattr(calibration, "KNOWN", ("elo_diff",) * 6)
+        bundle = replace(served.bundle, estimator=Calibrated(served.bundle.estimator, plain, around))
+        monkeypatch.setitem(loaded_models.champions, WorldName.SANDBOX, replace(served, bundle=bundle))
+
+    return give
 
 
 @pytest.fixture

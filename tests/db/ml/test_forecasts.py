@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -15,9 +14,7 @@ from apps.matches.ingest import ingest
 from apps.matches.models import Event, Match, World
 from apps.ml import selectors, services, serving
 from apps.ml.forecasting import weaknesses
-from apps.ml.forecasting.estimators import Calibrated, Calibration, Intervals, calibration
 from apps.ml.models import Prediction, Score
-from apps.ml.serving import loaded_models
 
 
 @pytest.fixture
@@ -147,13 +144,8 @@ def test_a_live_forecast_equals_the_published_one_on_the_same_facts(published, n
     assert live.weaknesses == row.weaknesses
 
 
-def test_a_forecast_stores_the_intervals_of_its_model(champion, now, monkeypatch):
-    served = serving.current(World.SANDBOX, now=now)
-    around = Intervals(0.8, ((0.0,) * 7,) * 3, ((-0.2, 0.2),) * 3, 500)
-    plain = Calibration("none", (1.0,) * 3, (0.0,) * 3, 500, {})
-    monkeypatch.setattr(calibration, "KNOWN", ("elo_diff",) * 6)
-    bundle = replace(served.bundle, estimator=Calibrated(served.bundle.estimator, plain, around))
-    monkeypatch.setitem(loaded_models.champions, World.SANDBOX, replace(served, bundle=bundle))
+def test_a_forecast_stores_the_intervals_of_its_model(champion, give_intervals, now):
+    give_intervals()
     services.predict_due(now=now)
     row = Prediction.objects.order_by("kickoff_at").last()
     assert row.intervals["level"] == 0.8

@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 
 from apps.api.services import job_kinds
+from apps.api.services.batch import Pairing, forecast_batch
 from apps.api.services.job_kinds import JobRefusedError
 from apps.api.services.what_if import what_if_match
 from apps.matches.models import Match, Season
 from apps.ml import services
+from apps.ml.forecasting import weaknesses
 from apps.ml.models import Score
 from apps.ml.services.seasons import simulate_season
 
@@ -56,6 +58,53 @@ def test_a_set_has_the_forecasts_that_single_requests_would_get(champion, now):
     assert second["kickoff_at"] == fixture.kickoff_at.isoformat().replace("+00:00", "Z")
     assert [line["item"] for line in (first, second, third)] == [0, 1, 2]
     assert first["probabilities"] != third["probabilities"]
+
+
+def test_sets_and_batches_say_how_sure_a_forecast_is_as_single_requests_do(champion, give_intervals, now, monkeypatch):
+    give_intervals()
+    monkeypatch.setattr(weaknesses, "FEW_MATCHES", 10_000)
+    fixture = coming(now).last()
+    home, away = fixture.home_team, fixture.away_team
+    parameters = {"world": "sandbox", "items": [{"match": fixture.pk}, {"home": away.slug, "away": home.slug}]}
+    lines = lines_of("what_if_set", parameters, now)
+    (rows,) = forecast_batch([fixture.pk, Pairing(away.slug, home.slug)], now=now)
+    turned = what_if_match(home_team=away, away_team=home, day=services.next_saturday(now), now=now).match
+    singles = [services.forecast(fixture.pk, now=now), services.what_if(turned, now=now)]
+    for line, row, single, sides in zip(lines, rows, singles, ((home, away), (away, home)), strict=True):
+        assert [each["code"] for each in single.weaknesses][:2] == ["new_club", "new_club"]
+        numbers = [each["number"] for each in single.weaknesses]
+        assert [each["text"] for each in line["weaknesses"]][:2] == [
+            f"{team.display_name} has played {count} matches that we know of"
+            for team, count in zip(sides, numbers, strict=False)
+        ]
+        assert row["weaknesses"].split()[:2] == ["new_club:home", "new_club:away"]
+        assert len(row["weaknesses"].split()) == len(line["weaknesses"]) == len(single.weaknesses)
+        assert line["intervals"] == single.intervals
+        assert row["interval_level"] == single.intervals["level"]
+        for outcome in ("home", "draw", "away"):
+            assert [row[f"p_{outcome}_{end}"] for end in ("low", "high")] == list(single.intervals[outcome].values())
+
+
+def test_a_fallback_is_the_first_weakness_of_a_set_and_of_a_batch(make_version, now):
+    good, bad = make_version(1), make_version(2, broken=True)
+    for version in (good, bad):
+        services.promote(version=version, user=None, reason="test", now=now)
+    fixture = coming(now).last()
+    (line,) = lines_of("what_if_set", {"world": "sandbox", "items": [{"match": fixture.pk}]}, now)
+    ((row,),) = forecast_batch([fixture.pk], now=now)
+    assert line["degraded"] == row["degraded"] == "latest good version"
+    assert line["weaknesses"][0] == {
+        "code": "fallback",
+        "side": None,
+        "text": "the current model cannot be loaded, and a fallback made the forecast",
+    }
+    assert row["weaknesses"].split()[0] == "fallback"
+
+
+def test_where_no_model_loads_the_base_rates_of_a_batch_are_a_fallback(make_version, now):
+    services.promote(version=make_version(1, broken=True), user=None, reason="first", now=now)
+    ((row,),) = forecast_batch([coming(now).last().pk], now=now)
+    assert (row["weaknesses"], row["degraded"], row["interval_level"]) == ("fallback", "base rates", None)
 
 
 def test_an_item_that_cannot_be_forecast_has_its_reason_and_the_others_their_forecast(champion, now, monkeypatch):

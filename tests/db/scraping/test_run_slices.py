@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from apps.matches.locks import LockClass
+from apps.matches.unknown_work import says_unknown, warn_of_unknown
 from apps.scraping import services
-from apps.scraping.models import HostState, ScrapeRun
+from apps.scraping.models import HostState, ScrapeRun, Source
 from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, FetchOutcome
 from apps.scraping.services import runs
@@ -31,6 +32,21 @@ def test_a_slice_ends_after_a_page_and_the_next_goes_on_where_the_kept_pages_end
     assert [report.outcome for report in reports] == ["", "", "stored"]
     assert filled.fetcher.asked.count(FEED) == filled.fetcher.asked.count(MORE) == 2
     assert reports[-1].created == 4
+
+
+@pytest.mark.parametrize("what", ["scope", "reader"])
+def test_a_run_of_a_scope_or_reader_of_a_newer_release_stays_in_the_queue(filled, caplog, what):
+    warn_of_unknown.cache_clear()
+    run = filled.ask()
+    if what == "scope":
+        ScrapeRun.objects.filter(pk=run.pk).update(scope="injuries")
+    else:
+        Source.objects.filter(pk=run.source_id).update(reader="injuries")
+    assert [*filled.work(), *filled.work()] == []
+    run.refresh_from_db()
+    assert (run.finished_at, run.started_at, run.attempts) == (None, None, 0)
+    (said,) = [record.message for record in caplog.records if "does not know" in record.message]
+    assert said == says_unknown(str(run), "injuries")
 
 
 def test_a_run_that_nobody_waits_for_is_not_interrupted(filled):

@@ -82,6 +82,17 @@ def test_features_that_a_model_does_not_have_name_no_weakness():
     assert weaknesses.weaknesses(["elo_matches_home"], np.array([[2.0], [20.0]])) == [[("new_club", "home", 2)], []]
 
 
+def test_many_matches_at_once_have_the_weaknesses_that_each_has_alone():
+    rng = np.random.default_rng(3)
+    few, shares, moves, days = [0, 14, 15, 200], [0.0, 0.49, 0.5, 1.0], [-1, 0, 1], [3, 20.9, 21]
+    choices = [few, few, shares, shares, moves, moves, days, days, [0.0, 0.09, 0.1, 0.24, 0.25, 0.9], [0, 1]]
+    table = np.column_stack([rng.choice(each, 500) for each in choices]).astype(float)
+    table[rng.random(table.shape) < 0.05] = np.nan
+    together = weaknesses.weaknesses(list(USUAL), table)
+    assert together == [weaknesses.weaknesses(list(USUAL), row[None])[0] for row in table]
+    assert {each.code for one in together for each in one} == set(weaknesses.CODES) - {"fallback"}
+
+
 def test_the_features_exist_and_count_far_enough():
     params = files.read_params(CHECKOUT)
     state = FeatureState.new(params["features"], [name for name in FAMILIES if name != "market"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -13,9 +14,11 @@ import yaml
 from celery import current_app
 from celery.utils.imports import symbol_by_name
 from django.conf import settings as real_settings
+from django.db import connection
 
 from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Event, World
+from apps.matches.unknown_work import says_unknown, warn_of_unknown
 from apps.ml import selectors, tasks
 from apps.ml.models import PipelineRun
 from apps.ml.pipeline import files
@@ -76,6 +79,54 @@ def test_a_worker_that_is_asked_to_end_begins_no_run(toy, wakes):
     run = queued()
     assert runs.run_due(now=NOW, is_stopping=lambda: True) is None
     assert fresh(run).status == "queued"
+
+
+@pytest.fixture
+def of_newer_release(db) -> Callable[[PipelineRun], PipelineRun]:
+    """A function that makes a run one of a kind that only a newer release knows."""
+    with connection.cursor() as cursor:
+        # The newer release has changed the constraint, which knows the kinds of this one alone.
+        cursor.execute("ALTER TABLE ml_pipelinerun DROP CONSTRAINT pipelinerun_back_test_has_version")
+    warn_of_unknown.cache_clear()
+
+    def of(run: PipelineRun) -> PipelineRun:
+        PipelineRun.objects.filter(pk=run.pk).update(kind="tuning")
+        return fresh(run)
+
+    return of
+
+
+def test_a_run_of_a_kind_of_a_newer_release_stays_in_the_queue_and_says_what_to_do(
+    toy, wakes, of_newer_release, monkeypatch, caplog
+):
+    executed = []
+    monkeypatch.setattr(runs, "execute_run", lambda run, **_: executed.append(run.pk))
+    unknown, known = of_newer_release(queued()), queued(profile="production")
+    for _ in range(2):
+        assert runs.run_due(now=NOW) == known
+    assert executed == [known.pk] * 2
+    left = fresh(unknown)
+    assert (left.status, left.kind, left.attempts, left.executor) == ("queued", "tuning", 0, "")
+    assert left.log == says_unknown("This run", "tuning")
+    assert "Upgrade this worker" in left.log
+    (said,) = [record.message for record in caplog.records if "does not know" in record.message]
+    assert said.startswith(f"run {unknown.pk} is of the kind “tuning”")
+
+
+def test_an_interrupted_run_of_a_newer_release_is_left_and_a_running_one_is_waited_for(
+    toy, wakes, of_newer_release, monkeypatch
+):
+    executed = []
+    monkeypatch.setattr(runs, "execute_run", lambda run, **_: executed.append(run.pk))
+    unknown, known = of_newer_release(queued()), queued(profile="production")
+    row = PipelineRun.objects.filter(pk=unknown.pk)
+    row.update(status="running", executor="new", heartbeat_at=NOW)
+    assert runs.run_due(now=NOW) is None
+    assert executed == []
+    for status in ("running", "interrupted"):
+        row.update(status=status, heartbeat_at=NOW - timedelta(hours=1))
+        assert runs.run_due(now=NOW) == known
+        assert (fresh(unknown).status, fresh(unknown).executor, fresh(unknown).log) == (status, "new", "")
 
 
 @pytest.mark.django_db

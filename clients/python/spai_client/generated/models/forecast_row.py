@@ -68,6 +68,17 @@ class ForecastRow:
             as_of (datetime.datetime): The forecast uses no fact that became known later.
             published_at (datetime.datetime | None): Null for one that was made for this request.
             degraded (None | str): What stood in for the champion; null for itself.
+            weaknesses (str): Why the forecast is less sure than usual: codes, such as `new_club:home season_start`, the
+                most important first, with the side where it is one; mostly empty. The forecast of a single match has them in
+                words.
+            interval_level (float | None): Share of the matches in which an interval, such as `p_home_low` to `p_home_high`,
+                each by itself, shall hold the closing line; null where too few earlier forecasts of the model had one.
+            p_home_low (float | None): The ends of the interval around `p_home`.
+            p_home_high (float | None):
+            p_draw_low (float | None):
+            p_draw_high (float | None):
+            p_away_low (float | None):
+            p_away_high (float | None):
      """
 
     match: int | None
@@ -98,6 +109,14 @@ class ForecastRow:
     as_of: datetime.datetime
     published_at: datetime.datetime | None
     degraded: None | str
+    weaknesses: str
+    interval_level: float | None
+    p_home_low: float | None
+    p_home_high: float | None
+    p_draw_low: float | None
+    p_draw_high: float | None
+    p_away_low: float | None
+    p_away_high: float | None
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -177,6 +196,29 @@ class ForecastRow:
         degraded: None | str
         degraded = self.degraded
 
+        weaknesses = self.weaknesses
+
+        interval_level: float | None
+        interval_level = self.interval_level
+
+        p_home_low: float | None
+        p_home_low = self.p_home_low
+
+        p_home_high: float | None
+        p_home_high = self.p_home_high
+
+        p_draw_low: float | None
+        p_draw_low = self.p_draw_low
+
+        p_draw_high: float | None
+        p_draw_high = self.p_draw_high
+
+        p_away_low: float | None
+        p_away_low = self.p_away_low
+
+        p_away_high: float | None
+        p_away_high = self.p_away_high
+
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -209,6 +251,14 @@ class ForecastRow:
             "as_of": as_of,
             "published_at": published_at,
             "degraded": degraded,
+            "weaknesses": weaknesses,
+            "interval_level": interval_level,
+            "p_home_low": p_home_low,
+            "p_home_high": p_home_high,
+            "p_draw_low": p_draw_low,
+            "p_draw_high": p_draw_high,
+            "p_away_low": p_away_low,
+            "p_away_high": p_away_high,
         })
 
         return field_dict
@@ -366,6 +416,64 @@ class ForecastRow:
         degraded = _parse_degraded(d.pop("degraded"))
 
 
+        weaknesses = d.pop("weaknesses")
+
+        def _parse_interval_level(data: object) -> float | None:
+            if data is None:
+                return data
+            return cast(float | None, data)
+
+        interval_level = _parse_interval_level(d.pop("interval_level"))
+
+
+        def _parse_p_home_low(data: object) -> float | None:
+            if data is None:
+                return data
+            return cast(float | None, data)
+
+        p_home_low = _parse_p_home_low(d.pop("p_home_low"))
+
+
+        def _parse_p_home_high(data: object) -> float | None:
+            if data is None:
+                return data
+            return cast(float | None, data)
+
+        p_home_high = _parse_p_home_high(d.pop("p_home_high"))
+
+
+        def _parse_p_draw_low(data: object) -> float | None:
+            if data is None:
+                return data
+            return cast(float | None, data)
+
+        p_draw_low = _parse_p_draw_low(d.pop("p_draw_low"))
+
+
+        def _parse_p_draw_high(data: object) -> float | None:
+            if data is None:
+                return data
+            return cast(float | None, data)
+
+        p_draw_high = _parse_p_draw_high(d.pop("p_draw_high"))
+
+
+        def _parse_p_away_low(data: object) -> float | None:
+            if data is None:
+                return data
+            return cast(float | None, data)
+
+        p_away_low = _parse_p_away_low(d.pop("p_away_low"))
+
+
+        def _parse_p_away_high(data: object) -> float | None:
+            if data is None:
+                return data
+            return cast(float | None, data)
+
+        p_away_high = _parse_p_away_high(d.pop("p_away_high"))
+
+
         forecast_row = cls(
             match=match,
             world=world,
@@ -395,6 +503,14 @@ class ForecastRow:
             as_of=as_of,
             published_at=published_at,
             degraded=degraded,
+            weaknesses=weaknesses,
+            interval_level=interval_level,
+            p_home_low=p_home_low,
+            p_home_high=p_home_high,
+            p_draw_low=p_draw_low,
+            p_draw_high=p_draw_high,
+            p_away_low=p_away_low,
+            p_away_high=p_away_high,
         )
 
 

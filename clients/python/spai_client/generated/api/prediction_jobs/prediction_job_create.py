@@ -169,9 +169,11 @@ def sync_detailed(
     each item with its
     number from 0, a forecast or an error. `season_simulation`: 10,000 seasons; JSON.
     `graded_forecasts`: the forecasts that
-    were published before the matches of a period, with results and scores; NDJSON. Nothing is forecast
-    for matches that
-    were played: a forecast that is made afterwards would not be one.
+    were published before the matches of a period, with results and scores; NDJSON. Lines of both have
+    `weaknesses` and
+    `intervals` as the forecast of one match has them. Nothing is forecast for matches that were played:
+    a forecast that is
+    made afterwards would not be one.
 
     **Idempotency.** An equal request with the same `Idempotency-Key` within 48 hours gets the same job,
     marked
@@ -231,9 +233,11 @@ def sync(
     each item with its
     number from 0, a forecast or an error. `season_simulation`: 10,000 seasons; JSON.
     `graded_forecasts`: the forecasts that
-    were published before the matches of a period, with results and scores; NDJSON. Nothing is forecast
-    for matches that
-    were played: a forecast that is made afterwards would not be one.
+    were published before the matches of a period, with results and scores; NDJSON. Lines of both have
+    `weaknesses` and
+    `intervals` as the forecast of one match has them. Nothing is forecast for matches that were played:
+    a forecast that is
+    made afterwards would not be one.
 
     **Idempotency.** An equal request with the same `Idempotency-Key` within 48 hours gets the same job,
     marked
@@ -288,9 +292,11 @@ async def asyncio_detailed(
     each item with its
     number from 0, a forecast or an error. `season_simulation`: 10,000 seasons; JSON.
     `graded_forecasts`: the forecasts that
-    were published before the matches of a period, with results and scores; NDJSON. Nothing is forecast
-    for matches that
-    were played: a forecast that is made afterwards would not be one.
+    were published before the matches of a period, with results and scores; NDJSON. Lines of both have
+    `weaknesses` and
+    `intervals` as the forecast of one match has them. Nothing is forecast for matches that were played:
+    a forecast that is
+    made afterwards would not be one.
 
     **Idempotency.** An equal request with the same `Idempotency-Key` within 48 hours gets the same job,
     marked
@@ -350,9 +356,11 @@ async def asyncio(
     each item with its
     number from 0, a forecast or an error. `season_simulation`: 10,000 seasons; JSON.
     `graded_forecasts`: the forecasts that
-    were published before the matches of a period, with results and scores; NDJSON. Nothing is forecast
-    for matches that
-    were played: a forecast that is made afterwards would not be one.
+    were published before the matches of a period, with results and scores; NDJSON. Lines of both have
+    `weaknesses` and
+    `intervals` as the forecast of one match has them. Nothing is forecast for matches that were played:
+    a forecast that is
+    made afterwards would not be one.
 
     **Idempotency.** An equal request with the same `Idempotency-Key` within 48 hours gets the same job,
     marked
