@@ -14,11 +14,11 @@ from typing import Any, Final
 from apps.api import selectors
 from apps.api.services.forecast_rows import (
     Row,
-    doubt_values,
     forecast_row,
     forecast_rows,
     match_values,
     number_values,
+    uncertainty_values,
 )
 from apps.api.services.what_if import seasons_to_meet
 from apps.matches import selectors as match_selectors
@@ -153,9 +153,9 @@ class _Batch:
                 continue
             origin = (made.version_number, made.data_snapshot, self.now, None, made.degraded or None)
             numbers = number_values(made.p, made.goals, made.rho)
-            doubts = doubt_values(made.weaknesses, made.intervals, made.interval_level)
-            for match, of_match, doubt in zip(of_world, numbers, doubts, strict=True):
-                yield match, forecast_row(match_values(match), of_match, origin, doubt)
+            uncertainties = uncertainty_values(made.weaknesses, made.intervals, made.interval_level)
+            for match, of_match, uncertainty in zip(of_world, numbers, uncertainties, strict=True):
+                yield match, forecast_row(match_values(match), of_match, origin, uncertainty)
 
     def _model(self, world: World) -> ml_services.ServedModel | None:
         if world not in self.models:

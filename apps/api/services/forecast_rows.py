@@ -62,7 +62,7 @@ _ORIGIN: Final[Mapping[str, Combinable]] = {
 }
 """Columns that say where a forecast comes from."""
 
-_DOUBT: Final[Mapping[str, Combinable]] = {name: Cast(name, TextField()) for name in ("weaknesses", "intervals")}
+_UNCERTAINTY: Final[Mapping[str, Combinable]] = {name: Cast(name, TextField()) for name in ("weaknesses", "intervals")}
 """JSON that says how sure a forecast is, as text, which is read faster than by Django's field."""
 
 _NUMBERS: Final = ("p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_goals", "rho")
@@ -88,14 +88,14 @@ def forecast_rows(match_ids: Sequence[int], *, version_id: int | None = None) ->
     """
     found = list(
         ml_selectors.newest_predictions(match_ids, version_id=version_id, in_time=True).values_list(
-            "match_id", *_ORIGIN.values(), *_DOUBT.values(), *_NUMBERS
+            "match_id", *_ORIGIN.values(), *_UNCERTAINTY.values(), *_NUMBERS
         )
     )
     numbers = np.array([values[-len(_NUMBERS) :] for values in found], dtype=np.float64).reshape(-1, len(_NUMBERS))
     rounded_numbers = number_values(numbers[:, :3], numbers[:, 3:5], numbers[:, 5])
-    doubt_from = 1 + len(_ORIGIN)
+    start, end = 1 + len(_ORIGIN), -len(_NUMBERS)
     forecasts = {
-        values[0]: (of_match, values[1:doubt_from], _stored_doubt(*values[doubt_from : -len(_NUMBERS)]))
+        values[0]: (of_match, values[1:start], _stored_uncertainty(*values[start:end]))
         for values, of_match in zip(found, rounded_numbers, strict=True)
     }
     return [forecast_row(match, *forecasts[match[0]]) for match in _matches(match_ids, forecasts)]
@@ -110,16 +110,16 @@ def _matches(match_ids: Sequence[int], rows: Mapping[int, object]) -> list[Value
     return [found[match_id] for match_id in dict.fromkeys(match_ids) if match_id in found]
 
 
-def forecast_row(match: Values, numbers: Values, origin: Values, doubt: Values) -> Row:
+def forecast_row(match: Values, numbers: Values, origin: Values, uncertainty: Values) -> Row:
     """Return a forecast as a row, made at once of its parts: `FORECAST_COLUMNS` in their order.
 
     Parameters
     ----------
-    match, numbers, origin, doubt : sequence
-        What `match_values`, `number_values` and `doubt_values` give of it, and model, data snapshot, `as_of`,
+    match, numbers, origin, uncertainty : sequence
+        What `match_values`, `number_values` and `uncertainty_values` give of it, and model, data snapshot, `as_of`,
         publication and fallback.
     """
-    values = (*match, result_of(match), *numbers[:3], origin[0], *numbers[3:], *origin[1:], *doubt)
+    values = (*match, result_of(match), *numbers[:3], origin[0], *numbers[3:], *origin[1:], *uncertainty)
     return dict(zip(FORECAST_COLUMNS, values, strict=True))
 
 
@@ -168,7 +168,7 @@ def number_values(p: np.ndarray, mu: np.ndarray, rho: np.ndarray | float) -> lis
     return rows
 
 
-def _stored_doubt(weaknesses: str, intervals: str | None) -> Values:
+def _stored_uncertainty(weaknesses: str, intervals: str | None) -> Values:
     """Return codes of weaknesses, level and ends of the intervals of a stored forecast, from its JSON."""
     if intervals is None:
         return (_stored_codes(weaknesses), *_NO_INTERVALS)
@@ -191,7 +191,7 @@ def _codes(weaknesses: Iterable[Weakness]) -> str:
     return " ".join(f"{each.code}:{each.side}" if each.side else each.code for each in weaknesses)
 
 
-def doubt_values(
+def uncertainty_values(
     weaknesses: Sequence[Sequence[Weakness]], intervals: np.ndarray | None, level: float | None
 ) -> list[Values]:
     """Return codes of weaknesses, level and ends of the intervals of n forecasts.
