@@ -11,7 +11,8 @@ import yaml
 from apps.ml.forecasting import drift
 from apps.ml.pipeline import files
 
-SECTION = yaml.safe_load(files.PARAMS.read_text(encoding="utf-8"))["drift"]
+SECTION = yaml.safe_load(files.PARAMS.read_text(encoding="utf-8"))["drift"] | {"least_windows": 60}
+"""The parameters of the product, with larger windows for the short history of these tests."""
 NAMES = ("rating", "form", "level", "shots")
 ROWS, TRAINED = 12_000, 11_000
 DAYS = np.arange(ROWS) // 20
