@@ -66,7 +66,7 @@ class TestMatch:
 
     def test_without_a_forecast_the_page_says_why(self, client, build):
         match = build.match()
-        assert "No model is champion yet" in text_of(client.get(f"/matches/{match.pk}/"))
+        assert "No model makes forecasts yet" in text_of(client.get(f"/matches/{match.pk}/"))
 
     def test_how_the_forecast_moved_is_drawn(self, client, build, champion):
         match = build.match(kickoff_at=build.now + timedelta(hours=1))

@@ -87,7 +87,7 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
         "latest_at": datetime.fromtimestamp(content["latest_at"], UTC),
         "calibration": record_charts.calibration(content["calibration"]),
         "compared": compared,
-        "against": against,
+        "apart": round(compared["model"]["points"], 1) - round(compared[content["other"]]["points"], 1) if against else None,
         "verdict": record_charts.verdict(against) if against else "",
         "over_base": record_charts.verdict(compared["to_base"]) if compared and "to_base" in compared else "",
         "bars": [
