@@ -87,7 +87,8 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
         "latest_at": datetime.fromtimestamp(content["latest_at"], UTC),
         "calibration": record_charts.calibration(content["calibration"]),
         "compared": compared,
-        "apart": round(compared["model"]["points"], 1) - round(compared[content["other"]]["points"], 1) if against else None,
+        # Of the points as the bars show them, so that a reader can do the sum.
+        "apart": _shown(compared, "model") - _shown(compared, content["other"]) if against else None,
         "verdict": record_charts.verdict(against) if against else "",
         "over_base": record_charts.verdict(compared["to_base"]) if compared and "to_base" in compared else "",
         "bars": [
@@ -101,6 +102,11 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
             for kind in ("best", "worst")
         },
     }
+
+
+def _shown(compared: dict[str, Any], name: str) -> float:
+    """Return the points of a forecaster as the page writes them."""
+    return round(float(compared[name]["points"]), 1)
 
 
 def _gap(gap: ClosingGap | None) -> dict[str, Any]:
