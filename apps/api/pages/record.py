@@ -100,7 +100,9 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
         "leagues": _with_dots(_leagues(summary)),
         "periods": _with_dots([{**row, "name": _period(row["name"])} for row in content["periods"][::-1]]),
         **{
-            kind: [_call(call, rows[call["match"]], content["other"]) for call in content[kind] if call["match"] in rows]
+            kind: [
+                _call(call, rows[call["match"]], content["other"]) for call in content[kind] if call["match"] in rows
+            ]
             for kind in ("best", "worst")
         },
     }
