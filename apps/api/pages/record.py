@@ -110,11 +110,11 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
 
 def _call(call: dict[str, Any], row: selectors.GradedRow, other: str) -> tuple[Match, str, str]:
     """Return a match with what the forecast and the other forecaster gave to its outcome, as its bars show it."""
-    is_market = other == "market" and row.market_gave is not None
+    market = row.market_gave if other == "market" else None
     return (
         row.match,
         written.per_cent(row.gave),
-        written.per_cent(row.market_gave) if is_market else written.percent(call["other"]),
+        written.percent(call["other"]) if market is None else written.per_cent(market),
     )
 
 
