@@ -49,7 +49,7 @@ def is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
     return item.path in named or all(
         item.get_closest_marker(mark) is None
         or mark in config.option.markexpr
-        or any(path.name == mark for path in named)
+        or any(mark in (path.name, path.parent.name) for path in named)
         for mark in APART
     )
 

@@ -218,7 +218,7 @@ def test_no_page_loads_anything_from_another_host(states, open_page, site):
     for path in [*states.pages, "/api/docs/", "/api/redoc/"]:
         page.goto(site + path)
         if path == "/api/redoc/":
-            page.get_by_role("heading", name="Matches in the order of kick-off").wait_for()
+            page.get_by_role("heading", name="Matches ordered by kick-off").wait_for()
         page.wait_for_load_state("networkidle")
         assert page.evaluate(FOREIGN) == [], path
     assert {host for host in hosts if host and not host.startswith("127.0.0.1:")} == set()

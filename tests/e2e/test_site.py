@@ -295,7 +295,7 @@ def test_the_reference_of_the_api_draws_itself(filled, open_page):
     page = open_page("/api/docs/")
     page.wait_for_selector(".opblock-summary-path")
     page = open_page("/api/redoc/")
-    page.get_by_role("heading", name="Matches in the order of kick-off").wait_for()
+    page.get_by_role("heading", name="Matches ordered by kick-off").wait_for()
 
 
 def test_without_push_the_page_still_works(filled, open_page):

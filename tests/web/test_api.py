@@ -241,7 +241,7 @@ def test_a_forecast_after_the_kickoff_as_it_came_to_be_is_not_shown(client, buil
 def test_before_the_first_champion_the_missing_forecast_is_explained(client, build):
     match = build.match()
     body = problem_of(client.get(f"{LIST}{match.pk}/prediction/"), 404)
-    assert "No model is champion yet" in body["detail"]
+    assert "No model makes forecasts yet" in body["detail"]
 
 
 @pytest.fixture

@@ -75,9 +75,9 @@ def test_without_a_model_the_page_speaks_of_none(client, db):
 
 
 def test_before_anything_is_known_the_page_says_what_is_missing(client, build, champion, run):
-    assert "was not back-tested on its own yet" in section(client)
+    assert "has no back-test of its own yet" in section(client)
     made = build.gap(None, None, back_test=None, difference=None, power=None)
-    assert "was not back-tested on its own yet" in section(client)
+    assert "has no back-test of its own yet" in section(client)
     assert "Live 120" in section(client)
     made.delete()
     build.gap(champion, run, live=None, difference=None)

@@ -87,6 +87,12 @@ class TestTable:
         assert 'aria-label="won, won, latest last"' in response.content.decode()
         assert "2026–27 · before round 3" in text
 
+    def test_chances_that_are_older_than_the_latest_result_say_so(self, client, simulated):
+        SeasonForecast.objects.update(played=3)
+        text = text_of(client.get(LEAGUE))
+        assert re.search(r"Table and chances as of \w+ \d+ \w+, \d\d:\d\d ?, before the latest results", text)
+        assert "2 matches left" not in text
+
     def test_the_reader_of_a_narrow_screen_picks_the_last_column_without_a_script(self, client, simulated):
         page = client.get(LEAGUE).content.decode()
         assert re.findall(r'type="radio" name="line" id="(line-\d)"', page) == ["line-1", "line-2", "line-4"]

@@ -66,7 +66,7 @@ class TestMatch:
 
     def test_without_a_forecast_the_page_says_why(self, client, build):
         match = build.match()
-        assert "No model is champion yet" in text_of(client.get(f"/matches/{match.pk}/"))
+        assert "No model makes forecasts yet" in text_of(client.get(f"/matches/{match.pk}/"))
 
     def test_how_the_forecast_moved_is_drawn(self, client, build, champion):
         match = build.match(kickoff_at=build.now + timedelta(hours=1))
@@ -75,6 +75,15 @@ class TestMatch:
         page = client.get(f"/matches/{match.pk}/").content.decode()
         assert "Northgate 50% to 60%, Draw 30% to 25%, Old Mill 20% to 15%" in page
         assert page.count('<circle class="dot"') == 2
+
+    def test_the_lines_of_the_forecast_end_where_its_bar_stands(self, client, build, champion):
+        match = build.match(kickoff_at=build.now + timedelta(hours=1))
+        for n, p in enumerate([(0.5, 0.3, 0.2), (0.6, 0.325, 0.075), (0.604, 0.3225, 0.0735)]):
+            build.prediction(match, champion, p, before_kickoff=timedelta(hours=5 - n), data_snapshot=n)
+        page = client.get(f"/matches/{match.pk}/").content.decode()
+        assert 'aria-label="Our forecast: home 61%, draw 32%, away 7%"' in page
+        assert "Northgate 50% to 61%, Draw 30% to 32%, Old Mill 20% to 7%" in page
+        assert "Old Mill 7%" in text_of(client.get(f"/matches/{match.pk}/"))
 
     def test_form_and_meetings_come_from_before_the_match(self, client, build, champion):
         then = build.now - timedelta(days=30)
@@ -325,7 +334,7 @@ class TestOtherPages:
         assert ">challenger<" in listed
 
     def test_versions_in_shadow_are_compared_with_the_champion_in_public(self, client, build, champion):
-        assert "None at the moment. A challenger runs here" in text_of(client.get("/models/"))
+        assert "None at the moment. Challengers appear here" in text_of(client.get("/models/"))
         challenger = build.version(2)
         build.comparison(challenger, champion)
         assert "2 challenger 0 No match that both forecast has been graded yet." in text_of(client.get("/models/"))

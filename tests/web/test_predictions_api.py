@@ -412,7 +412,7 @@ class TestBatch:
     def test_before_the_first_champion_each_item_says_so(self, client, build):
         match = build.match("Northgate", "Old Mill")
         results = batch(client, match.pk, {"home": "northgate", "away": "old-mill"}).json()["results"]
-        assert ["No model is champion yet" in each["error"]["detail"] for each in results] == [True, True]
+        assert ["No model makes forecasts yet" in each["error"]["detail"] for each in results] == [True, True]
 
     @pytest.mark.parametrize(
         ("body", "parameter"),

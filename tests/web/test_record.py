@@ -48,6 +48,15 @@ def test_the_record_begins_empty_and_then_says_how_few_matches_it_has(client, bu
     assert len(client.get(unescape(address)).content.decode().splitlines()) == 13
 
 
+def test_the_record_gives_a_result_what_the_bar_of_its_match_shows(client, build, champion):
+    match = build.match(kickoff_at=build.now - timedelta(hours=3), goals=(1, 1))
+    build.score(build.prediction(match, champion, (0.7343, 0.1546, 0.1111)))
+    ml_services.summarize_due(now=build.now)
+    # Rounded by itself the draw has 15%; in a bar, whose parts sum to 100, it has 16.
+    assert "73 · 16 · 11% 16%" in text_of(client.get("/track-record/"))
+    assert "draw 16%" in client.get(f"/matches/{match.pk}/").content.decode()
+
+
 def test_the_record_says_in_one_sentence_how_the_forecasts_did(client, build, champion):
     # 300 matches of 60 %, of which 180 were won, with prices that say the same.
     summary = record_of(n=300, p=(0.6, 0.25, 0.15), outcomes=[0] * 180 + [1] * 75 + [2] * 45)

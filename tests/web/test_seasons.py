@@ -153,7 +153,7 @@ class TestWhatIf:
 
     def test_before_the_first_champion_the_missing_forecast_is_explained(self, client, build):
         build.match("Northgate", "Old Mill")
-        assert "No model is champion yet" in text_of(client.get(WHAT_IF, {"home": "northgate", "away": "old-mill"}))
+        assert "No model makes forecasts yet" in text_of(client.get(WHAT_IF, {"home": "northgate", "away": "old-mill"}))
 
     def test_a_club_that_left_and_clubs_of_two_countries_are_noted(self, client, build, clubs, answers):
         valdoria = Region.objects.create(name="Valdoria")

@@ -224,6 +224,9 @@ def movement(
             steps.append(each)
     if len(steps) < 2:
         return None
+    if steps[-1] is not history[-1]:
+        # The lines end where the bar stands, after a move too small for a step of its own too.
+        steps.append(history[-1])
     known = list({each.pk: each for each in results}.values())
     pairs = [(before, after) for before, after in pairwise(steps) if _distance(before, after) >= NOTED]
     largest = sorted(pairs, key=lambda pair: -_distance(*pair))[:MOST_NOTES]
@@ -261,6 +264,7 @@ def movement(
         y_ticks=[step / 5.0 for step in range(top + 1)],
         x_ticks=_ticks(start, end),
         notes=notes,
+        write=lambda share: written.per_cent(round(100.0 * share)),
         names=[_written(each.published_at) for each in steps],
         is_stepped=True,
     )

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
-from apps.api import record_charts, selectors
+from apps.api import record_charts, selectors, written
 from apps.api.methods import read_only
 from apps.api.pages.context import PageContext, cached_part, page_context, render_page
 from apps.api.pages.forms import RECORDS, RecordForm
@@ -75,6 +75,8 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
     content, compared = summary.content, summary.content["compared"]
     calls = [*content["best"], *content["worst"]]
     matches = Match.objects.select_related("home_team", "away_team").in_bulk([call["match"] for call in calls])
+    graded = selectors.graded_rows(matches.values(), is_back_tested=summary.is_back_tested)
+    rows = {row.match.pk: row for row in graded}
     sides = _sides(summary)
     against = compared[f"to_{content['other']}"] if compared else None
     return {
@@ -87,7 +89,8 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
         "latest_at": datetime.fromtimestamp(content["latest_at"], UTC),
         "calibration": record_charts.calibration(content["calibration"]),
         "compared": compared,
-        "against": against,
+        # Of the points as the bars show them, so that a reader can do the sum.
+        "apart": _shown(compared, "model") - _shown(compared, content["other"]) if against else None,
         "verdict": record_charts.verdict(against) if against else "",
         "over_base": record_charts.verdict(compared["to_base"]) if compared and "to_base" in compared else "",
         "bars": [
@@ -97,10 +100,27 @@ def _charts(summary: RecordSummary) -> dict[str, Any]:
         "leagues": _with_dots(_leagues(summary)),
         "periods": _with_dots([{**row, "name": _period(row["name"])} for row in content["periods"][::-1]]),
         **{
-            kind: [(call, matches[call["match"]]) for call in content[kind] if call["match"] in matches]
+            kind: [
+                _call(call, rows[call["match"]], content["other"]) for call in content[kind] if call["match"] in rows
+            ]
             for kind in ("best", "worst")
         },
     }
+
+
+def _call(call: dict[str, Any], row: selectors.GradedRow, other: str) -> tuple[Match, str, str]:
+    """Return a match with what the forecast and the other forecaster gave to its outcome, as its bars show it."""
+    market = row.market_gave if other == "market" else None
+    return (
+        row.match,
+        written.per_cent(row.gave),
+        written.percent(call["other"]) if market is None else written.per_cent(market),
+    )
+
+
+def _shown(compared: dict[str, Any], name: str) -> float:
+    """Return the points of a forecaster as the page writes them."""
+    return round(float(compared[name]["points"]), 1)
 
 
 def _gap(gap: ClosingGap | None) -> dict[str, Any]:

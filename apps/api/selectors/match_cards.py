@@ -270,14 +270,14 @@ class GradedRow:
     market: tuple[float, float, float] | None
 
     @property
-    def gave(self) -> float:
-        """The probability that the forecast gave to what happened."""
-        return self.p[self._outcome]
+    def gave(self) -> int:
+        """The whole per cents that the forecast gave to what happened, as the bars show them."""
+        return charts.whole_percents(self.p)[self._outcome]
 
     @property
-    def market_gave(self) -> float | None:
+    def market_gave(self) -> int | None:
         """The same of the market."""
-        return None if self.market is None else self.market[self._outcome]
+        return None if self.market is None else charts.whole_percents(self.market)[self._outcome]
 
     @property
     def _outcome(self) -> int:

@@ -181,6 +181,11 @@ class League:
         return self.lines if self.end else []
 
     @property
+    def is_behind(self) -> bool:
+        """Whether results have come since the latest simulation."""
+        return self.end is not None and len(self.goals) > self.end.forecast.played
+
+    @property
     def current(self) -> LeagueRound | None:
         """The first round after the complete ones that has a match to come; after the last match, the last round."""
         complete = max((each.number for each in self.rounds if each.over == len(each.matches)), default=0)

@@ -70,7 +70,7 @@ RUN_STATUSES: Final[dict[str, StrPromise]] = {
     PipelineRun.RunStatus.UNCHANGED: pgettext_lazy("a run", "Unchanged"),
     PipelineRun.RunStatus.FAILED: pgettext_lazy("a run", "Failed"),
     PipelineRun.RunStatus.CANCELLED: pgettext_lazy("a run", "Cancelled"),
-    "waiting": pgettext_lazy("a stage of a run", "Waits"),
+    "waiting": pgettext_lazy("a stage of a run", "Waiting"),
     "done": pgettext_lazy("a stage of a run", "Done"),
 }
 """Names of the statuses of training runs and of their stages."""

@@ -237,7 +237,7 @@ def model_to_serve(world: World, *, now: datetime) -> serving.ServedModel | None
     served = serving.latest(world, now=now)
     if served is None and selectors.champion(world) is None:
         raise NoForecastError(
-            gettext("No model is champion yet: the first one is being trained, or did not pass its gates.")
+            gettext("No model makes forecasts yet: the first one is being trained, or did not pass its checks.")
         )
     return served
 

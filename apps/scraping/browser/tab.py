@@ -47,8 +47,9 @@ _SHOWN: Final = """limit => {
     return text.length > limit ? null : kind + text;
 }"""
 _FETCH: Final = """async ({url, headers, limit, ms}) => {
+    const signal = AbortSignal.timeout(ms);
     try {
-        const answer = await fetch(url, {headers, credentials: "same-origin", signal: AbortSignal.timeout(ms)});
+        const answer = await fetch(url, {headers, credentials: "same-origin", signal});
         const reader = answer.body ? answer.body.getReader() : null;
         const pieces = [];
         let size = 0;
@@ -71,7 +72,8 @@ _FETCH: Final = """async ({url, headers, limit, ms}) => {
         return {url: answer.url, status: answer.status, headers: Array.from(answer.headers),
                 body: text.slice(text.indexOf(",") + 1)};
     } catch (error) {
-        return {failed: error.name === "TimeoutError" ? "time" : String(error)};
+        // A body that is being read then ends with an error of another name.
+        return {failed: signal.aborted ? "time" : String(error)};
     }
 }"""
 

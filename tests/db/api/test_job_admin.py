@@ -36,12 +36,12 @@ def act(admin, model: str, action: str, row: int) -> None:
 
 
 def test_a_job_is_shown_with_its_state_progress_and_error(admin, job):
-    error = {"kind": "no-champion", "detail": "No model is champion yet."}
+    error = {"kind": "no-champion", "detail": "No model makes forecasts yet."}
     PredictionJob.objects.filter(pk=job.pk).update(state="failed", done=1000, total=50_000, error=error)
     listed = page(admin, "predictionjob")
     assert "1,000 of 50,000" in listed
     assert "Failed" in listed
-    assert "No model is champion yet." in page(admin, "predictionjob", job.pk)
+    assert "No model makes forecasts yet." in page(admin, "predictionjob", job.pk)
 
 
 def test_a_job_is_cancelled_and_retried_where_that_is_offered(admin, job):
