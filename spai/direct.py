@@ -52,6 +52,9 @@ _OTHERS: Final = {
 _LIMIT: Final = 256
 """Combinations of `_SEEN` whose headers are in memory; then all are forgotten."""
 
+_LONGEST: Final = 512
+"""Characters of such a combination: without a limit, a stranger could fill the memory with headers of 60 KB."""
+
 
 class StoredForecasts:
     """A WSGI application in front of Django's that answers requests for stored forecasts."""
@@ -84,7 +87,8 @@ class StoredForecasts:
             return [response.content]
 
         def learn(status: str, headers: Headers, *rest: Any) -> Any:
-            if CACHE_PERMISSION in environ and status.startswith("200"):
+            is_short = sum(len(value or "") for value in seen) <= _LONGEST
+            if CACHE_PERMISSION in environ and status.startswith("200") and is_short:
                 if len(self._headers) >= _LIMIT:
                     self._headers.clear()
                 self._headers[seen] = [pair for pair in headers if pair[0].lower() not in OWN]
