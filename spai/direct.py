@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.db import DatabaseError
 from django.http import HttpResponse
@@ -28,6 +27,7 @@ from apps.api.rest.access import access_to_cached
 from apps.matches.replicas import from_replica
 from apps.ml import selectors as ml_selectors
 from spai.buffering import CACHE_PERMISSION, OF_CONTENT, OWN, Environ, Headers, request_id
+from spai.charsets import Utf8Request
 from spai.compression import CompressionMiddleware
 from spai.request_metrics import count
 
@@ -115,7 +115,7 @@ class StoredForecasts:
         match = found.match
         details = services.forecast_details(match, found.prediction, live=found.live, now=now)
         body = JSONRenderer().render(services.forecast_shape(match, details, now=now))
-        request = WSGIRequest(environ)
+        request = Utf8Request(environ)
         response: Any = conditional(request, HttpResponse(body))
         response = self._compress.process_response(request, response)
         allow_caching(environ, match=match, live=details.live_score, view=PREDICTION_VIEW, now=now)
