@@ -95,7 +95,6 @@ class TestSignUp:
 
     def test_a_name_that_another_form_takes_in_this_moment_is_taken(self, ann, monkeypatch):
         monkeypatch.setattr(SignUpForm, "validate_unique", lambda form: None)
-        monkeypatch.setattr(SignUpForm, "validate_constraints", lambda form: None)
         form = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD}
         assert "already exists" in Client().post("/account/sign-up/", form).content.decode()
 

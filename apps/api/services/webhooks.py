@@ -67,7 +67,7 @@ WEBHOOKS_LIMIT: Final = 20
 """Webhooks of one API key."""
 
 LOOK_UP_SECONDS: Final = 2.0
-"""Longest look-up of the name in an address: a request waits for it, and the server of that name may be a stranger's."""
+"""Longest look-up of a name in an address: a request waits for it, and a stranger may run the server of the name."""
 
 
 class TooManyWebhooksError(Exception):
