@@ -115,9 +115,9 @@ class AtomOfNames(Atom1Feed):
     def __init__(self, **about: Any) -> None:
         super().__init__(**_for_xml(about))
 
-    def add_item(self, **about: Any) -> None:
+    def add_item(self, *args: Any, **about: Any) -> None:
         """Add an entry."""
-        super().add_item(**_for_xml(about))
+        super().add_item(*args, **_for_xml(about))
 
 
 def _for_xml(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -163,16 +163,16 @@ def number_of(text: str | int) -> int:
         When no row can have it.
     """
     number = number_in(text)
-    if number is None:
+    if number < 0:
         raise Http404("There is no such row.")
     return number
 
 
-def number_in(text: str | int | None) -> int | None:
-    """Return the number of a row that an address names; None for a text, or no text, that no row can have."""
+def number_in(text: str | int | None) -> int:
+    """Return the number of a row that an address names; -1 where no row can have it, or none is named."""
     if isinstance(text, str):
         text = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
-    return text if text is not None and 0 <= text <= LARGEST_ID else None
+    return text if text is not None and 0 <= text <= LARGEST_ID else -1
 
 
 class ReasonForm(BaseDialogForm):

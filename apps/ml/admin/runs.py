@@ -343,7 +343,7 @@ class PipelineRunAdmin(SideBySideAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        run = None if number_in(object_id) is None else self.get_object(request, object_id)
+        run = self.get_object(request, object_id) if number_in(object_id) >= 0 else None
         context = dict(extra_context or {})
         if run is not None:
             earlier = selectors.runs(World(run.world)).filter(pk__lt=run.pk, profile=run.profile, kind=run.kind)
