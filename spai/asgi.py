@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from django.core.wsgi import get_wsgi_application
 
+from spai.charsets import utf8_application
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
-wsgi_application = get_wsgi_application()
+wsgi_application = utf8_application(get_wsgi_application())
 
 import psycopg  # noqa: E402  Django must be set up before anything that reads its settings.
 from asgiref.sync import sync_to_async  # noqa: E402

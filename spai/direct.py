@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.db import DatabaseError
 from django.http import HttpResponse
@@ -28,6 +27,7 @@ from apps.api.rest.access import access_to_cached
 from apps.matches.replicas import from_replica
 from apps.ml import selectors as ml_selectors
 from spai.buffering import CACHE_PERMISSION, OF_CONTENT, OWN, Environ, Headers, request_id
+from spai.charsets import Utf8Request
 from spai.compression import CompressionMiddleware
 from spai.request_metrics import count
 
@@ -51,6 +51,9 @@ _OTHERS: Final = {
 
 _LIMIT: Final = 256
 """Combinations of `_SEEN` whose headers are in memory; then all are forgotten."""
+
+_LONGEST: Final = 512
+"""Characters of such a combination: without a limit, a stranger could fill the memory with headers of 60 KB."""
 
 
 class StoredForecasts:
@@ -84,7 +87,8 @@ class StoredForecasts:
             return [response.content]
 
         def learn(status: str, headers: Headers, *rest: Any) -> Any:
-            if CACHE_PERMISSION in environ and status.startswith("200"):
+            is_short = sum(len(value or "") for value in seen) <= _LONGEST
+            if CACHE_PERMISSION in environ and status.startswith("200") and is_short:
                 if len(self._headers) >= _LIMIT:
                     self._headers.clear()
                 self._headers[seen] = [pair for pair in headers if pair[0].lower() not in OWN]
@@ -111,7 +115,7 @@ class StoredForecasts:
         match = found.match
         details = services.forecast_details(match, found.prediction, live=found.live, now=now)
         body = JSONRenderer().render(services.forecast_shape(match, details, now=now))
-        request = WSGIRequest(environ)
+        request = Utf8Request(environ)
         response: Any = conditional(request, HttpResponse(body))
         response = self._compress.process_response(request, response)
         allow_caching(environ, match=match, live=details.live_score, view=PREDICTION_VIEW, now=now)

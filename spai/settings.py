@@ -285,6 +285,8 @@ MIDDLEWARE = [
     "spai.compression.CompressionMiddleware",
     "apps.api.rest.access.AccessMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    # Before everything that reads parameters or forms.
+    "spai.charsets.charset_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

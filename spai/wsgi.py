@@ -10,9 +10,11 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.utils import timezone
 
+from spai.charsets import utf8_application
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 
-application = get_wsgi_application()
+application = utf8_application(get_wsgi_application())
 
 
 def _refresh_models() -> None:

@@ -138,11 +138,17 @@ def _write(
 
 def _readable(label: Label) -> tuple[str, str]:
     """Return the first font that has all letters of a text, and the text; else those of its other spelling."""
-    for text in (label.text, label.otherwise):
+    for text in _lines_joined(label):
         for path in _paths():
             if text and all(_has(path, letter) for letter in text):
                 return path, text
-    return _paths()[0], label.otherwise or label.text
+    text, otherwise = _lines_joined(label)
+    return _paths()[0], otherwise or text
+
+
+def _lines_joined(label: Label) -> tuple[str, str]:
+    """Return both spellings of a label with single spaces: the end of a line cannot be drawn."""
+    return " ".join(label.text.split()), " ".join(label.otherwise.split())
 
 
 @cache

@@ -8,8 +8,10 @@ one to the connection (DNS rebinding). A caller that follows a redirect has to c
 from __future__ import annotations
 
 import ipaddress
+import queue
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -69,6 +71,33 @@ def addresses_of(host: str) -> Sequence[str]:
     """
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def addresses_in_time(host: str, *, seconds: float) -> Sequence[str]:
+    """Return the network addresses of a name; the resolver itself has no time limit that can be set.
+
+    Raises
+    ------
+    OSError
+        When the name has none; TimeoutError after `seconds`.
+    """
+    answers: queue.SimpleQueue[Sequence[str] | OSError] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            answers.put(addresses_of(host))
+        except (OSError, UnicodeError) as error:
+            answers.put(error if isinstance(error, OSError) else OSError(str(error)))
+
+    # Not joined: a resolver that hangs ends by itself some time later.
+    threading.Thread(target=resolve, name=f"resolve {host}", daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"{host} was not resolved in time") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
 
 
 def checked_target(url: str, *, allowed: Iterable[str] = (), look_up: LookUp = addresses_of) -> Target:

@@ -9,9 +9,7 @@ proxies of the environment are ignored, and addresses inside the network are not
 from __future__ import annotations
 
 import ipaddress
-import queue
 import ssl
-import threading
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -21,7 +19,7 @@ from typing import Any, Final, Self
 import httpcore
 import httpx
 
-from apps.matches.public_addresses import addresses_of, may_connect
+from apps.matches.public_addresses import addresses_in_time, may_connect
 from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, stored_headers
 
@@ -354,20 +352,9 @@ def _addresses(host: str, seconds: float) -> list[str]:
         return [str(ipaddress.ip_address(host))]
     except ValueError:
         pass
-    answers: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
-
-    def resolve() -> None:
-        try:
-            answers.put(list(addresses_of(host)))
-        except (OSError, UnicodeError) as error:
-            answers.put(error if isinstance(error, OSError) else OSError(str(error)))
-
-    # Not joined: a resolver that hangs ends by itself some time later.
-    threading.Thread(target=resolve, name=f"resolve {host}", daemon=True).start()
     try:
-        answer = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from None
-    if isinstance(answer, OSError):
-        raise httpcore.ConnectError(f"{host} cannot be resolved: {answer}")
-    return answer
+        return list(addresses_in_time(host, seconds=seconds))
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
+    except OSError as error:
+        raise httpcore.ConnectError(f"{host} cannot be resolved: {error}") from error

@@ -29,6 +29,9 @@ CACHE_BYTES: Final = 64 * 1024 * 1024
 OVERHEAD: Final = 1024
 """Bytes that a cached response takes besides its body: its key, its ETag and the objects around them."""
 
+LONGEST_KEY: Final = OVERHEAD // 2
+"""Bytes of a key: without a limit, a stranger who varies a header of 60 KB fills the memory with keys."""
+
 SEEN: Final = frozenset({b"host", b"accept", b"accept-encoding", b"origin", b"x-forwarded-proto"})
 """Headers of a request on which the response may depend; equal values get the same cached response."""
 
@@ -192,7 +195,8 @@ def _key(scope: Scope) -> Key | None:
             return None
         if name in SEEN:
             seen.append((name, value))
-    return scope["raw_path"], scope["query_string"], tuple(seen)
+    size = len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in seen)
+    return (scope["raw_path"], scope["query_string"], tuple(seen)) if size <= LONGEST_KEY else None
 
 
 def _has(scope: Scope, etag: str) -> bool:

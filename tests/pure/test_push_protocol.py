@@ -9,7 +9,16 @@ import pytest
 import uvicorn
 
 from spai import push_protocol
-from spai.push_protocol import CLOSE_SLOW, DeadlineProtocol, DeadlineWebSocket
+from spai.push_protocol import (
+    CLOSE_SLOW,
+    CLOSE_TOO_BIG,
+    CLOSE_TOO_MANY,
+    LARGEST_MESSAGE,
+    MOST_FRAGMENTS,
+    MOST_FRAMES,
+    DeadlineProtocol,
+    DeadlineWebSocket,
+)
 
 
 async def slow_application(scope, receive, send):
@@ -130,3 +139,78 @@ async def test_a_websocket_that_reads_too_late_finds_the_code_at_the_end(unread)
     while part := await asyncio.get_running_loop().sock_recv(link, 1 << 20):
         end = (end + part)[-100:]
     assert end.endswith(CLOSE_SLOW.to_bytes(2, "big") + b"too slow")
+
+
+@pytest.fixture
+async def silent():
+    """A websocket whose application sends nothing and reads all that comes, and what it has read."""
+    read, gone = [], asyncio.Event()
+
+    async def application(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            read.append(message["text"])
+        gone.set()
+
+    listening, _ = await listening_for(application)
+    reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+    writer.write(WEBSOCKET)
+    await reader.readuntil(b"\r\n\r\n")
+    yield reader, writer, read
+    writer.close()
+    await asyncio.wait_for(gone.wait(), 60)
+    listening.close()
+
+
+def frame(first_byte: int, content: bytes = b"") -> bytes:
+    """A masked frame of a client; `first_byte` has the flag of a last fragment and the kind."""
+    size = len(content)
+    length = bytes([128 | size]) if size < 126 else bytes([128 | 127]) + size.to_bytes(8, "big")
+    return bytes([first_byte]) + length + bytes(4) + content
+
+
+async def close_code(reader) -> int:
+    """The code of the close with which a connection ends."""
+    async with asyncio.timeout(60):
+        received = await reader.read(-1)
+    return int.from_bytes(received[received.rindex(0x88) + 2 :][:2], "big")
+
+
+TEXT, CONTINUES, PING, PONG, LAST = 1, 0, 0x89, 0x8A, 0x80
+
+
+@pytest.mark.parametrize("kind", [PING, PONG])
+async def test_a_flood_of_frames_that_are_no_message_ends_the_connection(silent, kind):
+    reader, writer, _ = silent
+    writer.write(frame(kind) * (MOST_FRAMES + 1))
+    assert await close_code(reader) == CLOSE_TOO_MANY
+
+
+async def test_pings_within_the_limit_are_answered(silent):
+    reader, writer, _ = silent
+    writer.write(frame(PING) * MOST_FRAMES)
+    async with asyncio.timeout(60):
+        assert await reader.readexactly(2 * MOST_FRAMES) == bytes([PONG, 0]) * MOST_FRAMES
+
+
+async def test_a_message_in_a_few_fragments_is_read(silent):
+    reader, writer, read = silent
+    writer.write(frame(TEXT, b"a") + frame(CONTINUES, b"b") + frame(CONTINUES | LAST, b"c") + frame(PING))
+    async with asyncio.timeout(60):
+        await reader.readexactly(2)
+        while not read:
+            await asyncio.sleep(0.01)
+    assert read == ["abc"]
+
+
+async def test_a_message_of_fragments_without_end_is_not_kept(silent):
+    reader, writer, _ = silent
+    writer.write(frame(TEXT) + frame(CONTINUES) * MOST_FRAGMENTS)
+    assert await close_code(reader) == CLOSE_TOO_BIG
+
+
+async def test_a_message_that_is_announced_as_too_large_is_not_waited_for(silent):
+    reader, writer, _ = silent
+    writer.write(frame(TEXT, b"a" * (LARGEST_MESSAGE + 1))[:100])
+    assert await close_code(reader) == CLOSE_TOO_BIG

@@ -174,6 +174,13 @@ def test_memory_is_bounded_and_what_was_sent_lately_stays():
     assert len(site.kept) == 0
 
 
+@pytest.mark.parametrize("header", ["Accept", "Accept-Encoding", "Origin", "X-Forwarded-Proto"])
+def test_a_request_with_a_long_header_is_left_to_the_application(header):
+    site, headers = Site(), [(header, "a" * 50_000)]
+    site.store(headers=headers)
+    assert (len(site.kept), site.find(headers=headers)) == (0, None)
+
+
 def test_storing_again_replaces_and_does_not_count_twice():
     site = Site(limit=2 * (OVERHEAD + 4))
     for _ in range(5):

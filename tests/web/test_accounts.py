@@ -18,7 +18,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from apps.api import services
 from apps.api.models import ApiKey, ReaderProfile
-from apps.api.pages.forms import MAILER
+from apps.api.pages.forms import MAILER, SignUpForm
 from apps.matches.models import AuditEntry
 from spai import urls
 from tests import missed_texts
@@ -90,6 +90,11 @@ class TestSignUp:
         assert (user.is_staff, user.is_superuser, user.email) == (False, False, "")
 
     def test_a_name_is_taken_once(self, ann):
+        form = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD}
+        assert "already exists" in Client().post("/account/sign-up/", form).content.decode()
+
+    def test_a_name_that_another_form_takes_in_this_moment_is_taken(self, ann, monkeypatch):
+        monkeypatch.setattr(SignUpForm, "validate_unique", lambda form: None)
         form = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD}
         assert "already exists" in Client().post("/account/sign-up/", form).content.decode()
 

@@ -89,6 +89,13 @@ def test_the_second_answer_is_what_django_would_say(direct, paths, headers, sett
     assert kept == direct.environ.get(CACHE_PERMISSION)
 
 
+def test_what_was_learned_of_a_long_header_is_not_kept(direct, paths):
+    origin = "https://" + "a" * 50_000
+    for path in paths:
+        assert direct(path, Origin=origin).status == 200
+    assert direct.asked == 2
+
+
 def test_both_are_counted_alike(direct, paths):
     direct(paths[0])
     ways = [counted(lambda way=way: way(paths[1])) for way in (direct.by_django, direct)]

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from apps.matches.models import MatchChange
+from apps.matches.models import Competition, MatchChange
 from tests.pure.api.test_icalendar import lines_of, unescaped
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -148,6 +148,15 @@ class TestFeed:
         (entry,) = entries_of(client.get("/feed/"))
         assert field(entry, "title") == "A <b> & Sons – Old Mill"
         assert "A &lt;b&gt; &amp; Sons 50%" in field(entry, "summary")
+
+    @pytest.mark.parametrize("character", ["\x01", "\x0b", "\x1f", "\ufffe", "\uffff"])
+    def test_a_character_that_xml_does_not_have_is_left_out(self, client, build, champion, character):
+        match = build.match(f"North{character}gate", "Old Mill")
+        build.prediction(match, champion)
+        Competition.objects.update(name=f"Crown{character} League")
+        for path in ("/feed/", f"/competitions/{match.season.competition.slug}/feed/"):
+            (entry,) = entries_of(client.get(path))
+            assert field(entry, "title") == "Northgate – Old Mill"
 
     def test_the_feed_names_its_own_address_with_its_query(self, client, two):
         address = f"/follow/feed/?teams={two[0].home_team_id}"

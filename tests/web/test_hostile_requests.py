@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.utils import timezone
+from rest_framework.exceptions import ValidationError
 
 from apps.api import services
 from apps.api.models import ApiKeyScope
+from apps.api.rest.bodies import UNKNOWN_NAMED
+from apps.api.rest.job_requests import parameters_of
+from apps.api.rest.webhooks import WebhookFields
+from spai.buffering.wsgi import call, environ_of
+from spai.charsets import utf8_application
+from tests.pure.test_buffering import Client as AsgiClient
 
 LONG, DIGITS = "a" * 60_000, "9" * 5_000
 
@@ -34,6 +46,9 @@ READS = [
     "/api/v1/what-if/?home=a&away=b&at=%2B999999-01-01",
     "/api/v1/ledger/9999-99-99/",
     f"/api/v1/predictions/{DIGITS}/proof/",
+    "/api/v1/matches/?from=%2500",
+    "/api/v1/matches/?from=%25s",
+    *(f"/api/v1/{name}/?ordering=" for name in ("teams", "competitions", "models", "predictions")),
 ]
 BATCH, JOBS = "/api/v1/predictions/batch/", "/api/v1/prediction-jobs/"
 WRITES = [
@@ -63,3 +78,54 @@ def test_a_hostile_body_is_refused(client, champion, address, body):
     # A batch answers each of its items.
     items = response.json().get("items", []) if response.status_code == 200 else []
     assert response.status_code in (400, 404, 422) or all("error" in item for item in items), response.content[:300]
+
+
+SEASON = {"kind": "season_simulation", "competition": "x"}
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "items"),
+    [(parameters_of, "locked", [{}] * 1_001), (WebhookFields.read, "topics", ["a"] * 1_000)],
+)
+def test_a_list_that_is_too_long_is_refused_without_a_look_at_its_items(read, name, items):
+    with pytest.raises(ValidationError) as refused:
+        read({**SEASON, name: items} if name == "locked" else {"url": "https://example.org/", name: items})
+    assert [each.code for each in refused.value.detail[name]] == ["max_length"]
+
+
+def test_of_many_unknown_members_the_first_are_named():
+    with pytest.raises(ValidationError) as refused:
+        parameters_of(SEASON | {f"member{n}": 1 for n in range(1_000)})
+    assert len(refused.value.detail) == UNKNOWN_NAMED
+
+
+@pytest.mark.parametrize("charset", ["zlib", "undefined", "idna", "utf-16", "cp037", "unknown", "\xff"])
+@pytest.mark.parametrize("path", ["/search/?q=%41", "/api/v1/matches/?page_size=1"])
+def test_parameters_are_utf8_whatever_the_client_says(champion, serve, path, charset):
+    headers = [("Host", "localhost"), ("Content-Type", f"text/plain; charset={charset}")]
+    assert serve(path, headers).status == 200
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("charset", ["zlib", "punycode", "latin-1"])
+def test_a_form_in_another_charset_is_refused(serve, kind, charset):
+    headers = [("Host", "localhost"), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", f"{kind}; charset={charset}")]
+    assert serve("/follow/", headers, method="POST").status == 400
+
+
+@pytest.fixture
+def serve(db):
+    """A function that sends a request to the application of the processes."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    application = utf8_application(WSGIHandler())
+
+    def ask(path, headers, method="GET"):
+        scope = AsgiClient(path=path, headers=headers, method=method).scope
+        scope["path"], _, query = path.partition("?")
+        scope |= {"raw_path": scope["path"].encode(), "query_string": query.encode()}
+        return call(application, environ_of(scope) | {"wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr})
+
+    yield ask
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)

@@ -299,6 +299,18 @@ def test_a_method_that_a_route_does_not_declare_is_refused(room):
     assert taken == {}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["²", "9" * 5_000, "1'"])
+def test_an_address_of_the_admin_with_a_number_that_no_row_has_is_no_fault(room, monkeypatch, number):
+    monkeypatch.setattr(f"{__name__}.NOTHING", number)
+    room.values = {}
+    with room.process("admin"):
+        routes = [route for route in http_routes() if route.process == "admin" and "<" in route.path]
+        found = {room.status("superuser", method, route.path) for route in routes for method in route.methods}
+    assert "404" in found
+    assert not {status for status in found if status >= "5"}
+
+
 def test_nobody_enters_the_admin_without_a_login_as_staff():
     table = read_table().items()
     pages = {path: row for (process, _, path), row in table if is_of_admin(process, path)}

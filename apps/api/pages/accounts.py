@@ -127,8 +127,8 @@ def sign_in(request: HttpRequest, form_class: type[AuthenticationForm]) -> HttpR
 def sign_up(request: HttpRequest) -> HttpResponse:
     """Make the account of a reader, who is signed in at once."""
     form = SignUpForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        return _enter(request, form.save(), "/account/")
+    if form.is_valid() and (user := form.created()):
+        return _enter(request, user, "/account/")
     return _page(request, "sign_up", form=form)
 
 

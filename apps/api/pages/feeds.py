@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -24,6 +26,8 @@ MAX_AGE: Final = timedelta(minutes=15)
 """How long a program or a cache may use a calendar or a feed before it asks again."""
 LASTS: Final = timedelta(hours=2)
 """Time that a match takes in a calendar."""
+NOT_IN_XML: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
+"""Characters that no XML document may have, escaped or not."""
 STATUS: Final = {Match.Status.CANCELLED: "CANCELLED", Match.Status.POSTPONED: "TENTATIVE"}
 """Statuses of events; that of all other matches is CONFIRMED."""
 
@@ -105,10 +109,31 @@ def calendar_feed(request: HttpRequest, **about: str) -> HttpResponse:
     )
 
 
+class AtomOfNames(Atom1Feed):
+    """A feed without the characters of names that XML does not have; one of them would be the end of the feed."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(**_for_xml(about))
+
+    def add_item(self, *args: Any, **about: Any) -> None:
+        """Add an entry."""
+        super().add_item(*args, **_for_xml(about))
+
+
+def _for_xml(about: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in about.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return NOT_IN_XML.sub("", value)
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
 class ForecastFeed(Feed):
     """The forecasts of the next matches, and results that had little chance."""
 
-    feed_type = Atom1Feed
+    feed_type = AtomOfNames
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> tuple[Listed, datetime, str]:
         """Return what the address is about, the moment, and the address with its query."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from rest_framework import serializers
@@ -30,15 +30,28 @@ class JsonParser(BaseParser):
             raise ParseError(f"The body is not valid JSON: {error}") from error
 
 
+UNKNOWN_NAMED: Final = 20
+"""Unknown members of a body that a refusal names."""
+
+
+class ShortListField(serializers.ListField):
+    """A list whose length is checked before its items, which may be a million in a small body."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        found: list[Any] = super().to_internal_value(data)
+        return found
+
+
 class BodySerializer(serializers.Serializer[dict[str, Any]]):
     """The members of a body."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if isinstance(data, Mapping) and (
-            unknown := sorted(str(name)[:80] for name in data.keys() - self.fields.keys())
-        ):
+        known = self.fields.keys()
+        if isinstance(data, Mapping) and (unknown := [name for name in data if name not in known][:UNKNOWN_NAMED]):
             reason = f"There is no such member; the members are {', '.join(sorted(self.fields))}."
-            raise ValidationError(dict.fromkeys(unknown, reason))
+            raise ValidationError(dict.fromkeys(sorted(str(name)[:80] for name in unknown), reason))
         found: dict[str, Any] = super().to_internal_value(data)
         return found
 

@@ -34,12 +34,16 @@ class DateOrMomentField(Field):
     def to_python(self, value: str | None) -> datetime | None:
         if not value:
             return None
-        wrong = f"“{value[:40]}” is neither a date such as 2026-11-23 nor a moment such as 2026-11-23T15:00:00Z."
+        wrong = DjangoValidationError(
+            "“%(value)s” is neither a date such as 2026-11-23 nor a moment such as 2026-11-23T15:00:00Z.",
+            # A value within the message would be read as a format.
+            params={"value": value[:40]},
+        )
         try:
             day: date | None = parse_date(value)
             moment = None if day else parse_datetime(value)
         except ValueError as error:
-            raise DjangoValidationError(wrong) from error
+            raise wrong from error
         try:
             if day:
                 midnight = datetime.combine(day, time(), tzinfo=UTC)
@@ -48,8 +52,8 @@ class DateOrMomentField(Field):
                 aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
                 return aware.astimezone(UTC)
         except OverflowError as error:
-            raise DjangoValidationError(wrong) from error
-        raise DjangoValidationError(wrong)
+            raise wrong from error
+        raise wrong
 
 
 class MomentFilter(django_filters.Filter):

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from apps.api.models import PredictionJob
-from apps.api.rest.bodies import BodySerializer
+from apps.api.rest.bodies import BodySerializer, ShortListField
 from apps.matches.models import World
 
 ITEMS_LIMIT: Final = 50_000
@@ -147,7 +147,7 @@ class SeasonSimulationSerializer(BodySerializer):
     season = serializers.CharField(
         required=False, max_length=LONGEST_SLUG, help_text="Such as 2026-27; the newest by default."
     )
-    locked = serializers.ListField(child=LockedResultSerializer(), required=False, max_length=LOCKED_LIMIT)
+    locked = ShortListField(child=LockedResultSerializer(), required=False, max_length=LOCKED_LIMIT)
 
 
 class GradedForecastsSerializer(BodySerializer):

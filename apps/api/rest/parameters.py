@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import empty
 from rest_framework.request import Request
 
 from apps.api.services import ROLES
@@ -84,6 +85,8 @@ class OneOfField(serializers.ChoiceField):
         )
 
     def to_internal_value(self, data: Any) -> Any:
+        if not data and self.default is not empty:
+            return self.default
         return data and super().to_internal_value(data)
 
 

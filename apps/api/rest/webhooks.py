@@ -18,7 +18,7 @@ from apps.api import services
 from apps.api.authentication import HasScope
 from apps.api.models import Webhook, WebhookDelivery
 from apps.api.rest.answers import BAD_INPUT
-from apps.api.rest.bodies import BodySerializer, JsonParser
+from apps.api.rest.bodies import BodySerializer, JsonParser, ShortListField
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
 from apps.api.rest.prediction_jobs import JOBS_SCOPE, KEY_REFUSALS, key_of_request, refusal
 from apps.api.rest.problems import MEDIA_TYPE, Problem
@@ -43,7 +43,7 @@ class WebhookFields(BodySerializer):
     """What a webhook sends, and where."""
 
     url = serializers.CharField(max_length=LONGEST, help_text="Public, https.")
-    topics = serializers.ListField(
+    topics = ShortListField(
         child=serializers.ChoiceField(
             choices=list(services.TOPICS),
             error_messages={"invalid_choice": f"It must be one of {', '.join(services.TOPICS)}."},

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -30,7 +31,7 @@ from apps.api.services.webhook_requests import Outcome, send
 from apps.matches.events import start_tasks_after_commit
 from apps.matches.feed import Subscription
 from apps.matches.models import Event, Topic
-from apps.matches.public_addresses import checked_target
+from apps.matches.public_addresses import addresses_in_time, checked_target
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ SLICE: Final = timedelta(seconds=20)
 WEBHOOKS_LIMIT: Final = 20
 """Webhooks of one API key."""
 
+LOOK_UP_SECONDS: Final = 2.0
+"""Longest look-up of a name in an address: a request waits for it, and a stranger may run the server of the name."""
+
 
 class TooManyWebhooksError(Exception):
     """The key has as many webhooks as it may have."""
@@ -90,17 +94,20 @@ def create_webhook(*, api_key: ApiKey, url: str, topics: Sequence[str], now: dat
         When the key has `WEBHOOKS_LIMIT` webhooks.
     """
     check_url(url)
-    if Webhook.objects.filter(api_key=api_key).count() >= WEBHOOKS_LIMIT:
-        raise TooManyWebhooksError(f"This API key has {WEBHOOKS_LIMIT} webhooks. Delete one that is not needed.")
-    return Webhook.objects.create(
-        api_key=api_key,
-        url=url,
-        topics=list(topics),
-        secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
-        latest_number=_newest_number(),
-        created_at=now,
-        **filters,
-    )
+    with transaction.atomic():
+        # Of two simultaneous requests of a key the second waits here for the first.
+        ApiKey.objects.select_for_update(no_key=True).get(pk=api_key.pk)
+        if Webhook.objects.filter(api_key=api_key).count() >= WEBHOOKS_LIMIT:
+            raise TooManyWebhooksError(f"This API key has {WEBHOOKS_LIMIT} webhooks. Delete one that is not needed.")
+        return Webhook.objects.create(
+            api_key=api_key,
+            url=url,
+            topics=list(topics),
+            secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+            latest_number=_newest_number(),
+            created_at=now,
+            **filters,
+        )
 
 
 def change_webhook(*, webhook: Webhook, **fields: Any) -> None:
@@ -127,7 +134,8 @@ def check_url(url: str) -> None:
     AddressRefusedError
         With the reason, when it must not.
     """
-    checked_target(url, allowed=settings.SPAI_WEBHOOK_HOSTS)
+    look_up = partial(addresses_in_time, seconds=LOOK_UP_SECONDS)
+    checked_target(url, allowed=settings.SPAI_WEBHOOK_HOSTS, look_up=look_up)
 
 
 def ping(*, webhook: Webhook, now: datetime) -> WebhookDelivery:

@@ -3,7 +3,7 @@
 from apps.matches.admin import audit, disputes, league_decisions, matches, names, retention
 from apps.matches.admin.audited import AuditedAdmin, change_of
 from apps.matches.admin.exports import ExportedAdmin, csv_response
-from apps.matches.admin.facts import FactAdmin, FactInline, OfferingAdmin, ReasonForm, WorldFilter, number_of
+from apps.matches.admin.facts import FactAdmin, FactInline, OfferingAdmin, ReasonForm, WorldFilter, number_in, number_of
 
 __all__ = [
     "AuditedAdmin",
@@ -20,6 +20,7 @@ __all__ = [
     "league_decisions",
     "matches",
     "names",
+    "number_in",
     "number_of",
     "retention",
 ]

@@ -162,10 +162,17 @@ def number_of(text: str | int) -> int:
     Http404
         When no row can have it.
     """
-    number = int(text) if isinstance(text, int) or (text.isascii() and text.isdigit() and len(text) < 20) else -1
-    if not 0 <= number <= LARGEST_ID:
+    number = number_in(text)
+    if number < 0:
         raise Http404("There is no such row.")
     return number
+
+
+def number_in(text: str | int | None) -> int:
+    """Return the number of a row that an address names; -1 where no row can have it, or none is named."""
+    if isinstance(text, str):
+        text = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+    return text if text is not None and 0 <= text <= LARGEST_ID else -1
 
 
 class ReasonForm(BaseDialogForm):

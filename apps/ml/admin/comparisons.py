@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from apps.matches.admin import ExportedAdmin
+from apps.matches.admin import ExportedAdmin, number_in
 from apps.ml.models import Comparison
 
 
@@ -53,5 +53,5 @@ class ComparisonAdmin(ExportedAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        row = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None
+        row = self.get_queryset(request).filter(pk=number_in(object_id)).first()
         return super().change_view(request, object_id, form_url, {"comparison": row, **(extra_context or {})})

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from unfold.decorators import display
 
-from apps.matches.admin import FactAdmin
+from apps.matches.admin import FactAdmin, number_in
 from apps.ml import selectors
 from apps.ml.models import DriftReport
 
@@ -70,7 +70,7 @@ class DriftReportAdmin(FactAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Add what was found, in words."""
-        row = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None
+        row = self.get_queryset(request).filter(pk=number_in(object_id)).first()
         context = dict(extra_context or {})
         if row is not None:
             found = selectors.drift_of(row)

@@ -20,7 +20,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
-from apps.matches.admin import number_of
+from apps.matches.admin import number_in, number_of
 from apps.matches.models import World
 from apps.ml import selectors, services
 from apps.ml.admin.run_forms import BackTestForm, DescriptionForm, RetryForm, RunForm
@@ -343,7 +343,7 @@ class PipelineRunAdmin(SideBySideAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        run = self.get_object(request, object_id) if object_id.isdigit() else None
+        run = self.get_object(request, object_id) if number_in(object_id) >= 0 else None
         context = dict(extra_context or {})
         if run is not None:
             earlier = selectors.runs(World(run.world)).filter(pk__lt=run.pk, profile=run.profile, kind=run.kind)

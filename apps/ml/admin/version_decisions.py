@@ -19,7 +19,7 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from apps.matches.admin import ReasonForm
+from apps.matches.admin import ReasonForm, number_in
 from apps.matches.models import World
 from apps.matches.services import record_action
 from apps.ml import selectors, services
@@ -38,7 +38,7 @@ class PromoteForm(ReasonForm):
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
-        version = selectors.versions().filter(pk=object_id).first() if object_id else None
+        version = selectors.versions().filter(pk=number_in(object_id)).first()
         against = selectors.promotion_warnings(version) if version else []
         if not against:
             del self.fields["despite"]
@@ -57,7 +57,7 @@ class RollBackToForm(ReasonForm):
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
-        version = selectors.versions().filter(pk=object_id).first() if object_id else None
+        version = selectors.versions().filter(pk=number_in(object_id)).first()
         present = selectors.champion(World(version.world)) if version else None
         self.initial["seen"] = present.pk if present else None
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.decorators import display
 
+from apps.matches.admin import number_in
 from apps.matches.models import World
 from apps.ml import selectors, services
 from apps.ml.admin.version_decisions import VersionDecisionsAdmin
@@ -116,7 +117,7 @@ class ModelVersionAdmin(VersionDecisionsAdmin, VersionPagesAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Add stage, comparisons and model card to the page."""
-        version = selectors.versions().filter(pk=object_id).first() if object_id.isdigit() else None
+        version = selectors.versions().filter(pk=number_in(object_id)).first()
         context = dict(extra_context or {})
         if version is not None:
             compared = list(selectors.comparisons(version)[:COMPARISONS_SHOWN])

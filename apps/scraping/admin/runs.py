@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
-from apps.matches.admin import FactAdmin
+from apps.matches.admin import FactAdmin, number_in
 from apps.scraping import selectors, services
 from apps.scraping.models import ScrapeRun
 
@@ -70,11 +70,11 @@ class ScrapeRunAdmin(FactAdmin):
     def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return (
             self.has_scrape_permission(request)
-            and ScrapeRun.objects.filter(pk=object_id, finished_at__isnull=True).exists()
+            and ScrapeRun.objects.filter(pk=number_in(object_id), finished_at__isnull=True).exists()
         )
 
     def has_accept_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        run = ScrapeRun.objects.filter(pk=object_id, outcome="invalid").first()
+        run = ScrapeRun.objects.filter(pk=number_in(object_id), outcome="invalid").first()
         return self.has_scrape_permission(request) and run is not None and selectors.doubted_addresses(run).exists()
 
     @display(description="outcome", label=OUTCOME_LABELS)
@@ -145,5 +145,5 @@ class ScrapeRunAdmin(FactAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        run = ScrapeRun.objects.select_related("source").filter(pk=object_id).first() if object_id.isdigit() else None
+        run = ScrapeRun.objects.select_related("source").filter(pk=number_in(object_id)).first()
         return super().change_view(request, object_id, form_url, {"run": run, **(extra_context or {})})

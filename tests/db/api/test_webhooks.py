@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -276,6 +277,27 @@ def test_a_webhook_that_is_deleted_during_an_attempt_does_not_hold_up_another(ke
 
 
 # ── Where SPAI does not connect ──────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.django_db(transaction=True)
+def test_parallel_requests_make_no_more_webhooks_than_a_key_may_have(settings, monkeypatch):
+    settings.SPAI_WEBHOOK_HOSTS = ["127.0.0.1"]
+    monkeypatch.setattr(webhooks, "WEBHOOKS_LIMIT", 2)
+    made = services.create_key(name="Ada", created_by="tests", scopes=["jobs"], now=timezone.now())
+    together = threading.Barrier(10)
+
+    def post(number: int) -> bool:
+        together.wait()
+        try:
+            create(made.row, f"http://127.0.0.1/{number}")
+        except services.TooManyWebhooksError:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(10) as threads:
+        assert sum(threads.map(post, range(10))) == 2
+
+
 def test_an_address_inside_the_network_is_refused_at_creation_and_at_a_change(key, settings):
     hook = create(key, "http://127.0.0.1:9/")
     settings.SPAI_WEBHOOK_HOSTS = []

@@ -33,7 +33,20 @@ def test_the_bar_is_as_wide_as_the_forecast_says():
 
 @pytest.mark.parametrize(
     "name",
-    ["Žalgiris", "Παναθηναϊκός", "Спартак", "שלום", "الهلال", "北京国安", "ทีมชาติ", "👻", "A\u0301", "x" * 300, ""],
+    [
+        "Žalgiris",
+        "Παναθηναϊκός",
+        "Спартак",
+        "שלום",
+        "الهلال",
+        "北京国安",
+        "ทีมชาติ",
+        "👻",
+        "A\u0301",
+        "x" * 300,
+        "",
+        "a\nb\r\x85c",
+    ],
 )
 def test_names_in_any_script_and_of_any_length_make_a_picture(name):
     drawn(picture(name, name, scores=("1", "12"), note=name))

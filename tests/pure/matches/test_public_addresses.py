@@ -5,10 +5,18 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+from functools import partial
 
 import pytest
 
-from apps.matches.public_addresses import AddressRefusedError, Target, checked_target, connect, is_public
+from apps.matches.public_addresses import (
+    AddressRefusedError,
+    Target,
+    addresses_in_time,
+    checked_target,
+    connect,
+    is_public,
+)
 
 PUBLIC = "93.184.215.14"
 
@@ -99,6 +107,19 @@ def test_a_name_that_nobody_knows_is_refused():
         checked_target("https://example.org/", look_up=unknown)
     with pytest.raises(AddressRefusedError, match="cannot be found"):
         checked_target("https://example.org/", look_up=names())
+
+
+def test_a_resolver_that_hangs_ends_with_the_time_limit(monkeypatch):
+    ends = threading.Event()
+
+    def hang(*_, **__):
+        ends.wait(60)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with pytest.raises(AddressRefusedError, match="cannot be found"):
+        checked_target("https://slow.example/", look_up=partial(addresses_in_time, seconds=0.01))
+    ends.set()
 
 
 def test_a_public_address_keeps_its_host_path_and_query():

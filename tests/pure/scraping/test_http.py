@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import httpcore
 import pytest
 
+from apps.matches import public_addresses
 from apps.scraping import http
 from apps.scraping.http import MAX_REDIRECTS, Client
 from apps.scraping.responses import HEADER_LIMIT, FetchError, FetchOutcome, FetchResponse
@@ -394,7 +395,7 @@ def test_a_host_of_this_machine_is_not_connected_to_however_it_is_written(strang
 
 def test_a_name_that_leads_elsewhere_at_the_second_look_up_is_refused(stranger, server, monkeypatch):
     answers = iter([["93.184.215.14"], ["127.0.0.1"]])
-    monkeypatch.setattr(http, "addresses_of", lambda host: next(answers))
+    monkeypatch.setattr(public_addresses, "addresses_of", lambda host: next(answers))
     port = server.url.rpartition(":")[2]
     stranger.check_host(f"http://rebound.example:{port}/page")
     assert "not on the public internet" in refused(lambda: stranger.fetch(f"http://rebound.example:{port}/page")).reason
