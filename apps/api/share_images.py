@@ -147,7 +147,7 @@ def _readable(label: Label) -> tuple[str, str]:
 
 
 def _lines_joined(label: Label) -> tuple[str, str]:
-    """Return both spellings of a label with single spaces: the end of a line cannot be drawn."""
+    """Return both spellings of a label with single spaces, because line breaks cannot be drawn."""
     return " ".join(label.text.split()), " ".join(label.otherwise.split())
 
 

@@ -109,8 +109,8 @@ def calendar_feed(request: HttpRequest, **about: str) -> HttpResponse:
     )
 
 
-class AtomOfNames(Atom1Feed):
-    """A feed without the characters of names that XML does not have; one of them would be the end of the feed."""
+class XmlSafeFeed(Atom1Feed):
+    """An Atom feed without the characters that XML does not allow: one of them in a name would make it unreadable."""
 
     def __init__(self, **about: Any) -> None:
         super().__init__(**_for_xml(about))
@@ -133,7 +133,7 @@ def _plain(value: Any) -> Any:
 class ForecastFeed(Feed):
     """The forecasts of the next matches, and results that had little chance."""
 
-    feed_type = AtomOfNames
+    feed_type = XmlSafeFeed
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> tuple[Listed, datetime, str]:
         """Return what the address is about, the moment, and the address with its query."""

@@ -218,7 +218,7 @@ class SignUpForm(BaseUserCreationForm):
             del self.fields["email"]
 
     def created(self) -> User | None:
-        """Create the account; None where an equal form was faster by a moment, which the form then says."""
+        """Create the account; None, with an error in the form, where an equal form has just created it."""
         try:
             with transaction.atomic():
                 user: User = self.save()
