@@ -1,4 +1,4 @@
-"""Ids in log lines; traces and error reports, whose libraries are imported only where an address for them is set."""
+"""Ids and refusals in log lines; traces and error reports, whose libraries are imported where an address is set."""
 
 from __future__ import annotations
 
@@ -41,6 +41,25 @@ class IdFilter(logging.Filter):
         return True
 
 
+class RefusalFilter(logging.Filter):
+    """Logs a request that was refused (4xx) as a warning without a traceback.
+
+    Anyone can send such requests, and Django logs some of them, such as those with an unknown Host header, as errors.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change a record of a refusal; let every record through."""
+        if _is_refusal(record):
+            record.exc_info = None
+            if record.levelno > logging.WARNING:
+                record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        return True
+
+
+def _is_refusal(record: logging.LogRecord | None) -> bool:
+    return 400 <= getattr(record, "status_code", 0) < 500
+
+
 def start_tracing(endpoint: str, role: str) -> None:
     """Send traces of requests, queries, tasks and `tracing.continued` to an OTLP endpoint over HTTP."""
     from opentelemetry import trace
@@ -74,11 +93,14 @@ def start_error_reports(dsn: str, *, revision: str, role: str) -> None:
         send_default_pii=False,
         max_request_body_size="never",
         include_local_variables=False,
-        before_send=_with_ids,
+        before_send=_report,
     )
 
 
-def _with_ids(event: Event, hint: Hint) -> Event:
+def _report(event: Event, hint: Hint) -> Event | None:
+    """Return an error report with the ids of the work; None for a request that was refused."""
+    if _is_refusal(hint.get("log_record")):
+        return None
     tags: dict[str, Any] = {**(event.get("tags") or {}), **ids()}
     event["tags"] = tags
     return event

@@ -585,7 +585,10 @@ if LOG_FORMAT == "auto":
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"ids": {"()": "spai.observability.IdFilter"}},
+    "filters": {
+        "ids": {"()": "spai.observability.IdFilter"},
+        "refusals": {"()": "spai.observability.RefusalFilter"},
+    },
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s%(ids)s"},
         "json": {
@@ -598,7 +601,7 @@ LOGGING = {
             "reserved_attrs": [*RESERVED_ATTRS, "ids", "request"],
         },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids"]}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids", "refusals"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django_guid": {"level": "WARNING"},

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as real_settings
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.exception import response_for_exception
+from django.test import RequestFactory
 
 from apps.matches import tracing
 from apps.matches.log_fields import log_fields, logged_as
@@ -66,6 +69,29 @@ def test_hostile_text_stays_one_line_of_json(written):
 
 def test_the_request_that_django_adds_is_not_written(written):
     assert "request" not in json.loads(written("json", record(request=object(), status_code=404)))
+
+
+def test_a_request_that_is_refused_is_a_warning_of_one_line(written, caplog):
+    refused = response_for_exception(RequestFactory().get("/api/v1/"), DisallowedHost("evil.example"))
+    assert refused.status_code == 400
+    (logged,) = caplog.records
+    said = json.loads(written("json", logged))
+    assert (said["level"], said["message"], "error" in said) == ("WARNING", "evil.example", False)
+
+
+def test_an_error_of_the_site_keeps_its_traceback():
+    failed = logging.getLogger("django.request").makeRecord(
+        "django.request",
+        logging.ERROR,
+        "file.py",
+        1,
+        "failed",
+        (),
+        (ValueError, ValueError("no"), None),
+        extra={"status_code": 500},
+    )
+    assert observability.RefusalFilter().filter(failed)
+    assert (failed.levelno, failed.exc_info is None) == (logging.ERROR, False)
 
 
 def test_a_line_for_people_ends_with_the_ids(written):
@@ -191,7 +217,10 @@ def test_a_trace_goes_from_the_request_through_rows_to_what_is_pushed(collector)
 
 REPORTED = """
 import logging, sentry_sdk
+from django.test import Client
 from apps.matches.log_fields import logged_as
+
+Client().get("/api/v1/", HTTP_HOST="evil.example")
 
 with logged_as(run=12):
     try:
@@ -213,5 +242,7 @@ def test_an_error_is_reported_with_the_ids_of_its_work_and_without_values(collec
     ]
     sent = b"".join(bodies)
     assert b"no space left" in sent
+    # The refused request is no error of the site.
+    assert len(bodies) == 1
     assert b'"run":"12"' in sent.replace(b" ", b"")
     assert b"hunter2" not in sent
