@@ -205,5 +205,5 @@ def test_a_live_forecast_says_why_there_is_none(stored, now):
         services.forecast(999_999_999, now=now)
     with pytest.raises(services.NoForecastError, match="not a coming fixture"):
         services.forecast(over.pk, now=now)
-    with pytest.raises(services.NoForecastError, match="No model is champion"):
+    with pytest.raises(services.NoForecastError, match="No model makes forecasts"):
         services.forecast(coming.pk, now=now)

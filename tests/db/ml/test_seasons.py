@@ -358,7 +358,7 @@ class TestWhatIf:
         imagined = services.hypothetical_match(
             home_team=match.home_team, away_team=match.away_team, season=match.season, day=now.date(), now=now
         )
-        with pytest.raises(services.NoForecastError, match="No model is champion"):
+        with pytest.raises(services.NoForecastError, match="No model makes forecasts"):
             services.what_if(imagined, now=now)
 
 
