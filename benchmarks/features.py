@@ -231,7 +231,7 @@ def main() -> int:
     matches = simulated(args.matches)
     stream(matches.head(2 * BLOCK), params, families)  # kernels are compiled here
     measures = [Measure("features of a match", len(FeatureState.new(params, families).names), "columns")]
-    measures.append(Measure("all families together, computing", stream(matches, params, families), "s", "≤ 15"))
+    measures.append(Measure("all families together, computing", stream(matches, params, families), "s", "≤ 10"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "features.parquet"
         measures += [
