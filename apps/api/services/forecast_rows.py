@@ -145,7 +145,7 @@ def match_values(match: Any) -> Values:
 
 
 def number_values(p: np.ndarray, mu: np.ndarray, rho: np.ndarray | float) -> list[list[float | None]]:
-    """Return probabilities, expected goals and fair odds of n forecasts, rounded; None for odds without end.
+    """Return probabilities, expected goals and fair odds of n forecasts, rounded; None for the odds of the impossible.
 
     Parameters
     ----------

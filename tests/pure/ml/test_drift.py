@@ -11,12 +11,25 @@ import yaml
 from apps.ml.forecasting import drift
 from apps.ml.pipeline import files
 
-SECTION = yaml.safe_load(files.PARAMS.read_text(encoding="utf-8"))["drift"] | {"least_windows": 60}
-"""The parameters of the product, with larger windows for the short history of these tests."""
+SHIPPED = yaml.safe_load(files.PARAMS.read_text(encoding="utf-8"))["drift"]
+"""The parameters of the product."""
+SECTION = SHIPPED | {"least_windows": 60}
+"""They, with larger windows for the short history of these tests."""
 NAMES = ("rating", "form", "level", "shots")
 ROWS, TRAINED = 12_000, 11_000
 DAYS = np.arange(ROWS) // 20
 """Twenty matches a day."""
+
+
+def test_the_fewest_windows_can_show_a_drift_at_the_level_of_the_product():
+    """With fewer, nothing is rare enough: every threshold is 1, the largest distance, and the test always silent."""
+    values, of = history()
+    made = drift.plan(DAYS, TRAINED, SHIPPED)
+    first = made.weekly[: SHIPPED["least_windows"]]
+    fewest = drift.Plan(made.n, made.lag, made.reference, made.starts[first], made.weeks[first])
+    test = drift.compare(values, of, NAMES, fewest, SHIPPED["level"] / drift.TESTS)
+    assert test.weeks == SHIPPED["least_windows"]
+    assert min(each.threshold for each in test.measured) < 1.0
 
 
 def history(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
