@@ -60,8 +60,13 @@ def scenes() -> list[Scene]:
 
 @pytest.fixture
 def scene(scenes) -> Scene:
-    """The latest scene, or a new one when it is no longer now: tests read the clock of the machine too."""
+    """The latest scene, or a new one when it is no longer now: tests read the clock of the machine too.
+
+    It is never at a whole minute, when the world's results become known: what is known at an instant counts after it.
+    """
     now = timezone.now().replace(microsecond=0)
+    if now.second == 0:
+        now -= timedelta(seconds=1)
     if not scenes or now - scenes[-1].now > timedelta(seconds=15):
         scenes[:] = [Scene(now, SimulatedWorld(seed=11, anchor_at=now - timedelta(hours=1, seconds=30)))]
     return scenes[-1]
