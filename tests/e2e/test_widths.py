@@ -53,8 +53,7 @@ OUTSIDE = """
     if (!each.checkVisibility() || each.closest(".quiet, .skip, .days, .tabs")) continue;
     const at = each.getBoundingClientRect();
     if (!at.width || (at.right <= innerWidth + 1 && at.left >= -1)) continue;
-    const scroller = each.closest(".scroll[data-more]");
-    if (scroller && scroller.dataset.more === document.body.dataset.sideways) continue;
+    if (each.closest(".scroll[data-more]")) continue;
     found.push(`${each.tagName} ${each.getAttribute("class") ?? ""} ${each.textContent.trim().slice(0, 30)}`);
   }
   return found;

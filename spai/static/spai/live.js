@@ -46,15 +46,15 @@
     document.addEventListener("htmx:afterSettle", (event) => localise(event.target));
   }
 
-  // ── Mark tables that are wider than their card ───────────────────────────────────────────────────────────────────
-  const measureTables = () => {
-    for (const box of document.querySelectorAll(".scroll")) {
-      // The style sheet shows the text.
-      if (box.scrollWidth > box.clientWidth + 1) box.dataset.more = body.dataset.sideways;
-      else delete box.dataset.more;
-    }
+  // ── Mark tables that have more columns on the right ──────────────────────────────────────────────────────────────
+  const measureTable = (box) => {
+    box.toggleAttribute("data-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 1);
   };
+  const measureTables = () => document.querySelectorAll(".scroll").forEach(measureTable);
   measureTables();
+  document.addEventListener("scroll", ({ target }) => {
+    if (target.matches?.(".scroll")) measureTable(target);
+  }, { capture: true, passive: true });
   addEventListener("resize", measureTables);
   document.addEventListener("htmx:afterSettle", measureTables);
   document.addEventListener("toggle", measureTables, true);
