@@ -1,11 +1,12 @@
-"""What one forecast costs: `python -m benchmarks.serving_single [--json FILE] [--matches N] [--seconds S]`.
+"""What one forecast costs: `python -m benchmarks.serving_single [--matches N] [--seconds S] [--workers W]`.
 
 A separate PostgreSQL is filled with the simulated world, of which the pipeline trains and registers a champion, and
-with N published forecasts (20,000) in their own leagues. One worker of the `web` process then answers eight
+with N published forecasts (20,000) in their own leagues. W workers (1) of the `web` process then answer eight
 connections: `/livez`, which is the floor, each stored forecast once (cold) and again (warm, with 100 API keys, with and
-without If-None-Match), and what-if matches. CPU is that of the web process and of PostgreSQL, from /proc. In this
-process: one row through the champion, and a hundred replacements of it while threads forecast. Then
-`mlflow models serve` answers rows of the same champion.
+without If-None-Match), and what-if matches. One worker shows what a request costs, as many as the processors what a
+client waits; each worker has its own cache, so that of several also warm requests are cold until all have it. CPU is
+that of the web process and of PostgreSQL, from /proc. In this process: one row through the champion, and a hundred
+replacements of it while threads forecast. Then `mlflow models serve` answers rows of the same champion.
 """
 
 from __future__ import annotations
@@ -326,6 +327,7 @@ def main() -> int:
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--matches", type=int, default=20_000, help="with a published forecast (20,000)")
     options.add_argument("--seconds", type=float, default=8.0, help="of each load (8)")
+    options.add_argument("--workers", type=int, default=1, help="of the web process (1)")
     args = options.parse_args()
     with own_servers() as folder:
         from django.utils import timezone
@@ -344,7 +346,7 @@ def main() -> int:
             "LOG_LEVEL": "WARNING",
         }
         (folder / "metrics").mkdir()
-        command = granian_command(port, "spai.front:application")
+        command = granian_command(port, "spai.front:application", workers=args.workers)
         postgres = postmaster()
         with server(command, port, "/readyz", folder / "web.log", **environment) as web:
             site = Site(port, web, postgres)
@@ -353,7 +355,7 @@ def main() -> int:
         serving.refresh_models(clock=timezone.now, rounds=1)
         served = serving.latest(version.world, now=timezone.now())
         measures += one_row(served) + mlflow_serve(version, served, folder, free_port()) + swaps(served, folder)
-    print_measures(f"single forecasts, {len(ids)} matches, one worker", measures, args.json)
+    print_measures(f"single forecasts, {len(ids)} matches, workers: {args.workers}", measures, args.json)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Final
 
@@ -47,6 +48,13 @@ if settings.SPAI_ROLE == "web":
     # Forecasts of single matches do not wait for batches, nor for lists, which may be large files. The first prefix
     # that fits counts.
     reserved |= {(BATCH_PATH,): 1, (reverse("api-predictions"), reverse("api-scores")): 1}
+
+
+SWITCH_SECONDS: Final = 0.0005
+"""How long a thread may keep the interpreter while others wait for it: a tenth of Python's default. A single forecast
+waits for it several times, each time as long as this where batches and files are being made."""
+
+sys.setswitchinterval(SWITCH_SECONDS)
 
 
 ACCESS_HEADERS: Final = {
