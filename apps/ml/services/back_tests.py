@@ -18,10 +18,14 @@ from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.services import workspaces
 from apps.ml.services.champion import FILES_DELETED, SYSTEM
+from apps.ml.services.execution import ATTEMPTS
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_once, refuse_impossible
 
 AFTER_FAILURE: Final = timedelta(days=7)
-"""From a failed back-test of a champion to the next: what it failed from, such as no finished season, lasts."""
+"""From a failed back-test of a champion to the next: what it failed from, such as no finished season, lasts.
+
+One whose process was ended by a signal is made again in the next night, because memory may suffice then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ def _what_holds_it_back(world: World, now: datetime) -> str:
     if tonight is not None:
         return f"{tonight} of this night is {tonight.get_status_display().lower()}"
     newest = runs.first()
-    if newest is not None and newest.status == PipelineRun.RunStatus.FAILED and now < newest.as_of + AFTER_FAILURE:
+    has_failed = newest is not None and newest.status == PipelineRun.RunStatus.FAILED and newest.attempts < ATTEMPTS
+    if newest is not None and has_failed and now < newest.as_of + AFTER_FAILURE:
         return f"{newest} failed; the next night with a back-test is {newest.as_of + AFTER_FAILURE:%Y-%m-%d}"
     latest = selectors.newest_back_test(promotion.version_id)
     if latest is not None and latest.data_snapshot == data_snapshot(world):

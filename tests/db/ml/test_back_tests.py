@@ -15,6 +15,7 @@ from apps.ml import selectors, services
 from apps.ml.models import BackTest, BackTestForecasts, ClosingGap, ModelVersion, PipelineRun, RetrainingDecision
 from apps.ml.services import back_tests, retention, runs, workspaces
 from apps.ml.services.back_test_results import BackTestResult, store
+from apps.ml.services.execution import ATTEMPTS
 from tests.db.ml.test_record import back_test as trained_forecasts
 
 SANDBOX = World.SANDBOX
@@ -121,6 +122,14 @@ def test_after_a_back_test_that_failed_a_week_of_nights_has_none(champion, now):
         f"{run} failed; the next night with a back-test is {later:%Y-%m-%d}"
     )
     assert len(services.back_test_due(now=now + 7 * DAY).queued) == 1
+
+
+def test_a_back_test_that_signals_ended_is_made_again_the_next_night(champion, now):
+    (run,) = services.back_test_due(now=now).queued
+    run.status, run.attempts = "failed", ATTEMPTS
+    run.save()
+    assert services.back_test_due(now=now).skipped["sandbox"] == f"{run} of this night is failed"
+    assert len(services.back_test_due(now=now + DAY).queued) == 1
 
 
 def test_a_night_without_new_facts_or_a_new_champion_has_none(queued, champion, make_version, now):
