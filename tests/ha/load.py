@@ -273,9 +273,11 @@ class Load:
         """Return what readers, writers and clients had, and what is in the database."""
         jobs = PredictionJob.objects.filter(api_key=self._key)
         numbers = list(Event.objects.filter(number__gt=begin).order_by("number").values_list("number", flat=True))
-        announced = list(
-            WebhookDelivery.objects.filter(webhook__api_key=self._key).values_list("message__data__id", flat=True)
-        )
+        deliveries = WebhookDelivery.objects.filter(webhook__api_key=self._key)
+        announced = list(deliveries.values_list("message__data__id", flat=True))
+        # For people who look for the cause.
+        columns = ("message__data__id", "state", "attempts", "latest_status", "latest_error")
+        undelivered = list(deliveries.exclude(state="delivered").values(*columns))
         return {
             "answered": self.answered,
             "longest_read": self.longest_read,
@@ -287,6 +289,7 @@ class Load:
             "begun_again": jobs.filter(attempts__gt=1).count(),
             "announced": announced,
             "received": Received.jobs,
+            "undelivered": undelivered,
             "events": list(Event.objects.filter(number__gt=begin).values_list("key", flat=True)),
             "begin": begin,
             "numbers": numbers,

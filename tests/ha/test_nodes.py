@@ -41,7 +41,7 @@ def test_every_job_ends_once_and_is_announced_once(seen):
     assert {jobs[job] for job in seen.acknowledged("posted")} == {"failed"}
     assert seen.found["results"] == list(jobs.values()).count("succeeded")
     assert Counter(seen.found["announced"]) == Counter(jobs.keys())
-    assert set(seen.found["received"]) == set(jobs)
+    assert set(seen.found["received"]) == set(jobs), seen.found["undelivered"]
 
 
 def test_every_event_is_numbered_once_and_every_client_gets_it_once(seen):
