@@ -339,7 +339,9 @@ Each world has its own; the defaults are sections of `apps/ml/params.yaml`. The 
     text += "\n" + table("value", "default", "from", "to", "meaning")
     for rule in RULES:
         section, _, key = rule.name.partition(".")
-        text += row(f"`{rule.name}`", *(f"{each:,.10g}" for each in (params[section][key], rule.low, rule.high)), rule.meaning)
+        text += row(
+            f"`{rule.name}`", *(f"{each:,.10g}" for each in (params[section][key], rule.low, rule.high)), rule.meaning
+        )
     return text
 
 

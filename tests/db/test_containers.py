@@ -199,8 +199,8 @@ def test_the_roles_of_a_new_server_are_those_of_one_machine(server):
                 "spai_mlflow": "mlflow",
             }
             may = session.execute(
-                "SELECT pg_has_role('spai', 'spai_application', 'usage'), pg_has_role('spai', 'spai_retention', 'member'),"
-                " pg_has_role('spai', 'spai_owner', 'member')"
+                "SELECT pg_has_role('spai', 'spai_application', 'usage'),"
+                " pg_has_role('spai', 'spai_retention', 'member'), pg_has_role('spai', 'spai_owner', 'member')"
             ).fetchone()
             assert may == (True, True, False)
 
