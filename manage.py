@@ -20,9 +20,13 @@ def main() -> None:
 
         sys.exit(backup(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":

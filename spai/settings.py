@@ -337,7 +337,7 @@ TEMPLATES = [
 
 # ── Data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(required("DATABASE_URL"))}
-"""PostgreSQL 15 or newer, `postgresql://user:password@host:port/name`, with a role that owns the database."""
+"""PostgreSQL 15 or newer, `postgresql://user:password@host:port/name`; docs/postgresql.md has the role."""
 if "postgresql" not in DATABASES["default"]["ENGINE"]:
     raise ImproperlyConfigured(
         "DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name"

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from celery.schedules import crontab
 from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.db.models import Field
 
+from apps.matches.retention import KINDS
 from apps.ml.forecasting.features import FAMILIES, catalogue
+from apps.ml.policy import MODES, RULES
 from spai import settings
+from spai.celery import HOUR, LATE_IS_FINE, MINUTE, SECOND, TIMETABLE
 from spai.stack import environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -296,6 +300,68 @@ The family `market` is made of prices; no model that is served sees it.
     return text
 
 
+# ── What happens by itself ───────────────────────────────────────────────────────────────────────────────────────────
+def automation() -> str:
+    """Return the timetable, the periods of retention and the policy, each with its defaults."""
+    params = yaml.safe_load((ROOT / "apps" / "ml" / "params.yaml").read_text(encoding="utf-8"))
+    text = f"""{MADE}
+# What SPAI does by itself
+What runs when, how long things are kept, and when models are promoted and trained, as shipped. Each is changed in the
+admin, and what is changed there stays: *Periodic tasks*, *Retention periods*, *Policies*.
+
+## Timetable
+Times are in UTC. A task finds its work in the database, so that most runs find nothing to do, and one that is missed
+does no harm, unless the last column says what it costs.
+
+"""
+    text += table("name", "task", "when", "when a run is missed")
+    for name, entry in TIMETABLE.items():
+        missed = "" if entry["missed"] == LATE_IS_FINE else entry["missed"]
+        text += row(name, f"`{entry['task']}`", when(entry["schedule"]), missed)
+    text += """
+## How long things are kept
+The hourly task *delete what is kept no longer* deletes what is older than its period. `SPAI_KEEP_DAYS` is the period of
+`pages` unless the admin says otherwise; `manage.py retention --dry-run` counts what would go.
+
+"""
+    text += table("kind", "days", "newest that stay in any case", "what is deleted")
+    for kind in KINDS.values():
+        text += row(f"`{kind.name}`", kind.days or "for ever", kind.newest or "", kind.what)
+    text += f"""
+## Policy of promotion, fall-back and training
+Each world has its own; the defaults are sections of `apps/ml/params.yaml`. The mode `promote.mode` is
+`{params["promote"]["mode"]}` by default:
+
+"""
+    text += table("mode", "meaning")
+    for mode, meaning in MODES.items():
+        text += row(f"`{mode}`", meaning.partition(": ")[2])
+    text += "\n" + table("value", "default", "from", "to", "meaning")
+    for rule in RULES:
+        section, _, key = rule.name.partition(".")
+        text += row(
+            f"`{rule.name}`", *(f"{each:,.10g}" for each in (params[section][key], rule.low, rule.high)), rule.meaning
+        )
+    return text
+
+
+def when(schedule: float | crontab) -> str:
+    """Return when a task runs, in words."""
+    if isinstance(schedule, float):
+        number, unit = next(
+            (int(schedule // length), unit)
+            for unit, length in (("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
+            if schedule % length == 0
+        )
+        return f"every {unit}" if number == 1 else f"every {number} {unit}s"
+    minute, hour = schedule._orig_minute, schedule._orig_hour
+    if hour == "*":
+        return f"each hour at minute {minute}"
+    if found := re.fullmatch(r"\*/(\d+)", hour):
+        return f"every {found[1]} hours at minute {minute}"
+    return f"each day at {int(hour):02}:{int(minute):02}"
+
+
 PAGES = {
     "docs/reference/configuration.md": configuration,
     ".env.example": env_example,
@@ -303,4 +369,5 @@ PAGES = {
     "docs/reference/data-model.md": data_model,
     "docs/reference/routes.md": routes,
     "docs/reference/features.md": features,
+    "docs/reference/automation.md": automation,
 }

@@ -112,7 +112,7 @@ COMMANDS = {
     "scrape": Subcommand("scrape a source now, or list all sources", scrape_arguments, scrape),
     "import": Subcommand("import files of matches", import_matches.Command().add_arguments, import_files),
     "retention": Subcommand(
-        retention.Command.help,
+        "delete what is older than its period, and show what uses the disk",
         retention.Command().add_arguments,
         lambda options: answer_of(retention.Command, options),
     ),

@@ -11,12 +11,16 @@ if [ -e site.env ]; then
     exit 1
 fi
 word() { head -c 32 /dev/urandom | base64 | tr -d '+/=\n'; }
-spai=$(word) mlflow=$(word) redis=$(word) login=$(word)
+owner=$(word) spai=$(word) mlflow=$(word) redis=$(word) login=$(word)
 cat > databases.env <<END
 POSTGRES_PASSWORD=$(word)
+OWNER_PASSWORD=$owner
 SPAI_PASSWORD=$spai
 MLFLOW_PASSWORD=$mlflow
 REDIS_PASSWORD=$redis
+END
+cat > owner.env <<END
+DATABASE_URL=postgresql://spai_owner:$owner@postgres:5432/spai
 END
 cat > mlflow.env <<END
 DATABASE_URL=postgresql://mlflow:$mlflow@postgres:5432/spai
@@ -40,4 +44,4 @@ SPAI_SANDBOX=false
 SPAI_SANDBOX_URL=http://sandbox:8003
 SPAI_METRICS_TOKEN=$(word)
 END
-echo "Wrote site.env, mlflow.env and databases.env in var/server, readable only by their owner."
+echo "Wrote site.env, owner.env, mlflow.env and databases.env in var/server, readable only by their owner."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.management import call_command
 from django.db import ProgrammingError, connection
 from django.db.models import SET_NULL
@@ -41,6 +43,13 @@ def test_the_role_owns_nothing_and_is_nobody_special():
     assert ask(f"SELECT {attributes} FROM pg_roles WHERE rolname = %s", APPLICATION) == [(False,) * 6]
     assert ask("SELECT count(*) FROM pg_class WHERE relowner = %s::regrole", APPLICATION) == [0]
     assert ask("SELECT has_schema_privilege(%s, 'public', 'CREATE')", APPLICATION) == [False]
+
+
+def test_the_architecture_lists_the_facts():
+    text = (settings.BASE_DIR / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"PostgreSQL refuses an UPDATE or DELETE of (.+?)\. ", text, flags=re.S)
+    tables = {model.__name__: model._meta.db_table for model in apps.get_models()}
+    assert sorted(tables[name] for name in re.findall(r"`(\w+)`", named)) == ask(FACTS)
 
 
 def test_facts_are_added_and_read_and_never_changed():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 import yaml
 
@@ -15,7 +18,9 @@ from apps.api.intake.bodies import BYTES_LIMIT
 from apps.api.urls import EVENT_STREAM, ingest_urlpatterns
 from spai.celery import QUEUES
 from spai.stack import container, processes, stopping
-from spai.stack.environment import Stack, read_env_file
+from spai.stack.environment import DATABASE_USER, SUPERUSER, Stack, read_env_file
+from spai.stack.roles import APPLICATION, RETENTION
+from spai.stack.temporary import TemporaryServers
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -151,10 +156,11 @@ def test_nginx_passes_each_path_to_the_process_that_answers_it():
 
 def test_the_secrets_of_a_server_are_written_once_and_for_their_owner(server):
     files = {path.name: read_env_file(path) for path in (server / "var" / "server").glob("*.env")}
-    assert files.keys() == {"site.env", "mlflow.env", "databases.env"}
+    assert files.keys() == {"site.env", "owner.env", "mlflow.env", "databases.env"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in (server / "var" / "server").glob("*.env"))
     assert len(files["site.env"]["SECRET_KEY"]) >= 50
     assert files["databases.env"]["SPAI_PASSWORD"] in files["site.env"]["DATABASE_URL"]
+    assert files["databases.env"]["OWNER_PASSWORD"] in files["owner.env"]["DATABASE_URL"]
     assert files["databases.env"]["REDIS_PASSWORD"] in files["site.env"]["REDIS_URL"]
     assert files["databases.env"]["MLFLOW_PASSWORD"] in files["mlflow.env"]["DATABASE_URL"]
     again = write_files(server)
@@ -163,6 +169,40 @@ def test_the_secrets_of_a_server_are_written_once_and_for_their_owner(server):
     assert files["site.env"] == read_env_file(server / "var" / "server" / "site.env")
     known = (ROOT / ".env.example").read_text() + (ROOT / "spai" / "stack" / "processes.py").read_text()
     assert [name for name in {**files["site.env"], **files["mlflow.env"]} if name not in known] == []
+
+
+def test_of_the_site_only_the_migrations_log_in_as_the_owner_of_the_tables():
+    listed = {name: service["env_file"] for name, service in OWN.items()}
+    files = {
+        name: [given] if isinstance(given, str) else [each["path"] for each in given] for name, given in listed.items()
+    }
+    assert [name for name, paths in files.items() if "var/server/owner.env" in paths] == [PREPARES]
+    # The last one wins.
+    assert files[PREPARES] == ["var/server/site.env", "var/server/owner.env"]
+
+
+@pytest.mark.skipif(not shutil.which("psql"), reason="psql is not installed")
+def test_the_roles_of_a_new_server_are_those_of_one_machine(server):
+    passwords = read_env_file(server / "var" / "server" / "databases.env")
+    with TemporaryServers("spai-compose-") as servers:
+        address = urlsplit(servers.start_postgres({"fsync": "off"}))
+        superuser = address._replace(netloc=f"{SUPERUSER}:{address.password}@127.0.0.1:{address.port}")
+        with psycopg.connect(superuser.geturl(), autocommit=True) as session:
+            for role in (DATABASE_USER, RETENTION, APPLICATION):
+                session.execute(f"ALTER ROLE {role} RENAME TO {role}_of_tests")
+            login = {"PGHOST": "127.0.0.1", "PGPORT": str(address.port), "PGPASSWORD": str(address.password)}
+            environment = {**os.environ, **passwords, **login, "POSTGRES_USER": SUPERUSER, "PGDATABASE": "postgres"}
+            subprocess.run(["sh", "spai/server/databases.sh"], cwd=server, env=environment, check=True)
+            owners = session.execute("SELECT datname, pg_get_userbyid(datdba) FROM pg_database").fetchall()
+            assert {name: owner for name, owner in owners if name.startswith("spai")} == {
+                "spai": "spai_owner",
+                "spai_mlflow": "mlflow",
+            }
+            may = session.execute(
+                "SELECT pg_has_role('spai', 'spai_application', 'usage'),"
+                " pg_has_role('spai', 'spai_retention', 'member'), pg_has_role('spai', 'spai_owner', 'member')"
+            ).fetchone()
+            assert may == (True, True, False)
 
 
 def test_a_process_in_a_container_listens_on_its_port_and_asks_itself(stack):

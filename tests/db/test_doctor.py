@@ -45,6 +45,15 @@ def test_a_machine_on_which_nothing_runs_is_examined_to_the_end(tmp_path):
     assert not done.stderr
 
 
+def test_a_command_without_settings_says_what_is_missing_in_one_line(tmp_path):
+    bare = temporary.without_stack(os.environ) | {"SPAI_VAR_DIR": str(tmp_path), "SPAI_ENV_FILE": ""}
+    command = [sys.executable, "manage.py", "spai", "compare"]
+    done = subprocess.run(command, cwd=BASE, env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("SECRET_KEY is not set. `make up` starts everything")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_servers_that_do_not_answer_are_named_with_what_to_do(tmp_path):
     nowhere = {
         "DATABASE_URL": "postgresql://a:b@127.0.0.1:1/x",

@@ -1,4 +1,4 @@
-"""`manage.py spai COMMAND [--json]`: everything that the admin does, from a shell."""
+"""`manage.py spai COMMAND [--json]`: matches, models, forecasts and backups from a shell."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ INTERRUPTED: Final = 130
 class Command(BaseCommand):
     """The command line of SPAI."""
 
-    help = "Everything that the admin does, from a shell; --json prints one JSON document."
+    help = "Bring matches in, train, promote, forecast, back up and examine; --json prints one JSON document."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 from apps.matches import locks
@@ -38,3 +40,19 @@ def test_a_session_that_is_silent_within_a_transaction_loses_its_lock_and_what_i
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM matches_region WHERE name = 'Nowhere'")
         assert cursor.fetchone() == (0,)
+
+
+def test_the_runbook_of_events_ends_the_session_that_numbers_them_and_no_other(sessions):
+    numbering, other = sessions
+    assert try_take_while_active(Lock.RELAY, numbering)
+    assert try_take_while_active(Lock.BEAT, other)
+    text = (settings.BASE_DIR / "docs" / "runbooks" / "events-not-numbered.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"```sql\n(.*?)```", text, flags=re.S)
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        assert cursor.fetchall() == [(True,)]
+    with pytest.raises(DatabaseError), numbering.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    with other.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)

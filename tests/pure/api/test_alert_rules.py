@@ -38,6 +38,7 @@ def test_every_alert_has_its_page_and_every_page_its_alert():
         assert all(name in text for name in names), page
         assert "## What it means" in text, page
         assert "## What to do" in text, page
+        assert "## It is over when" in text, page
 
 
 def test_the_page_of_an_alert_that_one_container_cannot_see_says_who_does():
