@@ -68,9 +68,8 @@ class Body:
         Raises
         ------
         RefusedError
-            When it is larger than `limit`, does not arrive in time, or the bodies of the process are too many.
-        ClientGoneError
-            When the connection ends before the body does.
+            When it is larger than `limit`, does not arrive in time, ends too early or is malformed, or the bodies of
+            the process are too many.
         """
         if not self._exists:
             return b""
@@ -94,6 +93,14 @@ class Body:
                 HTTPStatus.REQUEST_TIMEOUT,
                 "slow body",
                 "The body of the request did not arrive in time. Send it again.",
+            ) from None
+        except ClientGoneError:
+            # Also for malformed pieces: without a response the server would answer with an error of its own.
+            self.is_coming = False
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST,
+                "broken body",
+                "The body of the request is malformed, or ended before its announced end. Send it again.",
             ) from None
         return b"".join(pieces)
 

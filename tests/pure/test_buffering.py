@@ -237,11 +237,15 @@ async def test_all_bodies_together_have_a_limit(application, monkeypatch):
     assert (await Client("POST", "/", body=b"x" * 10).ask(site)).status == 200
 
 
-async def test_a_client_that_leaves_before_its_body_is_there_costs_nothing(application):
+async def test_a_body_that_ends_early_takes_no_thread_and_is_refused(application):
+    """The server reports a malformed piece in the same way, and its client still waits for an answer."""
+    before = refusals("broken body")
     client = half_sent()
     client.leave()
     await client.ask(BufferedApplication(application, threads=1))
-    assert (client.sent, application.requests) == ([], [])
+    assert (client.status, application.requests) == (400, [])
+    assert ("connection", "close") in client.headers
+    assert refusals("broken body") == before + 1
 
 
 # ── Overload ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -113,3 +113,12 @@ def test_a_head_without_end_is_refused(process):
             answer = link.recv(4096)
         assert answer == b"" or int(answer.split()[1]) in (400, 431)
     assert status_of(port, "/livez") == 200
+
+
+def test_a_malformed_body_is_refused(process):
+    port, page = process
+    head = f"POST {page} HTTP/1.1\r\nHost: 127.0.0.1\r\n{COOKIE}Transfer-Encoding: chunked\r\n\r\n"
+    for pieces in ("no number\r\na=\r\n", "2\r\nlonger than two\r\n0\r\n\r\n"):
+        with connected(port, head + pieces) as link:
+            assert link.recv(4096).startswith(b"HTTP/1.1 400 ")
+    assert status_of(port, "/livez") == 200
