@@ -1,4 +1,4 @@
-"""What is really seen at the widths of phones, tablets and desks: names, columns, whole words, no sideways scroll."""
+"""What is really seen at the widths of phones, tablets and desks: names, columns, whole words, nothing that moves."""
 
 from __future__ import annotations
 
@@ -96,6 +96,23 @@ BROKEN_WORDS = """
 LONGEST_WHOLE = 12
 
 
+# What moved after it was first shown, and by how many pixels down.
+MOVED = """
+() => new Promise((done) => {
+  const found = [];
+  new PerformanceObserver((list) => {
+    for (const { sources } of list.getEntries()) {
+      for (const { node, previousRect, currentRect } of sources) {
+        const name = node ? `${node.nodeName} ${node.textContent?.trim().slice(0, 30)}` : "";
+        found.push(`${name}: ${Math.round(currentRect.y - previousRect.y)}`);
+      }
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(found), 300);
+})
+"""
+
+
 # Two frames: the scripts that watch sizes run in the first, and what they change is laid out in the second.
 LAID_OUT = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -131,6 +148,18 @@ def test_at_every_width_every_page_shows_its_names_and_fits(states, open_page, s
             if any(found.values()):
                 faults[width, path] = {kind: value for kind, value in found.items() if value}
     assert faults == {}
+
+
+def test_nothing_moves_while_a_page_loads(states, open_page, site):
+    page = open_page("/about/", push=False)
+    moved = {}
+    for width in (390, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in states.pages:
+            page.goto(site + path)
+            if found := page.evaluate(MOVED):
+                moved[width, path] = found
+    assert moved == {}
 
 
 def test_a_phone_shows_the_points_of_a_table_and_the_one_chance_that_the_reader_picks(states, open_page, site):
