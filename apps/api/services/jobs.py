@@ -117,6 +117,8 @@ def submit_job(
         if earlier is not None:
             return SubmittedJob(PredictionJob.objects.get(uuid=earlier.answer["job"]), is_replayed=True)
         delete_expired_responses(now)
+        # Of two simultaneous requests of a key the second waits here for the first.
+        ApiKey.objects.select_for_update(no_key=True).get(pk=api_key.pk)
         waiting = PredictionJob.objects.filter(api_key=api_key, state__in=UNFINISHED)
         if waiting[:WAITING_LIMIT].count() == WAITING_LIMIT:
             raise TooManyJobsError(f"This API key has {WAITING_LIMIT:,} unfinished jobs. Submit more when some ended.")
