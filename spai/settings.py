@@ -115,6 +115,14 @@ def is_http(address: str) -> bool:
         return False
 
 
+def names_of_this_machine(address: str) -> set[str]:
+    """Return an address with each name of this machine where it has one of them, because a browser may use either."""
+    names, parts = ("127.0.0.1", "localhost"), urlsplit(address)
+    if parts.hostname not in names:
+        return {address}
+    return {address.replace(f"//{parts.hostname}", f"//{name}", 1) for name in names}
+
+
 # ── Identity and security ────────────────────────────────────────────────────────────────────────────────────────────
 SECRET_KEY: str = required("SECRET_KEY")
 """Django's key: random text of 50 characters or more. Whoever knows it can log in as anyone."""
@@ -158,14 +166,7 @@ for _name, _address in (
 SPAI_PUSH_WS_URL = SPAI_PUSH_URL.replace("http", "ws", 1)
 
 _https = SPAI_WEB_URL.startswith("https://")
-# A browser may use either name of this machine.
-SPAI_PAGE_ORIGINS = sorted(
-    {
-        address.replace("//127.0.0.1", f"//{name}")
-        for address in (SPAI_WEB_URL, SPAI_ADMIN_URL)
-        for name in ("127.0.0.1", "localhost")
-    }
-)
+SPAI_PAGE_ORIGINS = sorted(names_of_this_machine(SPAI_WEB_URL) | names_of_this_machine(SPAI_ADMIN_URL))
 CSRF_TRUSTED_ORIGINS = SPAI_PAGE_ORIGINS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0

@@ -17,17 +17,17 @@ SETTINGS = {
 }
 
 
-def start(folder: Path, **environment: str) -> str:
-    """Return the last line of what a process says that reads the settings."""
+def start(folder: Path, *names: str, **environment: str) -> str:
+    """Return some settings as a process reads them, or the error with which it ends."""
     done = subprocess.run(
-        [sys.executable, "-c", "import spai.settings as s; print(s.SPAI_SANDBOX, s.SPAI_THREADS)"],
+        [sys.executable, "-c", f"import spai.settings as s; print(*(getattr(s, name) for name in {names}))"],
         cwd=ROOT,
         env={**SETTINGS, "SPAI_VAR_DIR": str(folder), **environment},
         capture_output=True,
         text=True,
         check=False,
     )
-    return (done.stderr or done.stdout).splitlines()[-1]
+    return (done.stderr or done.stdout).rstrip("\n").rpartition("\n")[2]
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,12 @@ def test_an_invalid_value_stops_the_start_with_an_error_that_names_it(tmp_path, 
     assert f"ImproperlyConfigured: {said}" in start(tmp_path, **{name: value})
 
 
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_pages_of_this_machine_may_be_opened_under_both_of_its_names(tmp_path, name):
+    origins = start(tmp_path, "SPAI_PAGE_ORIGINS", SPAI_WEB_URL=f"http://{name}:80", SPAI_ADMIN_URL="https://a.org")
+    assert origins == "['http://127.0.0.1:80', 'http://localhost:80', 'https://a.org']"
+
+
 def test_a_variable_may_have_the_value_of_another(tmp_path):
-    assert start(tmp_path, SPAI_SANDBOX="$ONE", ONE="no", SPAI_THREADS="$TWO", TWO="3") == "False 3"
+    given = {"SPAI_SANDBOX": "$ONE", "ONE": "no", "SPAI_THREADS": "$TWO", "TWO": "3"}
+    assert start(tmp_path, "SPAI_SANDBOX", "SPAI_THREADS", **given) == "False 3"
