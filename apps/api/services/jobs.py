@@ -89,7 +89,7 @@ class SubmittedJob:
 
 @dataclass(frozen=True, slots=True)
 class JobsReport:
-    """Jobs that ended in this round, by state, and whether more wait."""
+    """Jobs that this round worked on, by the state in which it left them, and whether more wait."""
 
     ended: dict[str, int]
     has_more: bool
