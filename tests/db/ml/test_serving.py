@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -121,8 +122,6 @@ def test_a_correction_is_left_to_a_worker_that_builds_the_state_again(make_versi
         for record in world.records(now)
         if record.status == "finished" and record.kickoff_at > now - timedelta(hours=1)
     )
-    from dataclasses import replace
-
     later = now + timedelta(minutes=1)
     report = ingest([replace(wrong, home_goals=8, away_goals=0)], source="sandbox", now=later)
     assert report.changed == 1
@@ -358,6 +357,23 @@ class TestVersionsByName:
             serving.version(other, now=now)
         requested_versions.load_requested(now=now, clock=lambda: time.monotonic() + loading.RETRY_SECONDS)
         assert serving.version(other, now=now).version_number == 2
+
+    def test_after_a_correction_one_takes_the_equal_state_that_a_worker_kept_for_the_champion(
+        self, make_version, world, now
+    ):
+        services.promote(version=make_version(1), user=None, reason="first", now=now)
+        other = make_version(2)
+        serving.version(other, now=now)
+        finished = (record for record in world.records(now) if record.status == "finished")
+        wrong = next(record for record in finished if record.kickoff_at > now - timedelta(hours=1))
+        at = now + timedelta(minutes=1)
+        ingest([replace(wrong, home_goals=8, away_goals=0)], source="sandbox", now=at)
+        worker = serving.current(World.SANDBOX, now=at, may_rebuild=True)
+        requested_versions.load_requested(now=at)
+        found = serving.version(other, now=at)
+        assert (found.version_number, found.data_snapshot) == (2, worker.data_snapshot)
+        asked = dataset.fixtures(fixture_ids()).assign(as_of=at)
+        assert found.state.describe(asked).tobytes() == worker.state.describe(asked).tobytes()
 
 
 class TestVersionsOfOtherCode:
