@@ -46,6 +46,8 @@ FAILURES_SHOWN: Final = timedelta(days=1)
 COVERED: Final = timedelta(days=15)
 NOT_EVALUATED_AFTER: Final = timedelta(minutes=5)
 """Age of the latest evaluation of the alerts from which the home page shows a warning."""
+COMPLETE: Final = (PipelineRun.RunStatus.SUCCEEDED, PipelineRun.RunStatus.UNCHANGED)
+"""Statuses of a pipeline run that reached its end."""
 RUNS_SHOWN: Final = 8
 ACTIONS_SHOWN: Final = 8
 MOST_COUNTED: Final = 1_000
@@ -255,14 +257,14 @@ def latest_runs() -> list[PipelineRun]:
 
 
 def run_bars(runs: Sequence[PipelineRun]) -> list[Bar]:
-    """Return a bar for each run that has ended: its height is the duration, its colour the outcome."""
+    """Return a bar for each run that has ended: its height is the duration, its colour whether it reached its end."""
     ended = [run for run in runs if run.started_at and run.finished_at]
     seconds = [(run.finished_at - run.started_at).total_seconds() for run in ended]  # type: ignore[operator]
     longest = max(seconds, default=0.0) or 1.0
     return [
         Bar(
             height=round(SPARK_HEIGHT * max(0.1, took / longest), 1),
-            tone="failed" if run.status == PipelineRun.RunStatus.FAILED else "succeeded",
+            tone="succeeded" if run.status in COMPLETE else "failed",
             title=f"{run}: {run.get_status_display().lower()}, {timedelta(seconds=round(took))}",
         )
         for run, took in zip(ended, seconds, strict=True)
@@ -282,8 +284,8 @@ class PartHealth:
 def health(request: HttpRequest) -> HttpResponse:
     """Show the health of every part: checked over the network, or by the time of its latest work."""
     with ThreadPoolExecutor() as threads:
-        checks = [(name, threads.submit(check)) for name, check in network_checks()]
-        parts = [PartHealth("postgres", True, "answers"), _beat(timezone.now()), *_outcomes(checks)]
+        submitted = [(name, threads.submit(check)) for name, check in network_checks()]
+        parts = [PartHealth("postgres", True, "answers"), _beat(timezone.now()), *_outcomes(submitted)]
     return render(
         request, "admin/health.html", {"parts": parts, "unwell": [part for part in parts if not part.is_well]}
     )

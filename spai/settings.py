@@ -8,6 +8,7 @@ and `.env.example` are made of it (`pytest tests/test_reference.py --renew`).
 
 from __future__ import annotations
 
+import base64
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -28,8 +29,30 @@ from spai.stack.stopping import DRAIN_SECONDS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+
 # ── Environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
-env = environ.Env()
+class Environment(environ.Env):
+    """The variables; a number or a truth value that is none is refused by the name of its variable."""
+
+    FALSE_STRINGS = ("false", "off", "n", "no", "0", "")
+
+    def get_value(
+        self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
+    ) -> Any:
+        """Return the value of a variable; `$OTHER` stands for that of another one."""
+        text = self.ENVIRON.get(var, "")
+        is_truth = text.isdigit() or text.strip().lower() in (*self.BOOLEAN_TRUE_STRINGS, *self.FALSE_STRINGS)
+        if cast is bool and not is_truth and not text.startswith("$"):
+            raise ImproperlyConfigured(f"{var} is {text!r}; it must be true or false")
+        try:
+            return super().get_value(var, cast, default, parse_default)
+        except ValueError as error:
+            if cast not in (int, float):
+                raise
+            raise ImproperlyConfigured(f"{var} is {text!r}; it must be a number") from error
+
+
+env = Environment()
 _env_file = env.str("SPAI_ENV_FILE", default=".env")
 """The file that is read after the process environment; set it in the process environment; empty for none."""
 if _env_file and (BASE_DIR / _env_file).is_file():
@@ -83,6 +106,23 @@ def at_least(name: str, least: int, default: int) -> int:
     return value
 
 
+def is_http(address: str) -> bool:
+    """Return whether a text is an address of http or https, with a host and a valid port if any."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def names_of_this_machine(address: str) -> set[str]:
+    """Return an address with each name of this machine where it has one of them, because a browser may use either."""
+    names, parts = ("127.0.0.1", "localhost"), urlsplit(address)
+    if parts.hostname not in names:
+        return {address}
+    return {address.replace(f"//{parts.hostname}", f"//{name}", 1) for name in names}
+
+
 # ── Identity and security ────────────────────────────────────────────────────────────────────────────────────────────
 SECRET_KEY: str = required("SECRET_KEY")
 """Django's key: random text of 50 characters or more. Whoever knows it can log in as anyone."""
@@ -94,13 +134,11 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.
 # ── Processes and addresses ──────────────────────────────────────────────────────────────────────────────────────────
 SPAI_ROLE = one_of("SPAI_ROLE", ("web", "admin", "push"), "web")
 """Which process this is: `web` (pages and API), `admin` (admin and push-in) or `push` (websockets, event streams)."""
-SPAI_THREADS: int = env.int("SPAI_THREADS", default=1)
+SPAI_THREADS = at_least("SPAI_THREADS", 1, 1)
 """Requests that one worker of `web` or `admin` answers at a time."""
-if SPAI_THREADS < 1:
-    raise ImproperlyConfigured(f"SPAI_THREADS is {SPAI_THREADS}; it must be 1 or more")
-SPAI_PUSH_CONNECTIONS: int = env.int("SPAI_PUSH_CONNECTIONS", default=2000)
+SPAI_PUSH_CONNECTIONS = at_least("SPAI_PUSH_CONNECTIONS", 1, 2000)
 """Websockets and event streams that one push process serves at a time."""
-SPAI_PUSH_CONNECTIONS_OF_ADDRESS: int = env.int("SPAI_PUSH_CONNECTIONS_OF_ADDRESS", default=200)
+SPAI_PUSH_CONNECTIONS_OF_ADDRESS = at_least("SPAI_PUSH_CONNECTIONS_OF_ADDRESS", 1, 200)
 """Of these, to one address."""
 SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
 """Code revision of an image that carries no git history."""
@@ -123,19 +161,12 @@ for _name, _address in (
     ("SPAI_PUSH_URL", SPAI_PUSH_URL),
     ("SPAI_SANDBOX_URL", SPAI_SANDBOX_URL),
 ):
-    if urlsplit(_address).scheme not in ("http", "https") or not urlsplit(_address).netloc:
+    if not is_http(_address):
         raise ImproperlyConfigured(f"{_name} must be an http address; got {_address!r}")
 SPAI_PUSH_WS_URL = SPAI_PUSH_URL.replace("http", "ws", 1)
 
 _https = SPAI_WEB_URL.startswith("https://")
-# A browser may use either name of this machine.
-SPAI_PAGE_ORIGINS = sorted(
-    {
-        address.replace("//127.0.0.1", f"//{name}")
-        for address in (SPAI_WEB_URL, SPAI_ADMIN_URL)
-        for name in ("127.0.0.1", "localhost")
-    }
-)
+SPAI_PAGE_ORIGINS = sorted(names_of_this_machine(SPAI_WEB_URL) | names_of_this_machine(SPAI_ADMIN_URL))
 CSRF_TRUSTED_ORIGINS = SPAI_PAGE_ORIGINS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
@@ -152,10 +183,8 @@ SESSION_COOKIE_AGE = 12 * 3600
 X_FRAME_OPTIONS = "DENY"
 
 # ── Logins ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
+SPAI_PROXIES = at_least("SPAI_PROXIES", 0, 0)
 """Number of proxies in front of this process; so many addresses at the end of X-Forwarded-For are trusted."""
-if SPAI_PROXIES < 0:
-    raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
 # Length, and no password that everybody tries; no rules about kinds of characters (NIST SP 800-63B).
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -203,8 +232,7 @@ SPAI_COMPUTED_COST = at_least("SPAI_COMPUTED_COST", 1, 5)
 SPAI_CORS_ORIGINS: list[str] = env.list("SPAI_CORS_ORIGINS", default=[])
 """Origins of other sites whose pages may call the API and connect to push; none by default."""
 for _origin in SPAI_CORS_ORIGINS:
-    _parts = urlsplit(_origin)
-    if _parts.scheme not in ("http", "https") or not _parts.netloc or _origin != f"{_parts.scheme}://{_parts.netloc}":
+    if not is_http(_origin) or _origin != "{0.scheme}://{0.netloc}".format(urlsplit(_origin)):
         raise ImproperlyConfigured(
             f"SPAI_CORS_ORIGINS contains {_origin!r}; each must be like https://example.org, without a path"
         )
@@ -418,10 +446,8 @@ SPAI_SNAPSHOTS: str = env.str("SPAI_SNAPSHOTS", default="")
 """Storage of raw pages: a folder, or s3://bucket/prefix; empty for `SPAI_VAR_DIR/snapshots`."""
 SPAI_S3_ENDPOINT: str = env.str("SPAI_S3_ENDPOINT", default="")
 """Address of an S3 service that is not Amazon's, such as MinIO."""
-_keep_days = env.int("SPAI_KEEP_DAYS", default=365)
+_keep_days = at_least("SPAI_KEEP_DAYS", 0, 365)
 """Days for which raw pages and scrape runs of real sources are kept, unless the admin says otherwise; 0 for ever."""
-if _keep_days < 0:
-    raise ImproperlyConfigured(f"SPAI_KEEP_DAYS is {_keep_days}; it must be a number of days, or 0 for ever")
 SPAI_KEEP = timedelta(days=_keep_days) if _keep_days else None
 
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
@@ -451,10 +477,14 @@ if SPAI_ALERT_EMAILS and not env.str("EMAIL_URL", default=""):
     )
 SPAI_ALERT_WEBHOOK_URL: str = env.str("SPAI_ALERT_WEBHOOK_URL", default="")
 """Address that gets a request about alerts, in the form of Alertmanager's webhooks; none by default."""
-if SPAI_ALERT_WEBHOOK_URL and urlsplit(SPAI_ALERT_WEBHOOK_URL).scheme not in ("http", "https"):
+if SPAI_ALERT_WEBHOOK_URL and not is_http(SPAI_ALERT_WEBHOOK_URL):
     raise ImproperlyConfigured(f"SPAI_ALERT_WEBHOOK_URL must be an http address; got {SPAI_ALERT_WEBHOOK_URL!r}")
 SPAI_ALERT_WEBHOOK_SECRET: str = env.str("SPAI_ALERT_WEBHOOK_SECRET", default="")
 """Secret `whsec_…` that signs these requests as Standard Webhooks; empty for none."""
+try:
+    base64.b64decode(SPAI_ALERT_WEBHOOK_SECRET.removeprefix("whsec_"), validate=True)
+except ValueError as error:
+    raise ImproperlyConfigured("SPAI_ALERT_WEBHOOK_SECRET must be whsec_ and bytes in Base64") from error
 
 # ── Forecasting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
@@ -469,17 +499,11 @@ SPAI_WORLD = one_of("SPAI_WORLD", ("", "real", "sandbox"), "")
 """The world that `dvc repro` in a shell uses; empty for the one that the site shows by default."""
 SPAI_PROFILE = one_of("SPAI_PROFILE", ("smoke", "production"), "production")
 """Effort of training: `smoke` for tests, whose versions never forecast the real world, `production` otherwise."""
-_stage_minutes = env.int("SPAI_STAGE_LIMIT_MINUTES", default=720)
+_stage_minutes = at_least("SPAI_STAGE_LIMIT_MINUTES", 1, 720)
 """Minutes after which one stage of a pipeline run is ended, far above what a slow machine needs."""
-if _stage_minutes < 1:
-    raise ImproperlyConfigured(
-        f"SPAI_STAGE_LIMIT_MINUTES is {_stage_minutes}; it must be a number of minutes from 1 on"
-    )
 SPAI_STAGE_LIMIT = timedelta(minutes=_stage_minutes)
-SPAI_TRAIN_PROCESSES = env.int("SPAI_TRAIN_PROCESSES", default=0)
+SPAI_TRAIN_PROCESSES = at_least("SPAI_TRAIN_PROCESSES", 0, 0)
 """Processes that fit models at once, each with one thread; 0: one for each processor, and one for short histories."""
-if SPAI_TRAIN_PROCESSES < 0:
-    raise ImproperlyConfigured(f"SPAI_TRAIN_PROCESSES is {SPAI_TRAIN_PROCESSES}; it must be a number, or 0")
 SPAI_DASK_SCHEDULER: str = env.str("SPAI_DASK_SCHEDULER", default="")
 """Scheduler of a Dask cluster that fits models, such as `tcp://scheduler:8786`; empty: processes of this machine."""
 SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,6 +28,24 @@ def locked_elsewhere(*numbers: int) -> Iterator[None]:
         session.execute(f"SELECT pg_advisory_lock({marks})", numbers)
         yield
         session.execute(f"SELECT pg_advisory_unlock({marks})", numbers)
+
+
+def wait_until_blocked() -> None:
+    """Return once another session waits for a lock that somebody holds.
+
+    Raises
+    ------
+    TimeoutError
+        When none does within half a minute.
+    """
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    end = time.monotonic() + 30
+    with psycopg.connect(database_url(), autocommit=True) as session:
+        while time.monotonic() < end:
+            if session.execute(waiting).fetchone() is not None:
+                return
+            time.sleep(0.01)
+    raise TimeoutError("no session waits for a lock")
 
 
 def rows_of(app: str) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_every_import_contract_is_kept():
     done = run(str(BIN / "lint-imports"), "--no-cache")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_name_that_a_package_exports_exists():
+    sources = [path for folder in ("apps", "spai") for path in (ROOT / folder).rglob("__init__.py")]
+    packages = [".".join(path.parent.relative_to(ROOT).parts) for path in sources if "__all__" in path.read_text()]
+    assert "apps.api.rest" in packages
+    for package in map(import_module, packages):
+        assert [name for name in package.__all__ if not hasattr(package, name)] == [], package.__name__
 
 
 def test_ruff_finds_nothing():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
+
+logger = logging.getLogger(__name__)
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
@@ -131,14 +134,22 @@ def call(
         if stream is None and (not begun or not any(written)):
             raise
     finally:
-        if hasattr(pieces, "close"):
-            pieces.close()
+        _close(pieces, environ)
         if stream is not None:
             stream.put(failure)
     if stream is not None:
         return None
     status, headers = begun[0]
     return WsgiResponse(int(status[:3]), headers, b"".join(written), failure)
+
+
+def _close(pieces: Iterable[bytes], environ: Environ) -> None:
+    """Close a response as WSGI demands; an error is logged, because the response itself is complete without it."""
+    try:
+        if hasattr(pieces, "close"):
+            pieces.close()
+    except BaseException:  # such as SystemExit, which must not end the thread
+        logger.exception("the response to %s %s was not closed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
 
 
 def _has_length(headers: Headers) -> bool:

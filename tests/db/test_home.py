@@ -194,6 +194,12 @@ def test_runs_are_shown_with_their_duration(admin, filled):
     assert '<b class="spai-failed">failed</b>, took 1 hour' in shown(admin).replace("\xa0", " ")
 
 
+def test_a_run_that_was_cancelled_is_not_drawn_as_one_that_succeeded(build):
+    hour = {"started_at": build.now - timedelta(hours=1), "finished_at": build.now}
+    runs = [build.run(status=status, **hour) for status in ("succeeded", "unchanged", "failed", "cancelled")]
+    assert [bar.tone for bar in home.run_bars(runs)] == ["succeeded", "succeeded", "failed", "failed"]
+
+
 def test_who_may_not_see_the_audit_does_not_see_it_on_the_home_page(admin_process, filled):
     filled()
     client = Client()

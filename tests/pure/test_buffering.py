@@ -420,6 +420,23 @@ async def test_an_answer_that_breaks_off_is_not_sent_as_if_it_were_whole():
     assert client.sent[-1]["more_body"] is True
 
 
+@pytest.mark.parametrize("headers", [[], [("Content-Length", "11")]], ids=["unknown length", "known length"])
+@pytest.mark.parametrize("error", [OSError("the connection is gone"), SystemExit("enough")])
+async def test_an_answer_is_whole_although_closing_it_fails(headers, error, caplog):
+    class Body(list):
+        def close(self):
+            raise error
+
+    def application(environ, start_response):
+        start_response("200 OK", headers)
+        return Body([b"first", b"second"])
+
+    async with asyncio.timeout(30):
+        answer = await Client().ask(BufferedApplication(application, threads=1))
+    assert (answer.status, answer.body, answer.sent[-1]["more_body"]) == (200, b"firstsecond", False)
+    assert str(error) in caplog.text
+
+
 async def test_an_application_that_fails_is_logged_and_leaves_its_thread_for_the_next_request(caplog):
     def failing(environ, start_response):
         if environ["PATH_INFO"] == "/fails":

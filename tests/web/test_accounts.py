@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,7 @@ from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core import mail
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_encode
@@ -22,6 +24,7 @@ from apps.api.pages.forms import MAILER, SignUpForm
 from apps.matches.models import AuditEntry
 from spai import urls
 from tests import missed_texts
+from tests.database import wait_until_blocked
 from tests.web.test_following import HERE
 from tests.web.test_pages import text_of
 
@@ -312,6 +315,27 @@ class TestForgotten:
         assert "This site sends no mail" in text_of(Client().get("/account/password/"))
         assert "This site sends no mail" in text_of(Client().get("/account/sign-in/"))
         assert "email" not in Client().get("/account/sign-up/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_is_created_while_its_account_is_deleted_ends_too():
+    ann, now = User.objects.create_user("ann"), timezone.now()
+    services.reader_profile(user=ann, now=now)
+
+    def delete() -> None:
+        try:
+            services.delete_account(user=ann, now=now)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            made = services.create_reader_key(user=ann, name="late", now=now)
+            deleted = threads.submit(delete)
+            wait_until_blocked()
+        deleted.result()
+    assert not User.objects.exists()
+    assert ApiKey.objects.get(pk=made.row.pk).revoked_at == now
 
 
 def test_there_are_no_accounts_unless_the_operator_allows_them(client, settings):

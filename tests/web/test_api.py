@@ -282,6 +282,8 @@ def test_the_features_of_the_champion_are_listed_with_what_each_means(client, bu
         "is_read": True,
     }
     assert [row["name"] for row in client.get("/api/v1/features/?family=line").json()["results"]] == ["odds_home"]
+    # As in other lists, an empty text filters nothing.
+    assert client.get("/api/v1/features/?family=&side=&scope=&inputs=&world=").json()["count"] == 3
 
 
 def test_features_of_a_world_without_a_champion_and_unknown_parameters_are_problems(client, build, champion):

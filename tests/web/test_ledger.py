@@ -85,6 +85,11 @@ def test_an_answer_says_that_the_leaves_of_a_simulated_day_were_deleted(client, 
 
 def test_what_is_closed_may_be_cached_and_the_list_may_not(client, closed):
     assert "max-age=86400" in client.get(f"/api/v1/predictions/{closed[0].pk}/proof/")["Cache-Control"]
+    day = f"{LEDGER}{closed[0].published_at.date()}/"
+    for address in (day, f"{day}leaves/"):
+        assert client.get(f"{address}?world=sandbox")["Cache-Control"] == "max-age=86400"
+        # The operator may choose another world for requests that name none.
+        assert client.get(address)["Cache-Control"] == "no-cache"
     assert "max-age" not in client.get(f"{LEDGER}?world=sandbox").headers.get("Cache-Control", "")
 
 

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from apps.matches.clubs import club_of
-from apps.matches.models import AwardedResult, Match, PointsAdjustment, Team
+from apps.matches.models import AwardedResult, Match, PointsAdjustment, Region, Team
+from tests.factories import CompetitionFactory, TeamFactory
 from tests.web.conftest import NOON
 from tests.web.test_api import problem_of
 from tests.web.test_pages import HTMX, text_of
@@ -132,6 +133,16 @@ def test_rest_lists_clubs_by_slug_and_finds_those_of_one_world(client, season):
     slugs = [team["slug"] for team in client.get("/api/v1/teams/", {"world": "real"}).json()["results"]]
     assert "man-united" in slugs
     assert slugs == sorted(slugs)
+
+
+def test_a_club_of_a_country_is_found_however_many_other_countries_have_one_of_the_name(client, season):
+    abroad = Region.objects.create(name="Wales")
+    TeamFactory(region=abroad, name="Vale Rovers")
+    for number in range(25):
+        TeamFactory(region=season.competition.region, name=f"Rovers {number}")
+    CompetitionFactory(region=abroad, is_simulated=False)
+    found = client.get("/api/v1/teams/", {"q": "rovers", "world": "real", "region": "Wales"}).json()["results"]
+    assert [team["name"] for team in found] == ["Vale Rovers"]
 
 
 def test_every_page_shows_the_one_name_of_a_club(client, season):

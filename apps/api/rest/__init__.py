@@ -60,7 +60,6 @@ __all__ = [
     "SeasonForecastViewSet",
     "SeasonViewSet",
     "SourceViewSet",
-    "TeamSearchViewSet",
     "TeamViewSet",
     "WebhookViewSet",
     "WhatIfViewSet",

@@ -9,10 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.catalogue import world_of
 from apps.api.rest.parameters import QuerySerializer, TextField, WorldParameterField
 from apps.api.rest.problems import MEDIA_TYPE
 from apps.api.rest.serializers import FeatureListSerializer, ProblemSerializer
-from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
 
 
@@ -44,14 +44,15 @@ class FeaturesView(APIView):
     def get(self, request: Request) -> Response:
         """Return the features in the order of the columns."""
         wanted = FeaturesQuery.parse(request)
-        world = World(wanted.pop("world", "") or ml_selectors.served_world())
+        world = world_of(wanted)
+        values = {name: value for name, value in wanted.items() if value and name != "world"}
         catalogue = ml_selectors.catalogue(world)
         if catalogue is None:
             raise NotFound(f"The {world} world has no champion with a list of its features yet.")
         rows = [
             {**row, "is_read": row["name"] in catalogue.read}
             for row in catalogue.features
-            if all(row[name] == value for name, value in wanted.items())
+            if all(row[name] == value for name, value in values.items())
         ]
         shape = {
             "world": world,

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from apps.api import selectors, services
 from apps.api.authentication import may_predict
 from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.competitions import competition_named
 from apps.api.rest.parameters import NamesField, QuerySerializer, TextField, TrueFalseField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
 from apps.api.rest.serializers import (
@@ -23,7 +24,7 @@ from apps.api.rest.serializers import (
     WhatIfSerializer,
 )
 from apps.matches import selectors as matches
-from apps.matches.models import Competition, Season, Team
+from apps.matches.models import Season, Team
 from apps.ml import services as ml_services
 
 _NO_SLUG: Final = dict.fromkeys(("required", "blank"), "It must be the slug of a team.")
@@ -182,9 +183,7 @@ class WhatIfViewSet(viewsets.ViewSet):
 
 def _season(slug: str, label: str | None) -> Season:
     """Return a season of a competition by its label, or the newest."""
-    competition = Competition.objects.select_related("region").filter(slug=slug).first()
-    if competition is None:
-        raise NotFoundProblem("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
+    competition = competition_named(slug)
     seasons = matches.seasons(competition)
     season = (seasons.filter(label=label) if label else seasons).first()
     if season is None:

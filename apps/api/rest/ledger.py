@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.catalogue import world_of
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField, WorldParameterField
 from apps.api.rest.problems import MEDIA_TYPE, NotFoundProblem
 from apps.api.rest.serializers import ProblemSerializer
@@ -24,7 +25,7 @@ LEAVES_ON_PAGE: Final = 1000
 CLOSED: Final = {"Cache-Control": "max-age=86400"}
 """What is closed never changes."""
 OPEN: Final = {"Cache-Control": "no-cache"}
-"""The list of days grows."""
+"""The list of days grows, and the operator may choose another world for requests that name none."""
 
 _day = OpenApiParameter("day", date, OpenApiParameter.PATH, description="A day in UTC, such as 2026-11-29.")
 _not_closed = {
@@ -105,7 +106,7 @@ class LedgerViewSet(viewsets.ViewSet):
     def list(self, request: Request) -> Response:
         """Return the closed days, newest first."""
         query = LedgerListQuery.parse(request)
-        days = ml_selectors.ledger_days(_world(query))
+        days = ml_selectors.ledger_days(world_of(query))
         if "before" in query:
             days = days.filter(day__lt=query["before"])
         found = list(days[: DAYS_ON_PAGE + 1])
@@ -122,8 +123,8 @@ class LedgerViewSet(viewsets.ViewSet):
     )
     def retrieve(self, request: Request, day: date) -> Response:
         """Return the entry of a day."""
-        entry = _entry(_world(LedgerQuery.parse(request)), day)
-        return Response(LedgerDaySerializer(entry).data, headers=CLOSED)
+        query = LedgerQuery.parse(request)
+        return Response(LedgerDaySerializer(_entry(query, day)).data, headers=_caching(query))
 
     @extend_schema(
         operation_id="ledger_leaves",
@@ -135,14 +136,14 @@ class LedgerViewSet(viewsets.ViewSet):
         """Return leaves in the order of the tree."""
         query = LedgerLeavesQuery.parse(request)
         first = query["position"]
-        entry = _entry(_world(query), day)
+        entry = _entry(query, day)
         page = ml_selectors.ledger_leaves(entry, after=first, limit=LEAVES_ON_PAGE)
         if not page and first < entry.forecasts:
             raise _leaves_deleted(day)
         end = first + len(page)
         more = page and end < entry.forecasts
         link = replace_query_param(request.build_absolute_uri(), "position", end) if more else None
-        return Response({"results": page, "next": link}, headers=CLOSED)
+        return Response({"results": page, "next": link}, headers=_caching(query))
 
 
 class InclusionProofViewSet(viewsets.ViewSet):
@@ -179,12 +180,13 @@ class InclusionProofViewSet(viewsets.ViewSet):
         return Response(InclusionProofSerializer(proof).data, headers=CLOSED)
 
 
-def _world(query: dict[str, Any]) -> World:
-    return World(query.get("world") or ml_selectors.served_world())
+def _caching(query: dict[str, Any]) -> dict[str, str]:
+    """Return how long the answer to a query about a closed day may be cached."""
+    return CLOSED if query.get("world") else OPEN
 
 
-def _entry(world: World, day: date) -> LedgerDay:
-    entry = ml_selectors.ledger_day(world, day)
+def _entry(query: dict[str, Any], day: date) -> LedgerDay:
+    entry = ml_selectors.ledger_day(world_of(query), day)
     if entry is None:
         raise _not_closed_yet(day)
     return entry

@@ -49,9 +49,7 @@ class TeamViewSet(CatalogueViewSet):
         query = TeamListQuery.parse(request)
         world = world_of(query)
         if "q" in query:
-            named = matches.search_teams(query["q"], world)
-            if query.get("region"):
-                named = [team for team in named if team.region.name == query["region"]]
+            named = matches.search_teams(query["q"], world, region=query.get("region", ""))
             shape: dict[str, Any] = {"next": None, "previous": None}
             return Response(shape | {"results": self.get_serializer(named, many=True).data})
         of_world = Competition.objects.filter(region=OuterRef("region"), world=world)

@@ -112,6 +112,8 @@ def delete_account(*, user: User, now: datetime) -> None:
     """
     if user.is_staff or user.is_superuser:
         raise PermissionError("Accounts of staff are deleted in the admin.")
+    # A key that a form creates in this moment is waited for, and revoked too.
+    ReaderProfile.objects.select_for_update().get(pk=reader_profile(user=user, now=now).pk)
     for key in keys_in_force(user):
         revoke_key(key=key, by=f"reader {user.pk}", now=now)
     user.delete()

@@ -98,7 +98,8 @@ def season_simulation(parameters: dict[str, Any], now: datetime) -> JobWork:
     seasons = Season.objects.filter(competition__slug=slug).select_related("competition__region").order_by("-label")
     season = (seasons.filter(label=label) if label else seasons).first()
     if season is None:
-        raise JobRefusedError("unknown-season", f"There is no season {label} of a competition with the slug {slug}.")
+        named = f"no season {label}" if label else "no season"
+        raise JobRefusedError("unknown-season", f"There is {named} of a competition with the slug {slug}.")
 
     def chunks() -> Iterator[tuple[int, bytes]]:
         try:

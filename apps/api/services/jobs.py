@@ -89,7 +89,7 @@ class SubmittedJob:
 
 @dataclass(frozen=True, slots=True)
 class JobsReport:
-    """Jobs that ended in this round, by state, and whether more wait."""
+    """Jobs that this round worked on, by the state in which it left them, and whether more wait."""
 
     ended: dict[str, int]
     has_more: bool
@@ -117,6 +117,8 @@ def submit_job(
         if earlier is not None:
             return SubmittedJob(PredictionJob.objects.get(uuid=earlier.answer["job"]), is_replayed=True)
         delete_expired_responses(now)
+        # Of two simultaneous requests of a key the second waits here for the first.
+        ApiKey.objects.select_for_update(no_key=True).get(pk=api_key.pk)
         waiting = PredictionJob.objects.filter(api_key=api_key, state__in=UNFINISHED)
         if waiting[:WAITING_LIMIT].count() == WAITING_LIMIT:
             raise TooManyJobsError(f"This API key has {WAITING_LIMIT:,} unfinished jobs. Submit more when some ended.")

@@ -31,7 +31,7 @@ MOST_CACHED: Final = 10_000
 _known: dict[str, tuple[ApiKey, float]] = {}
 """Prefix → the key and when it was read, on the monotonic clock."""
 _generation = 0
-"""Counts what was forgotten: a key that was read before is not stored after."""
+"""Counts what was forgotten: a key that was read before is not kept after."""
 _watched_until = 0.0
 """Until when notifications count as arriving, on the monotonic clock."""
 
@@ -64,10 +64,12 @@ def read_key(token: str, *, now: datetime) -> ApiKey:
     """
     generation, read_at = _generation, time.monotonic()
     row = find_key(token, now=now)
-    if generation == _generation:
-        if len(_known) >= MOST_CACHED:
-            _known.clear()
-        _known[row.prefix] = (row, read_at)
+    if len(_known) >= MOST_CACHED:
+        _known.clear()
+    _known[row.prefix] = (row, read_at)
+    # Compared after it was stored: what is forgotten later, `forget_key` removes itself.
+    if generation != _generation:
+        _known.pop(row.prefix, None)
     return row
 
 

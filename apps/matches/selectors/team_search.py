@@ -38,8 +38,8 @@ def _holding(parts: Sequence[str]) -> Q:
     return every | Q(Exists(TeamAlias.objects.filter(every, team=OuterRef("pk"))))
 
 
-def search_teams(text: str, world: World | None = None, limit: int = 20) -> list[Team]:
-    """Return the teams that a text names: by any of their names, or by parts of one.
+def search_teams(text: str, world: World | None = None, limit: int = 20, *, region: str = "") -> list[Team]:
+    """Return the teams that a text names, all or those of a region: by any of their names, or by parts of one.
 
     Names are compared as `clubs.plain` writes them. First come teams of which a name equals the text, then those of
     which one begins with it, then those whose names have words that begin as its words do, then all that hold them.
@@ -48,7 +48,7 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
     """
     wanted = _compared(text)
     for spelling in dict.fromkeys((wanted, UMLAUT.sub(r"\1", wanted), respelled(wanted))) if wanted else ():
-        if teams := _named_teams(spelling, world, limit):
+        if teams := _named_teams(spelling, world, region, limit):
             return teams
     return []
 
@@ -68,18 +68,18 @@ _NAMED_TEAMS: Final = f"""
         WHERE search_text LIKE ALL (%s::text[]) GROUP BY team_id
     ) AS named
     JOIN matches_team t ON t.id = named.team_id JOIN matches_region r ON r.id = t.region_id,
-        (SELECT %s::text AS world) AS asked
-    WHERE asked.world = ''
-        OR EXISTS (SELECT FROM matches_competition c WHERE c.region_id = t.region_id AND c.world = asked.world)
+        (SELECT %s::text AS world, %s::text AS region) AS asked
+    WHERE asked.region IN ('', r.name) AND (asked.world = ''
+        OR EXISTS (SELECT FROM matches_competition c WHERE c.region_id = t.region_id AND c.world = asked.world))
     ORDER BY rank, t.code = '', coalesce(nullif(t.short_name, ''), t.name) LIMIT %s"""
 
 
-def _named_teams(wanted: str, world: World | None, limit: int) -> list[Team]:
+def _named_teams(wanted: str, world: World | None, region: str, limit: int) -> list[Team]:
     words = wanted.split()
     begun, held = [_pattern(f" {word}") for word in words], [_pattern(word) for word in words]
-    values = [_pattern(f"| {wanted} |"), _pattern(f"| {wanted}"), begun, held, world.value if world else "", limit]
+    values = [_pattern(f"| {wanted} |"), _pattern(f"| {wanted}"), begun, held, world.value if world else "", region]
     found = []
-    for row in prepared(_NAMED_TEAMS, values):
+    for row in prepared(_NAMED_TEAMS, [*values, limit]):
         columns = iter(row)
         team = _FOUND_TEAM.take(columns)
         team.region = REGION.take(columns)

@@ -66,7 +66,11 @@ def drift_of(row: DriftReport) -> LatestDrift:
 
 
 def _test(stored: Mapping[str, Any]) -> DriftTest:
-    # A field that a later release adds or drops keeps older reports readable.
-    known = {field.name for field in fields(DriftTest)}
-    content = {name: value for name, value in stored.items() if name in known}
-    return DriftTest(**content | {"measured": tuple(MeasuredDrift(**row) for row in stored["measured"])})
+    measured = tuple(MeasuredDrift(**_known(MeasuredDrift, row)) for row in stored["measured"])
+    return DriftTest(**_known(DriftTest, stored) | {"measured": measured})
+
+
+def _known(kind: type[DriftTest] | type[MeasuredDrift], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what this release knows of a stored report: another one may have stored more."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}

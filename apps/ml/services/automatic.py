@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import World
-from apps.ml import selectors
+from apps.ml import metrics, selectors
 from apps.ml.forecasting import scoring
 from apps.ml.models import ModelVersion, Promotion
 from apps.ml.policy import AUTOMATIC, Policy
@@ -20,23 +21,36 @@ logger = logging.getLogger(__name__)
 
 def promote_due(*, now: datetime) -> list[Promotion]:
     """Promote the newest challenger of each world that meets the policy, where its mode is automatic."""
+    return _in_each_world(_promote_in, "promote", now)
+
+
+def _in_each_world(decide: Callable[[World, datetime], Promotion | None], step: str, now: datetime) -> list[Promotion]:
+    """Return the promotions that a decision about each world makes; an error in one world does not stop the other."""
     made = []
     for world in World:
-        policy = selectors.policy(world)
-        if policy.mode != AUTOMATIC:
+        try:
+            made.append(decide(world, now))
+        except (DatabaseError, ValueError) as error:
+            metrics.ERRORS.labels(step).inc()
+            logger.exception("the champion of the %s world stays: %s", world, error)
+    return [promotion for promotion in made if promotion is not None]
+
+
+@transaction.atomic
+def _promote_in(world: World, now: datetime) -> Promotion | None:
+    policy = selectors.policy(world)
+    if policy.mode != AUTOMATIC:
+        return None
+    # The lock makes sure that the challenger is compared with the champion that it would replace.
+    wait_for(Lock.PROMOTION)
+    for version in selectors.challengers(world):
+        if why_not := why_not_by_itself(version, policy=policy, now=now):
+            logger.info("%s is not promoted by itself: %s", version, why_not)
             continue
-        with transaction.atomic():
-            # The lock makes sure that the challenger is compared with the champion that it would replace.
-            wait_for(Lock.PROMOTION)
-            for version in selectors.challengers(world):
-                if why_not := why_not_by_itself(version, policy=policy, now=now):
-                    logger.info("%s is not promoted by itself: %s", version, why_not)
-                    continue
-                compared = selectors.comparisons(version)[0]
-                reason = f"by the policy: {compared.reason} against {compared.champion}"
-                made.append(promote(version=version, user=None, reason=reason, now=now))
-                break
-    return made
+        compared = selectors.comparisons(version)[0]
+        reason = f"by the policy: {compared.reason} against {compared.champion}"
+        return promote(version=version, user=None, reason=reason, now=now)
+    return None
 
 
 def why_not_by_itself(version: ModelVersion, *, policy: Policy, now: datetime) -> str:
@@ -78,23 +92,25 @@ def why_not_by_itself(version: ModelVersion, *, policy: Policy, now: datetime) -
 
 def fall_back_due(*, now: datetime) -> list[Promotion]:
     """Roll back to the previous champion in each world where the champion's live log loss exceeds its control limit."""
-    made = []
-    for world in World:
-        policy = selectors.policy(world)
-        if not policy.fall_back["is_on"]:
-            continue
-        present, before = selectors.champion(world), selectors.previous_champion(world)
-        if present is None or before is None:
-            continue
-        reason = _why_fall_back(present, before, policy)
-        if not reason:
-            continue
-        try:
-            made.append(rollback(world=world, user=None, reason=reason, now=now, seen=present.pk))
-        except PromotionRefusedError as refusal:
-            # Another process has decided, or the previous champion cannot be loaded.
-            logger.error("the %s world does not fall back, although %s: %s", world, reason, refusal)
-    return made
+    return _in_each_world(_fall_back_in, "fall back", now)
+
+
+def _fall_back_in(world: World, now: datetime) -> Promotion | None:
+    policy = selectors.policy(world)
+    if not policy.fall_back["is_on"]:
+        return None
+    present, before = selectors.champion(world), selectors.previous_champion(world)
+    if present is None or before is None:
+        return None
+    reason = _why_fall_back(present, before, policy)
+    if not reason:
+        return None
+    try:
+        return rollback(world=world, user=None, reason=reason, now=now, seen=present.pk)
+    except PromotionRefusedError as refusal:
+        # Another process has decided, or the previous champion cannot be loaded.
+        logger.error("the %s world does not fall back, although %s: %s", world, reason, refusal)
+        return None
 
 
 def _why_fall_back(present: Promotion, before: int, policy: Policy) -> str:

@@ -224,8 +224,11 @@ def rollback(
     return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Action.ROLLBACK)
 
 
+@transaction.atomic
 def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
     """Promote the oldest version that passed its gates, if a world has no champion; else return None."""
+    # A person may promote another version in this moment, which then stays.
+    wait_for(Lock.PROMOTION)
     if selectors.champion(world) is not None:
         return None
     versions = selectors.model_versions(world).filter(files_deleted_at__isnull=True).order_by("number")

@@ -352,7 +352,11 @@ def _predict_world(served: serving.ServedModel, *, now: datetime) -> tuple[int, 
 
 
 def _publish(served: serving.ServedModel, due: list[Prediction], *, now: datetime) -> int:
-    """Store forecasts of matches that have not kicked off by the database's clock; return how many."""
+    """Store forecasts of matches that have not kicked off by the database's clock; return how many.
+
+    None are stored when the database refuses them `TRIES` times, which is an error in the log: they stay due.
+    """
+    refusal: IntegrityError | None = None
     for _ in range(TRIES):
         not_begun = set(
             Match.objects.filter(pk__in=[row.match_id for row in due], kickoff_at__gt=Now() + MARGIN).values_list(
@@ -371,8 +375,11 @@ def _publish(served: serving.ServedModel, due: list[Prediction], *, now: datetim
         except IntegrityError as error:
             # The transaction waited for an ingest, and a match kicked off meanwhile.
             logger.info("forecasts refused, looking again at what is open: %s", error)
+            refusal = error
         else:
             return len(due)
+    metrics.ERRORS.labels("predict").inc()
+    logger.error("%d forecasts of the %s world are not published: %s", len(due), served.world, refusal)
     return 0
 
 

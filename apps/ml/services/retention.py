@@ -104,7 +104,7 @@ def delete_season_forecasts(run: Retention, kind: str, world: World) -> Deletion
 
 
 def delete_workspaces(run: Retention) -> Deletion:
-    """Delete the folders of runs that ended, and what only they use in DVC's cache and remote.
+    """Delete the folders of runs that ended or are no longer known, and what only they use in DVC's cache and remote.
 
     The cache is cleaned first: when this process dies in between, the folders are found again.
 
@@ -120,9 +120,12 @@ def delete_workspaces(run: Retention) -> Deletion:
     with ExitStack() as stack:
         if not run.is_dry and not stack.enter_context(try_lock(Lock.RUN)):
             raise RunsBusyError("a pipeline run is being executed; the next run of retention tries again")
-        old = {str(row.pk) for row in _old_runs(before, run.newest("workspaces"))}
+        old = {str(pk) for pk in _old_runs(before, run.newest("workspaces")).values_list("pk", flat=True)}
+        known = {str(pk) for pk in PipelineRun.objects.values_list("pk", flat=True)}
         folders = [path for path in sorted(root.iterdir()) if path.is_dir()]
-        going = [path for path in folders if path.name in old]
+        # The row of a run goes before its folder where the operator keeps folders longer, or for ever for a time.
+        lost = {path.name for path in folders if path.name not in known and path.stat().st_mtime < before.timestamp()}
+        going = [path for path in folders if path.name in old | lost]
         if not going:
             return Deletion()
         freed = Deletion() if run.is_dry else _clean_cache([path for path in folders if path not in going])

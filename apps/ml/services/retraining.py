@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -10,12 +11,12 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import Ingest, Match, World
-from apps.ml import selectors
+from apps.ml import metrics, selectors
 from apps.ml.forecasting import scoring
 from apps.ml.models import DriftReport, ModelVersion, PipelineRun, Promotion, RetrainingDecision
 from apps.ml.pipeline import files, revision
@@ -23,6 +24,8 @@ from apps.ml.policy import Policy
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM
 from apps.ml.services.runs import latest_midnight, queue_once
+
+logger = logging.getLogger(__name__)
 
 LEAST_MATCHES: Final = 1000
 """Fewest finished matches for an automatic run in a world without a champion."""
@@ -82,7 +85,14 @@ def retrain_due(*, now: datetime, drift: Callable[[World], Drift | None] = selec
     drift
         Returns what was last measured about the drift of a world; None before the first time.
     """
-    decisions = [_decide(world, drift=drift, now=now) for world in World]
+    decisions = []
+    for world in World:
+        try:
+            decisions.append(_decide(world, drift=drift, now=now))
+        except (DatabaseError, ValueError) as error:
+            # An error in one world must not stop the other.
+            metrics.ERRORS.labels("retrain").inc()
+            logger.exception("whether the %s world is trained again is not decided: %s", world, error)
     return [
         decision.run
         for decision in decisions

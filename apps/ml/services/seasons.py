@@ -82,14 +82,24 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
                 running = _running(world, now)
                 considered[str(world)] = len(running)
                 due = [season for season in running if _is_due(season, served, now)]
-                for season in due:
-                    _keep(*_simulated(season, served, now=now))
-                simulated[str(world)] = len(due)
+                simulated[str(world)] = sum(_is_simulated(season, served, now) for season in due)
             except (DatabaseError, ValueError) as error:
                 # An error in one world must not stop the other.
                 metrics.ERRORS.labels("simulate").inc()
                 logger.exception("seasons of the %s world: %s", world, error)
         return SeasonsReport(considered, simulated)
+
+
+def _is_simulated(season: Season, served: serving.ServedModel, now: datetime) -> bool:
+    """Simulate a season and store the result; return False where an error, which is logged, prevents it."""
+    try:
+        _keep(*_simulated(season, served, now=now))
+    except (DatabaseError, ValueError) as error:
+        # An error in one season must not stop the others of its world.
+        metrics.ERRORS.labels("simulate").inc()
+        logger.exception("season %s of the %s world: %s", season, season.world, error)
+        return False
+    return True
 
 
 class SeasonRefusedError(ValueError):
@@ -288,7 +298,7 @@ def _calendar(season: Season) -> Calendar:
     missing = [(home, away) for home in ordered for away in ordered if home != away and (home.pk, away.pk) not in met]
     before = _met_before(season)
     teams_before = {team for pair in before for team in pair}
-    is_double = max(met.values()) == 1 and _is_double_round(before)
+    is_double = max(met.values(), default=0) == 1 and _is_double_round(before)
     over = {(match.home_team_id, match.away_team_id) for match in matches if match.status in NEVER_PLAYED}
     undated: list[Match] = []
     if is_double:

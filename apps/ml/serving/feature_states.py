@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from django.db.models import Q
+
 from apps.matches.selectors import data_snapshot
 from apps.ml import metrics
 from apps.ml.models import FeatureSnapshot
@@ -64,25 +66,28 @@ def up_to_date(served: ServedModel, *, now: datetime, may_rebuild: bool) -> Serv
 def _with_stored_state(served: ServedModel, newest: int, *, may_delete: bool) -> ServedModel:
     """Return the model with the newest feature state that a worker stored, or as it is where there is none.
 
+    The state may be that of another version with the same parameters, which is equal: workers store none of a version
+    that is only requested by name. Without one, such a version stays as it is after a correction of the past.
     A stored state whose bytes have changed, or that this code cannot read, is refused: the state is then brought up to
     date from what this process has, and a worker deletes the row, so that it stores a sound one.
     """
     from apps.ml.forecasting.features import FeatureState, StateFormatError
 
-    stored = (
-        FeatureSnapshot.objects.filter(
-            version_id=served.version_id, data_snapshot__gt=served.data_snapshot, data_snapshot__lte=newest
-        )
-        .order_by("-data_snapshot")
-        .first()
-    )
+    alike = Q(version_id=served.version_id)
+    if served.price_state is None:
+        alike |= Q(version__world=served.world, version__params_sha256=served.version.params_sha256)
+    later = FeatureSnapshot.objects.filter(data_snapshot__gt=served.data_snapshot, data_snapshot__lte=newest)
+    stored = later.filter(alike).order_by("-data_snapshot").first()
     if stored is None:
         return served
     content = bytes(stored.state)
     try:
         if hashlib.sha256(content).hexdigest() != stored.state_sha256:
             raise StateFormatError("its bytes do not have the sha256 that was stored with them")
-        return replace(served, state=FeatureState.from_bytes(content), data_snapshot=stored.data_snapshot)
+        state = FeatureState.from_bytes(content)
+        if (state.params, state.families) != (served.state.params, served.state.families):
+            return served
+        return replace(served, state=state, data_snapshot=stored.data_snapshot)
     except StateFormatError as error:
         metrics.ERRORS.labels("state").inc()
         logger.error(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from apps.matches.models import World
-from apps.ml.serving.served_models import NotServedError, ServedModel
+from apps.ml.serving.served_models import ServedModel
 
 champions: dict[World, ServedModel] = {}
 """The champion of a world, or the latest good version in its place."""
@@ -19,8 +19,11 @@ refused: dict[World, tuple[int, float]] = {}
 requested_at: dict[int, float] = {}
 """Version that was requested by name → when it was last requested, monotonic clock."""
 
-requested_versions: dict[int, ServedModel | NotServedError] = {}
-"""Version that was requested by name → its loaded copy, or why it is not served."""
+requested_versions: dict[int, ServedModel] = {}
+"""Version that was requested by name → its loaded copy."""
+
+not_served: dict[int, tuple[str, float]] = {}
+"""Version that was requested by name and cannot be loaded → why, and when to try again, monotonic clock."""
 
 shadows: dict[int, ServedModel | float] = {}
 """Version that forecasts in shadow → its loaded copy, or when to try again to load it, monotonic clock."""
@@ -41,14 +44,7 @@ facts_changed = threading.Event()
 def loaded(world: World, number: int) -> ServedModel | None:
     """Return a loaded version by its number; None for one that this process has not loaded."""
     every = [*champions.values(), *requested_versions.values()]
-    return next(
-        (
-            each
-            for each in every
-            if isinstance(each, ServedModel) and (each.world, each.version_number) == (world, number)
-        ),
-        None,
-    )
+    return next((each for each in every if (each.world, each.version_number) == (world, number)), None)
 
 
 def is_warm() -> bool:
@@ -72,5 +68,6 @@ def forget() -> None:
         refused.clear()
         requested_at.clear()
         requested_versions.clear()
+        not_served.clear()
         shadows.clear()
         first_round_over.clear()

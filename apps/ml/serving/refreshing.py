@@ -45,13 +45,9 @@ def refresh_models(*, clock: Callable[[], datetime], rounds: int | None = None) 
         loaded_models.facts_changed.clear()
         try:
             for world in World:
-                served = current(world, now=clock())
-                if served is None or warmed.get(world) == served.version_id:
-                    continue
-                _answer_one(served, now=clock())
-                warmed[world] = served.version_id
+                _refresh(world, warmed, clock)
             load_requested(now=clock())
-        except (DatabaseError, ValueError) as error:
+        except DatabaseError as error:
             logger.warning("the champions cannot be updated: %s; trying again", error)
             connection.close()
         except Exception:
@@ -77,6 +73,27 @@ def refresh_models(*, clock: Callable[[], datetime], rounds: int | None = None) 
         ):
             pass
         loaded_models.refresh_now.clear()
+
+
+def _refresh(world: World, warmed: dict[World, int], clock: Callable[[], datetime]) -> None:
+    """Bring the champion of a world up to date, and warm up a new one; an error is logged, and stops no other world.
+
+    Raises
+    ------
+    DatabaseError
+        Which concerns all worlds.
+    """
+    try:
+        served = current(world, now=clock())
+        if served is not None and warmed.get(world) != served.version_id:
+            _answer_one(served, now=clock())
+            warmed[world] = served.version_id
+    except DatabaseError:
+        raise
+    except ValueError as error:
+        logger.warning("the champion of the %s world cannot be updated: %s; trying again", world, error)
+    except Exception:
+        logger.exception("the champion of the %s world cannot be updated; trying again", world)
 
 
 def _answer_one(served: ServedModel, *, now: datetime) -> None:

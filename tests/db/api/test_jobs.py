@@ -128,6 +128,25 @@ def test_a_key_has_a_limit_of_unfinished_jobs(key, work, monkeypatch):
     submit(key)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_parallel_requests_make_no_more_jobs_than_a_key_may_have(monkeypatch):
+    monkeypatch.setattr(jobs, "WAITING_LIMIT", 2)
+    key, together = new_key(), threading.Barrier(10)
+
+    def post(number: int) -> bool:
+        together.wait()
+        try:
+            submit(key)
+        except services.TooManyJobsError:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(10) as threads:
+        assert sum(threads.map(post, range(10))) == 2
+
+
 # ── Working ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_job_ends_with_its_result(key, work):
     job = submit(key)

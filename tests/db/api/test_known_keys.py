@@ -73,6 +73,18 @@ def test_a_key_that_is_revoked_while_it_is_read_is_not_kept(make_key, monkeypatc
     assert services.known_key(made.token, now=NOW) is None
 
 
+def test_a_key_that_is_revoked_while_it_is_stored_is_not_kept(make_key, monkeypatch):
+    class Revoking(dict):
+        def __setitem__(self, prefix, kept):
+            services.forget_key(prefix)
+            super().__setitem__(prefix, kept)
+
+    monkeypatch.setattr(known_keys, "_known", Revoking())
+    made = make_key()
+    services.read_key(made.token, now=NOW)
+    assert services.known_key(made.token, now=NOW) is None
+
+
 def test_not_more_keys_are_kept_than_memory_is_for(make_key, monkeypatch):
     monkeypatch.setattr(known_keys, "MOST_CACHED", 2)
     made = [make_key(f"feed-{n}") for n in range(5)]

@@ -264,6 +264,17 @@ def test_a_receiver_that_fails_does_not_hold_up_another(key, receiver):
     assert "ConnectionRefused" in broken.deliveries.get().latest_error
 
 
+def test_webhooks_take_turns_in_a_round(key, receiver):
+    hooks = [create(key, receiver.url) for _ in range(3)]
+    for number in (1, 2):
+        publish(number)
+    for hook in hooks:
+        webhooks._made_from_events(hook.pk, timezone.now())
+    claimed = [delivery.webhook_id for delivery in webhooks._claimed(timezone.now())]
+    assert {hook.pk for hook in hooks} == set(claimed[:3]) == set(claimed[3:])
+    assert len(claimed) == 6
+
+
 def test_a_webhook_that_is_deleted_during_an_attempt_does_not_hold_up_another(key, receiver):
     deleted, sound = create(key, receiver.url), create(key, receiver.url)
     publish(1)

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from apps.matches.ingest import IngestReport, ingest
 from apps.matches.models import World as WorldName
-from apps.ml import dataset, serving
+from apps.ml import dataset, selectors, serving
 from apps.ml.forecasting import estimators
 from apps.ml.forecasting.estimators import Calibrated, Calibration, Intervals, calibration
 from apps.ml.forecasting.features import FeatureState, catalogue
@@ -114,6 +114,19 @@ def give_intervals(now, monkeypatch):
         monkeypatch.setitem(loaded_models.champions, WorldName.SANDBOX, replace(served, bundle=bundle))
 
     return give
+
+
+@pytest.fixture
+def no_real_policy(monkeypatch):
+    """A function from whose call on the policy of the real world cannot be read."""
+    policy_of = selectors.policy
+
+    def policy(world):
+        if world == WorldName.REAL:
+            raise ValueError("no such policy")
+        return policy_of(world)
+
+    return lambda: monkeypatch.setattr(selectors, "policy", policy)
 
 
 @pytest.fixture

@@ -95,6 +95,15 @@ def test_a_better_challenger_takes_over_by_itself_with_its_reasons(challenger, c
     assert Promotion.objects.count() == 2
 
 
+def test_an_error_in_the_real_world_keeps_no_challenger_of_the_simulated_one(challenger, champion, now, no_real_policy):
+    set_policy(now, promote__mode="automatic")
+    version = challenger("better")
+    services.compare_due(now=now)
+    no_real_policy()
+    (promotion,) = services.promote_due(now=now)
+    assert promotion.version == version
+
+
 def test_a_better_challenger_is_promoted_by_hand_without_more_questions(challenger, operator, now):
     version = challenger("better")
     services.compare_due(now=now)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, InternalError, transaction
+from django.db import IntegrityError, InternalError, connection, transaction
+from django.utils import timezone
 
 from apps.matches.models import Event, World
 from apps.ml import selectors, services
 from apps.ml.models import Promotion
+from tests.database import wait_until_blocked
+from tests.web.conftest import Builder
 
 
 @pytest.fixture
@@ -97,6 +102,28 @@ def test_the_first_version_that_passes_its_gates_becomes_champion_by_the_system(
     assert (promotion.version_id, promotion.decided_by, promotion.reason) == (good.pk, "system", "first champion")
     make_version(3)
     assert services.promote_first_champion(world=World.SANDBOX, now=now) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_system_does_not_replace_a_champion_that_was_chosen_in_this_moment():
+    now = timezone.now()
+    build = Builder(now)
+    build.version(1)
+    chosen = build.version(2)
+
+    def promote_first() -> Promotion | None:
+        try:
+            return services.promote_first_champion(world=World.SANDBOX, now=now)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            services.promote(version=chosen, user=None, reason="chosen", now=now)
+            system = threads.submit(promote_first)
+            wait_until_blocked()
+        assert system.result() is None
+    assert selectors.champion(World.SANDBOX).version_id == chosen.pk
 
 
 @pytest.fixture

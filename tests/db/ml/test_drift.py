@@ -127,6 +127,14 @@ def test_a_report_names_features_statistics_and_thresholds(champion, now):
     assert latest.predictions.note == latest.concept.note == "0 graded forecasts, fewer than 20"
 
 
+def test_a_report_of_a_newer_release_can_be_read(champion, now):
+    services.drift_due(now=now)
+    row, read = DriftReport.objects.get(), selectors.latest_drift(World.SANDBOX)
+    row.features |= {"later": 1, "measured": [each | {"later": 1} for each in row.features["measured"]]}
+    row.save()
+    assert selectors.latest_drift(World.SANDBOX) == read
+
+
 def test_too_few_matches_are_no_drift_and_said(champion, now, section):
     section["least_reference"] = 100_000
     services.drift_due(now=now)

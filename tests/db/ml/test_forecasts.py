@@ -14,7 +14,7 @@ from apps.matches.ingest import ingest
 from apps.matches.models import Event, Match, World
 from apps.ml import selectors, services, serving
 from apps.ml.forecasting import weaknesses
-from apps.ml.models import Prediction, Score
+from apps.ml.models import LedgerDay, Prediction, Score
 
 
 @pytest.fixture
@@ -77,6 +77,15 @@ def test_a_forecast_after_kickoff_is_refused_by_the_database(published):
     copy.match_id = match.pk
     with pytest.raises((InternalError, IntegrityError), match="has kicked off"), transaction.atomic():
         copy.save(force_insert=True)
+
+
+def test_forecasts_that_the_database_refuses_again_and_again_are_an_error_in_the_log(champion, now, caplog):
+    entry = {"root": "0" * 64, "previous": "0" * 64, "hash": "0" * 64, "forecasts": 0, "closed_at": now}
+    LedgerDay.objects.create(world=World.SANDBOX, day=now.date(), **entry)
+    assert services.predict_due(now=now).published == {"sandbox": 0}
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert said
+    assert all("forecasts of the sandbox world are not published: the ledger of" in each for each in said)
 
 
 def test_a_published_forecast_cannot_be_changed_or_deleted(published):

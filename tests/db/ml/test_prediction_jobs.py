@@ -181,6 +181,14 @@ def test_a_season_that_cannot_be_simulated_as_asked_is_refused(champion, now, pa
     assert refused.value.kind == kind
 
 
+def test_a_season_without_any_match_is_refused(champion, now):
+    competition = coming(now)[0].season.competition
+    season = Season.objects.create(competition=competition, label="2099-00")
+    with pytest.raises(JobRefusedError, match="No match of this season is left") as refused:
+        lines_of("season_simulation", {"competition": competition.slug, "season": season.label}, now)
+    assert refused.value.kind == "season-refused"
+
+
 def test_a_season_whose_results_are_all_given_has_one_table(champion, now):
     season = Season.objects.get(pk=coming(now)[0].season_id)
     left = Match.objects.filter(season=season, home_goals=None)

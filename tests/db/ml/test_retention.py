@@ -262,6 +262,23 @@ def test_workspaces_of_runs_that_ended_go_but_the_newest_and_those_of_runs_that_
     assert retention.delete_workspaces(Retention(now)) == Deletion()
 
 
+def test_the_workspace_of_a_run_whose_row_went_first_goes_too(build, now, settings, monkeypatch):
+    monkeypatch.setattr(retention, "_clean_cache", lambda kept: Deletion())
+    # The folder is kept for ever, and the row for 90 days; then the folder is to go after a day.
+    period = RetentionPeriod.objects.create(kind="workspaces", days=0, newest=0)
+    RetentionPeriod.objects.create(kind="runs", newest=0)
+    for days in (100, 0):
+        place = workspaces.folder_of(ended(build, now, days=days))
+        place.mkdir(parents=True)
+        os.utime(place, ((now - days * DAY).timestamp(),) * 2)
+    gone, left = PipelineRun.objects.order_by("pk").values_list("pk", flat=True)
+    retention.delete_workspaces(Retention(now))
+    retention.delete_runs(Retention(now))
+    RetentionPeriod.objects.filter(pk=period.pk).update(days=1)
+    assert retention.delete_workspaces(Retention(now)).files == 1
+    assert [path.name for path in (settings.SPAI_VAR_DIR / "runs").iterdir()] == [str(left)] != [str(gone)]
+
+
 def test_nothing_is_deleted_while_a_run_is_executed(build, now):
     for _ in range(3):
         workspaces.folder_of(ended(build, now, days=9)).mkdir(parents=True)

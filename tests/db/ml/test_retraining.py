@@ -334,6 +334,13 @@ def test_two_beats_at_once_queue_one_run(champion):
     ]
 
 
+def test_an_error_in_the_real_world_stops_no_training_of_the_simulated_one(champion, no_real_policy, caplog):
+    no_real_policy()
+    (run,) = services.retrain_due(now=NOW + timedelta(days=7))
+    assert run.world == SANDBOX
+    assert "no such policy" in caplog.text
+
+
 def test_the_decisions_are_read_in_the_admin(admin, champion):
     services.retrain_due(now=NOW + timedelta(days=7))
     listed = admin.get(reverse("admin:ml_retrainingdecision_changelist")).content.decode()

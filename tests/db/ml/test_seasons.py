@@ -15,6 +15,7 @@ from apps.matches.ingest import ingest
 from apps.matches.models import Match, Season, World
 from apps.matches.services import record_adjustment
 from apps.ml import dataset, selectors, services, serving
+from apps.ml.forecasting import season as season_simulation
 from apps.ml.forecasting.features import events
 from apps.ml.models import SeasonForecast, SeasonInputs, Stakes
 from apps.ml.services.stakes import AHEAD, AT_MOST
@@ -193,6 +194,22 @@ def test_without_a_champion_or_with_a_broken_one_nothing_is_simulated(stored, ma
     services.promote(version=make_version(1, broken=True), user=None, reason="first", now=now)
     assert services.simulate_due(now=now).simulated == {}
     assert not SeasonForecast.objects.exists()
+
+
+def test_a_season_that_cannot_be_simulated_stops_no_other(champion, now, monkeypatch, caplog):
+    simulate, faults = season_simulation.simulate, [ValueError("no such table")]
+
+    def failing_once(**given):
+        if faults:
+            raise faults.pop()
+        return simulate(**given)
+
+    monkeypatch.setattr(season_simulation, "simulate", failing_once)
+    report = services.simulate_due(now=now)
+    assert report.simulated["sandbox"] == SeasonForecast.objects.count() == report.considered["sandbox"] - 1 > 0
+    assert "no such table" in caplog.text
+    services.simulate_due(now=now)
+    assert SeasonForecast.objects.count() == report.considered["sandbox"]
 
 
 def running_season(now) -> Season:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
+import traceback
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -13,7 +16,7 @@ import pytest
 from apps.matches import selectors as match_selectors
 from apps.matches.ingest import ingest
 from apps.matches.models import Match, Odds, World
-from apps.ml import dataset, services, serving
+from apps.ml import dataset, selectors, services, serving
 from apps.ml.models import FeatureSnapshot, ModelVersion, Promotion
 from apps.ml.serving import feature_states, loaded_models, loading, requested_versions
 
@@ -119,8 +122,6 @@ def test_a_correction_is_left_to_a_worker_that_builds_the_state_again(make_versi
         for record in world.records(now)
         if record.status == "finished" and record.kickoff_at > now - timedelta(hours=1)
     )
-    from dataclasses import replace
-
     later = now + timedelta(minutes=1)
     report = ingest([replace(wrong, home_goals=8, away_goals=0)], source="sandbox", now=later)
     assert report.changed == 1
@@ -217,7 +218,23 @@ def test_a_champion_whose_libraries_fail_does_not_end_the_keeper(make_version, n
     monkeypatch.setattr(loading, "prepare", fail)
     serving.refresh_models(clock=lambda: now, rounds=2)
     assert serving.is_warm()
-    assert "the champions cannot be updated" in caplog.text
+    assert "the champion of the sandbox world cannot be updated" in caplog.text
+
+
+@pytest.mark.parametrize("error", [ValueError("no number"), KeyError("no column")])
+def test_a_world_whose_champion_cannot_be_updated_stops_no_other(make_version, now, monkeypatch, caplog, error):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    champion_of = selectors.champion
+
+    def champion(world):
+        if world == World.REAL:
+            raise error
+        return champion_of(world)
+
+    monkeypatch.setattr(selectors, "champion", champion)
+    serving.refresh_models(clock=lambda: now, rounds=1)
+    assert serving.latest(World.SANDBOX, now=now).version_number == 1
+    assert "the champion of the real world cannot be updated" in caplog.text
 
 
 @pytest.mark.parametrize("n", [1, 40])
@@ -318,6 +335,45 @@ class TestVersionsByName:
         for _ in range(2):
             with pytest.raises(services.NotServedError, match="does not have the registered sha256"):
                 serving.version(broken, now=now)
+
+    def test_a_refusal_keeps_nothing_of_the_requests_that_it_ended(self, make_version, now):
+        services.promote(version=make_version(1), user=None, reason="first", now=now)
+        broken, lengths = make_version(2, broken=True), []
+        for _ in range(3):
+            with pytest.raises(services.NotServedError) as refused:
+                serving.version(broken, now=now)
+            lengths.append(len(traceback.extract_tb(refused.value.__traceback__)))
+        assert len(set(lengths)) == 1
+
+    def test_one_that_could_not_be_loaded_is_tried_again_a_minute_later(self, make_version, now, settings):
+        services.promote(version=make_version(1), user=None, reason="first", now=now)
+        other, folder = make_version(2), settings.SPAI_VAR_DIR
+        (folder / "no-folder").write_text("")
+        settings.SPAI_VAR_DIR = folder / "no-folder"
+        with pytest.raises(services.NotServedError):
+            serving.version(other, now=now)
+        settings.SPAI_VAR_DIR = folder
+        with pytest.raises(services.NotServedError):
+            serving.version(other, now=now)
+        requested_versions.load_requested(now=now, clock=lambda: time.monotonic() + loading.RETRY_SECONDS)
+        assert serving.version(other, now=now).version_number == 2
+
+    def test_after_a_correction_one_takes_the_equal_state_that_a_worker_kept_for_the_champion(
+        self, make_version, world, now
+    ):
+        services.promote(version=make_version(1), user=None, reason="first", now=now)
+        other = make_version(2)
+        serving.version(other, now=now)
+        finished = (record for record in world.records(now) if record.status == "finished")
+        wrong = next(record for record in finished if record.kickoff_at > now - timedelta(hours=1))
+        at = now + timedelta(minutes=1)
+        ingest([replace(wrong, home_goals=8, away_goals=0)], source="sandbox", now=at)
+        worker = serving.current(World.SANDBOX, now=at, may_rebuild=True)
+        requested_versions.load_requested(now=at)
+        found = serving.version(other, now=at)
+        assert (found.version_number, found.data_snapshot) == (2, worker.data_snapshot)
+        asked = dataset.fixtures(fixture_ids()).assign(as_of=at)
+        assert found.state.describe(asked).tobytes() == worker.state.describe(asked).tobytes()
 
 
 class TestVersionsOfOtherCode:

@@ -220,6 +220,13 @@ def test_a_champion_that_turns_bad_falls_back_by_itself_with_the_reasons(graded,
     assert selectors.stages(SANDBOX).of(champion) == selectors.VersionStage.FORMER
 
 
+def test_an_error_in_the_real_world_stops_no_fall_back_of_the_simulated_one(graded, now, no_real_policy):
+    before, _ = graded()
+    no_real_policy()
+    (promotion,) = services.fall_back_due(now=now)
+    assert promotion.version_id == before.pk
+
+
 def test_a_champion_within_its_limits_stays(graded, now):
     graded(right=0.5)
     assert services.fall_back_due(now=now) == []
