@@ -53,9 +53,9 @@ def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
     found = loaded_models.requested_versions.get(wanted.pk)
     if found is not None:
         return found
-    if wanted.pk in loaded_models.not_served:
+    if (refusal := loaded_models.not_served.get(wanted.pk)) is not None:
         # A new error each time: one that is raised again would keep every request that it ended in its traceback.
-        raise NotServedError(loaded_models.not_served[wanted.pk][0])
+        raise NotServedError(refusal[0])
     loaded_models.refresh_now.set()
     raise StillLoadingError(f"Version {wanted.number} is being loaded. Ask again in a few seconds.")
 
