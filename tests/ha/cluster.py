@@ -159,6 +159,10 @@ class Node:
         }
         if self._cluster.broker == "rabbitmq":
             programs["rabbitmq"] = ([str(RABBITMQ / "rabbitmq-server")], self.rabbitmq())
+            pid_file = self.data / "rabbitmq" / "data" / f"rabbit@{self.address}.pid"
+            watch = ["sh", str(ROOT / "spai" / "server" / "rabbitmq-watch.sh"), str(pid_file)]
+            path = {"PATH": f"{RABBITMQ}:{os.environ['PATH']}"}
+            programs["rabbitmq-watch"] = (watch, self.rabbitmq() | path)
         if self.number in WITH_SITE:
             pids = [part for kind in "prc" for part in (f"-{kind}", f"{folder}/keepalived-{kind}.pid")]
             programs["keepalived"] = (["keepalived", "-n", "-l", "-f", f"{folder}/keepalived.conf", *pids], {})
