@@ -24,6 +24,9 @@ LONGEST: Final = 1000
 PORTS: Final = frozenset({80, 443})
 """Ports that are not named in the list of allowed hosts."""
 
+LOOK_UP_SECONDS: Final = 10.0
+"""Longest look-up of a name, unless a caller says less: a stranger may run the server that answers for it."""
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 LookUp = Callable[[str], Sequence[str]]
 
@@ -73,7 +76,7 @@ def addresses_of(host: str) -> Sequence[str]:
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def addresses_in_time(host: str, *, seconds: float) -> Sequence[str]:
+def addresses_in_time(host: str, *, seconds: float = LOOK_UP_SECONDS) -> Sequence[str]:
     """Return the network addresses of a name; the resolver itself has no time limit that can be set.
 
     Raises
@@ -100,7 +103,7 @@ def addresses_in_time(host: str, *, seconds: float) -> Sequence[str]:
     return answer
 
 
-def checked_target(url: str, *, allowed: Iterable[str] = (), look_up: LookUp = addresses_of) -> Target:
+def checked_target(url: str, *, allowed: Iterable[str] = (), look_up: LookUp = addresses_in_time) -> Target:
     """Return where an address leads, once it was checked.
 
     Parameters

@@ -12,10 +12,17 @@ from functools import cache
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
-from apps.matches.public_addresses import AddressRefusedError, LookUp, Target, addresses_of, checked_target, connect
+from apps.matches.public_addresses import (
+    AddressRefusedError,
+    LookUp,
+    Target,
+    addresses_in_time,
+    checked_target,
+    connect,
+)
 
 TIME_LIMIT: Final = 10.0
-"""Seconds from the connection to the end of the response."""
+"""Seconds from the connection to the end of the response; the look-up of the name has its own limit."""
 
 RESPONSE_LIMIT: Final = 16 * 1024
 """Bytes of a response that are read; what follows is of no use."""
@@ -73,7 +80,7 @@ def send(
     allowed: Iterable[str] = (),
     tls: ssl.SSLContext | None = None,
     time_limit: float = TIME_LIMIT,
-    look_up: LookUp = addresses_of,
+    look_up: LookUp = addresses_in_time,
 ) -> Outcome:
     """Send one request and return how it ended; a redirect is not followed, and counts as refused.
 

@@ -119,6 +119,9 @@ def test_a_resolver_that_hangs_ends_with_the_time_limit(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     with pytest.raises(AddressRefusedError, match="cannot be found"):
         checked_target("https://slow.example/", look_up=partial(addresses_in_time, seconds=0.01))
+    monkeypatch.setitem(addresses_in_time.__kwdefaults__, "seconds", 0.01)
+    with pytest.raises(AddressRefusedError, match="cannot be found"):
+        checked_target("https://slow.example/")
     ends.set()
 
 
