@@ -180,6 +180,7 @@ def variables(container: dict[str, Any]) -> dict[str, str]:
         "DATABASE_REPLICA_URL": "postgresql://u:p@db-ro/spai",
         "EMAIL_URL": "smtp://mail:25",
         "REDIS_URL": "redis://cache/0",
+        "SPAI_ALERT_WEBHOOK_SECRET": "whsec_c2VjcmV0",
     }
     return {
         each["name"]: each["value"] if "value" in each else secret.get(each["name"], "192.0.2.1")
