@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import psycopg
 from django.apps import apps
 from django.db import connection, transaction
+
+Result = TypeVar("Result")
 
 
 def database_url() -> str:
@@ -67,3 +72,18 @@ def write_again(content: dict[str, bytes]) -> None:
             with cursor.copy(f"COPY {table} FROM STDIN") as copy:
                 copy.write(rows)
         cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def at_once(count: int, work: Callable[[int], Result]) -> list[Result]:
+    """Call a function with 0, 1, … at the same moment, each in a thread with its own session; return the results."""
+    together = threading.Barrier(count)
+
+    def call(number: int) -> Result:
+        together.wait()
+        try:
+            return work(number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(call, range(count)))

@@ -109,8 +109,12 @@ def _what_holds_it_back(world: World, now: datetime) -> str:
     if tonight is not None:
         return f"{tonight} of this night is {tonight.get_status_display().lower()}"
     newest = runs.first()
-    has_failed = newest is not None and newest.status == PipelineRun.RunStatus.FAILED and newest.attempts < ATTEMPTS
-    if newest is not None and has_failed and now < newest.as_of + AFTER_FAILURE:
+    if (
+        newest is not None
+        and newest.status == PipelineRun.RunStatus.FAILED
+        and newest.attempts < ATTEMPTS
+        and now < newest.as_of + AFTER_FAILURE
+    ):
         return f"{newest} failed; the next night with a back-test is {newest.as_of + AFTER_FAILURE:%Y-%m-%d}"
     latest = selectors.newest_back_test(promotion.version_id)
     if latest is not None and latest.data_snapshot == data_snapshot(world):

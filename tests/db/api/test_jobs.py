@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from apps.api import services
@@ -17,7 +14,7 @@ from apps.api.services import job_kinds, jobs
 from apps.api.services.job_kinds import NDJSON, JobRefusedError, JobWork
 from apps.matches.locks import LockClass
 from apps.matches.unknown_work import says_unknown, warn_of_unknown
-from tests.database import locked_elsewhere
+from tests.database import at_once, locked_elsewhere
 
 State = PredictionJob.JobState
 
@@ -104,17 +101,11 @@ def test_another_api_key_may_use_the_same_idempotency_key(key):
 @pytest.mark.django_db(transaction=True)
 def test_fifty_parallel_requests_with_one_idempotency_key_make_one_job():
     key = new_key()
-    together = threading.Barrier(10)
 
     def post(number: int) -> str:
-        together.wait()
-        try:
-            return str(submit(key, idempotency_key="k").uuid)
-        finally:
-            connection.close()
+        return str(submit(key, idempotency_key="k").uuid)
 
-    with ThreadPoolExecutor(10) as threads:
-        assert len(set(threads.map(post, range(50)))) == 1
+    assert len({name for _ in range(5) for name in at_once(10, post)}) == 1
     assert PredictionJob.objects.count() == 1
 
 
@@ -131,20 +122,16 @@ def test_a_key_has_a_limit_of_unfinished_jobs(key, work, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_parallel_requests_make_no_more_jobs_than_a_key_may_have(monkeypatch):
     monkeypatch.setattr(jobs, "WAITING_LIMIT", 2)
-    key, together = new_key(), threading.Barrier(10)
+    key = new_key()
 
     def post(number: int) -> bool:
-        together.wait()
         try:
             submit(key)
         except services.TooManyJobsError:
             return False
-        finally:
-            connection.close()
         return True
 
-    with ThreadPoolExecutor(10) as threads:
-        assert sum(threads.map(post, range(10))) == 2
+    assert sum(at_once(10, post)) == 2
 
 
 # ── Working ──────────────────────────────────────────────────────────────────────────────────────────────────────────

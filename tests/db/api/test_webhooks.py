@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +20,7 @@ from apps.api.services import webhook_requests, webhooks
 from apps.matches import feed
 from apps.matches.models import Event, Match
 from apps.matches.public_addresses import AddressRefusedError
+from tests.database import at_once
 from tests.factories import MatchFactory
 from tests.misbehaviour import Server, Site, started
 
@@ -293,20 +293,15 @@ def test_parallel_requests_make_no_more_webhooks_than_a_key_may_have(settings, m
     settings.SPAI_WEBHOOK_HOSTS = ["127.0.0.1"]
     monkeypatch.setattr(webhooks, "WEBHOOKS_LIMIT", 2)
     made = services.create_key(name="Ada", created_by="tests", scopes=["jobs"], now=timezone.now())
-    together = threading.Barrier(10)
 
     def post(number: int) -> bool:
-        together.wait()
         try:
             create(made.row, f"http://127.0.0.1/{number}")
         except services.TooManyWebhooksError:
             return False
-        finally:
-            connection.close()
         return True
 
-    with ThreadPoolExecutor(10) as threads:
-        assert sum(threads.map(post, range(10))) == 2
+    assert sum(at_once(10, post)) == 2
 
 
 def test_an_address_inside_the_network_is_refused_at_creation_and_at_a_change(key, settings):
